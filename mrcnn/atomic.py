@@ -1,0 +1,37 @@
+"""Files that are there whole or not at all."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give the path of a new, empty file beside `path`, which takes its place at the end.
+
+    Folders that are missing are made. Where the body raises, what was at `path` is still there
+    and nothing else is left. Raises OSError, naming `path`, where that cannot be written.
+    """
+    path = Path(path)
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            beside.touch(exist_ok=False)
+            yield beside
+            with open(beside, "rb") as file:
+                os.fsync(file.fileno())
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def write_bytes(path: str | Path, data: bytes) -> Path:
+    """Write a whole file; see `replacing`."""
+    with replacing(path) as beside:
+        beside.write_bytes(data)
+    return Path(path)

@@ -1,0 +1,193 @@
+"""What a training run leaves on the disk, and how another goes on from it.
+
+A run's folder holds `mask_rcnn_<name>_0001.h5`... after each epoch, the best and the newest of
+them as `mask_rcnn_<name>_best.h5` and `..._last.h5`, the class names in `classes.txt`, and in
+`training_state.h5` what training needs besides weights: epoch, best score, learning rate and the
+optimizer's variables. Every file is written beside its place and renamed, so a full disk or a
+killed process costs the running epoch and nothing else.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+
+from mrcnn import atomic
+
+STATE_FILE = "training_state.h5"
+CLASSES_FILE = "classes.txt"
+# A run's folder, `<name>20261123T0930`, and a checkpoint in it.
+RUN = re.compile(r"(?P<name>.*?)(?P<time>\d{8}T\d{4})")
+CHECKPOINT = re.compile(r"mask_rcnn_(?P<name>.+)_(?P<epoch>\d{4,})\.h5")
+
+
+def find_last(model_dir: str | Path, name: str) -> Path | None:
+    """Return the checkpoint of the newest run of `name` under `model_dir` that has any, or None."""
+    root, name = Path(model_dir), name.lower()
+    runs = []
+    for folder in root.iterdir() if root.is_dir() else ():
+        match = RUN.fullmatch(folder.name)
+        if match and match["name"] == name:
+            runs.append((match["time"], folder))
+    for _, folder in sorted(runs, reverse=True):
+        checkpoints = list_checkpoints(folder)
+        if checkpoints:
+            return checkpoints[max(checkpoints)]
+    return None
+
+
+def list_checkpoints(folder: str | Path) -> dict[int, Path]:
+    """Return the checkpoints of a run's folder by epoch."""
+    matches = ((CHECKPOINT.fullmatch(path.name), path) for path in Path(folder).iterdir())
+    return {int(match["epoch"]): path for match, path in matches if match}
+
+
+@dataclass
+class State:
+    """What training needs besides weights: the epochs done, the best score and its epoch, the
+    learning rate, and the optimizer's variables by path."""
+
+    epoch: int
+    best: float | None
+    best_epoch: int | None
+    learning_rate: float
+    variables: dict[str, np.ndarray]
+
+    def save(self, path: str | Path) -> None:
+        """Write the state to an HDF5 file, atomically."""
+        with atomic.replacing(path) as beside, h5py.File(beside, "w") as file:
+            numbers = {
+                "epoch": self.epoch,
+                "best": self.best,
+                "best_epoch": self.best_epoch,
+                "learning_rate": self.learning_rate,
+            }
+            file.attrs["state"] = json.dumps(numbers)
+            for index, (name, array) in enumerate(self.variables.items()):
+                dataset = file.create_dataset(f"variable_{index:04d}", data=array)
+                dataset.attrs["name"] = name
+
+    @classmethod
+    def load(cls, path: str | Path) -> "State":
+        """Read a state; raises ValueError where the file is not one."""
+        try:
+            with h5py.File(path, "r") as file:
+                numbers = json.loads(file.attrs["state"])
+                variables = {d.attrs["name"]: d[()] for d in file.values()}
+            return cls(variables=variables, **numbers)
+        except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(
+                f"{path} is not the state of a training run ({error}): start from the weights "
+                "alone, without --resume"
+            ) from error
+
+
+def optimizer_variables(optimizer) -> dict[str, np.ndarray]:
+    """Return the variables of an optimizer by path, but for the learning rate."""
+    return {
+        variable.path: np.asarray(variable)
+        for variable in optimizer.variables
+        if variable is not optimizer.learning_rate
+    }
+
+
+def restore_optimizer(optimizer, arrays: dict[str, np.ndarray]) -> bool:
+    """Assign an optimizer's variables; False, with nothing assigned, where they do not fit."""
+    variables = [v for v in optimizer.variables if v is not optimizer.learning_rate]
+    fits = len(variables) == len(arrays) and all(
+        v.path in arrays and tuple(v.shape) == arrays[v.path].shape for v in variables
+    )
+    if fits:
+        for variable in variables:
+            variable.assign(arrays[variable.path])
+    return fits
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Writes the files of a run after every epoch.
+
+    Arguments:
+        folder: the run's folder.
+        name: the Config's NAME.
+        save_weights: writes all weights to a path.
+        monitor: the value whose lowest epoch is the best, `val_loss` or `loss`.
+        best, best_epoch: those of an earlier part of the run.
+        patience: epochs without a better one after which training stops; None for never.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        name: str,
+        save_weights: Callable[[str], None],
+        monitor: str,
+        best: float | None = None,
+        best_epoch: int | None = None,
+        patience: int | None = None,
+    ):
+        super().__init__()
+        self.folder, self.name = Path(folder), name.lower()
+        self.save_weights = save_weights
+        self.monitor = monitor
+        self.best, self.best_epoch = best, best_epoch
+        self.patience = patience
+
+    def path(self, which) -> Path:
+        """Return the file of an epoch (1-based), of "best" or of "last"."""
+        which = f"{which:04d}" if isinstance(which, int) else which
+        return self.folder / f"mask_rcnn_{self.name}_{which}.h5"
+
+    def on_epoch_end(self, epoch, logs=None):
+        score = float((logs or {})[self.monitor])
+        checkpoint = self.path(epoch + 1)
+        self.save_weights(str(checkpoint))
+        _same_file(checkpoint, self.path("last"))
+        if self.best is None or score < self.best:
+            self.best, self.best_epoch = score, epoch + 1
+            _same_file(checkpoint, self.path("best"))
+        optimizer = self.model.optimizer
+        State(
+            epoch=epoch + 1,
+            best=self.best,
+            best_epoch=self.best_epoch,
+            learning_rate=float(np.asarray(optimizer.learning_rate)),
+            variables=optimizer_variables(optimizer),
+        ).save(self.folder / STATE_FILE)
+        if self.patience and epoch + 1 - self.best_epoch >= self.patience:
+            print(
+                f"no better {self.monitor} than {self.best:.4f} of epoch {self.best_epoch} for "
+                f"{self.patience} epochs: stopping"
+            )
+            self.model.stop_training = True
+
+
+def _same_file(source: Path, target: Path) -> None:
+    """Make `target` another name of `source`, or a copy where the disk knows no such thing."""
+    with atomic.replacing(target) as beside:
+        os.remove(beside)
+        try:
+            os.link(source, beside)
+        except OSError:
+            shutil.copyfile(source, beside)
+
+
+def write_class_names(folder: str | Path, class_names: list[str]) -> None:
+    """Write one class a line, the background left out, beside the weights."""
+    lines = "".join(f"{name}\n" for name in class_names[1:])
+    atomic.write_bytes(Path(folder) / CLASSES_FILE, lines.encode())
+
+
+def read_class_names(weights_path: str | Path) -> list[str] | None:
+    """Return the classes, with "BG" first, that stand beside a weights file, or None."""
+    with contextlib.suppress(FileNotFoundError):
+        text = (Path(weights_path).parent / CLASSES_FILE).read_text(encoding="utf-8")
+        return ["BG", *(line.strip() for line in text.splitlines() if line.strip())]
+    return None

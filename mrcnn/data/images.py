@@ -1,0 +1,401 @@
+"""Images: found, read from any common file as uint8 RGB, resized and molded for the network.
+
+Arrays are `[H, W, C]`; boxes and windows are `(y1, x1, y2, x2)` in pixels, the end outside.
+"""
+
+import glob
+import random
+import re
+import threading
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
+
+MAX_PIXELS = 200_000_000
+
+# Formats read by Pillow. Its others are left out: some start programs (EPS), none are photos.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF")
+# HEIC is listed so that the photos of a telephone are refused by name, not passed over.
+EXTENSIONS = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
+EXTENSIONS |= {".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".jp2", ".avif", ".heic", ".heif"}
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+WIDTH, HEIGHT, ORIENTATION = 256, 257, 274  # TIFF 6.0 tags; EXIF shares them
+UPRIGHT = 1
+
+# A JPEG marker: 0xff and a code that is neither a stuffed zero, nor padding, nor a restart.
+JPEG_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
+JPEG_END = b"\xd9"
+
+# Pillow's own limit lies below MAX_PIXELS and is one number for the whole process.
+_pillow_limit = threading.Lock()
+
+
+class ImageError(ValueError):
+    """An image, or a source of images, that cannot be used; says which and why."""
+
+
+# -- Finding -----------------------------------------------------------------------------------
+
+
+def _natural_key(path: Path):
+    """Sort `img2` before `img10`, whatever the case."""
+    parts = re.split(r"(\d+)", str(path).casefold())
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], str(path)
+
+
+def _is_image(path: Path) -> bool:
+    # macOS leaves "._photo.jpg" files, which hold no picture, beside the photos of other discs.
+    visible = not path.name.startswith(".")
+    return visible and path.suffix.casefold() in EXTENSIONS and path.is_file()
+
+
+def find_images(sources) -> list[Path]:
+    """Return the image files of `sources`, in their order and each once.
+
+    Arguments:
+        sources: a path or several: files (of any extension), folders (the images in them, not in
+            folders below) or glob patterns (`**` goes through folders). Images of a folder or a
+            pattern are those with a known extension, in natural order.
+
+    Raises ImageError for a source that does not exist or has no images.
+    """
+    found = {}
+    for source in [sources] if isinstance(sources, str | Path) else sources:
+        path = Path(source)
+        if path.is_dir():
+            images = sorted(filter(_is_image, path.iterdir()), key=_natural_key)
+            fault = f"{source}: no images in this folder"
+        elif path.exists():
+            images = [path]
+        elif glob.has_magic(str(source)):
+            matches = map(Path, glob.glob(str(source), recursive=True))
+            images = sorted(filter(_is_image, matches), key=_natural_key)
+            fault = f"{source}: the pattern matches no images"
+        else:
+            raise ImageError(f"{source}: no such file or folder")
+        if not images:
+            raise ImageError(fault)
+        for image in images:
+            found.setdefault(image.resolve(), image)
+    return list(found.values())
+
+
+# -- Reading -----------------------------------------------------------------------------------
+
+
+def read_image(path) -> np.ndarray:
+    """Return the image file `path` as uint8 RGB `[H, W, 3]`, upright as its EXIF data says.
+
+    What a browser shows, and so what was annotated: transparent parts are laid on white, CMYK and
+    palettes become RGB, 16 bits span black to white like 8, of several frames the first is taken.
+    Float and 32-bit values count as 0..1 where they stay around it, else as 0..255, else as
+    0..65535; where they are larger or negative, the smallest becomes black and the largest white.
+
+    Raises ImageError, which names the file and the reason, for a file that is missing, empty, no
+    image, broken, truncated or larger than `MAX_PIXELS`; the size is read from the header, before
+    anything is decoded.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            return _read(file)
+    except FileNotFoundError:
+        reason = "no such file"
+    except IsADirectoryError:
+        reason = "this is a folder, not an image"
+    except PermissionError:
+        reason = "no permission to read the file"
+    except UnidentifiedImageError:
+        reason = "not an image, or broken, or of an unknown format"
+    except MemoryError:
+        reason = "not enough memory for an image of this size"
+    # A hostile file can make a decoder raise anything; whatever it is, the file is what is wrong.
+    except Exception as error:
+        reason = str(error) if isinstance(error, ImageError) else f"broken image ({error})"
+    raise ImageError(f"{path}: {reason}")
+
+
+def _read(file) -> np.ndarray:
+    head = file.read(12)
+    if not head:
+        raise ImageError("the file is empty")
+    if head[4:8] == b"ftyp" and head[8:12] in HEIC_BRANDS:
+        raise ImageError("HEIC photos cannot be read: save it as JPEG first")
+    file.seek(0)
+    try:
+        image = _open(file)
+    except UnidentifiedImageError:
+        if head.startswith(TIFF_MAGIC):
+            return _read_tiff(file)
+        raise
+    _check_size(*image.size)
+    image.load()
+    pixels = _to_rgb(image)
+    # The decoders paint what a half-written file lacks grey or black.
+    file.seek(0)
+    if image.format == "PNG":
+        _open(file).verify()
+    elif image.format == "JPEG" and not _has_jpeg_end(file.read()):
+        raise ImageError("truncated: the JPEG data has no end")
+    return _turn(pixels, _orientation(image))
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return a loaded image's EXIF orientation; where Pillow turned it, that is gone."""
+    try:
+        return image.getexif().get(ORIENTATION, UPRIGHT)
+    # Garbage in place of EXIF data leaves the pixels as good as they were.
+    except Exception:
+        return UPRIGHT
+
+
+def _open(file) -> Image.Image:
+    """Read an image's header."""
+    with _pillow_limit:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(file, formats=FORMATS)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _check_size(width: int, height: int):
+    if width * height > MAX_PIXELS:
+        raise ImageError(
+            f"{width} x {height} pixels are more than {MAX_PIXELS // 10**6} megapixels: "
+            "make it smaller or cut it into parts"
+        )
+
+
+def _read_tiff(file) -> np.ndarray:
+    """Read a TIFF that Pillow does not know: several channels of 16 bits or float."""
+    file.seek(0)
+    head = file.read(8)
+    tags = TiffImagePlugin.ImageFileDirectory_v2(head + (file.read(8) if 43 in head[2:4] else b""))
+    file.seek(tags.next)
+    tags.load(file)
+    _check_size(tags[WIDTH], tags[HEIGHT])
+    file.seek(0)
+    data = np.frombuffer(file.read(), np.uint8)
+    try:
+        pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        pixels = None
+    if pixels is None:
+        raise ImageError("broken image, or a kind of TIFF that cannot be read")
+    pixels = _to_bytes(pixels)
+    if pixels.ndim == 3 and pixels.shape[2] == 4:
+        pixels = _to_rgb(Image.fromarray(cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA)))
+    else:
+        code = cv2.COLOR_GRAY2RGB if pixels.ndim == 2 else cv2.COLOR_BGR2RGB
+        pixels = cv2.cvtColor(pixels, code)
+    return pixels
+
+
+def _to_rgb(image: Image.Image) -> np.ndarray:
+    """Return a loaded image of any mode as uint8 `[H, W, 3]`."""
+    if image.mode.startswith("I") or image.mode == "F":
+        return cv2.cvtColor(_to_bytes(np.asarray(image)), cv2.COLOR_GRAY2RGB)
+    if image.has_transparency_data:
+        page = Image.new("RGBA", image.size, "white")
+        page.alpha_composite(image.convert("RGBA"))
+        image = page
+    return np.array(image.convert("RGB"))
+
+
+def _to_bytes(values: np.ndarray) -> np.ndarray:
+    """Return grey values of any type as uint8; `read_image` says which range counts as what."""
+    if values.dtype == np.uint8:
+        return values
+    if values.dtype.kind == "u" and values.dtype.itemsize == 2:
+        return np.rint(values / np.float32(257)).astype(np.uint8)
+    floating = values.dtype.kind == "f"
+    values = values.astype(np.float64)
+    values[~np.isfinite(values)] = 0
+    low, high = values.min(), values.max()
+    # Sharpening and resampling leave values a little outside 0..1.
+    if floating and low >= -0.5 and high <= 2:
+        low, high = 0, 1
+    elif low >= 0 and high <= 255:
+        low, high = 0, 255
+    elif low >= 0 and high <= 65535:
+        low, high = 0, 65535
+    scaled = (values - low) * (255 / (high - low or 1))
+    return np.rint(scaled.clip(0, 255)).astype(np.uint8)
+
+
+def _has_jpeg_end(data: bytes) -> bool:
+    """Tell whether a JPEG's data come to their end, and not to that of the file before."""
+    at = 2
+    while marker := JPEG_MARKER.search(data, at):
+        if marker[1] == JPEG_END:
+            return True
+        at = marker.end()
+        # Segments tell their length; that of a scan is its header's, its data follow.
+        at += int.from_bytes(data[at : at + 2], "big")
+    return False
+
+
+def _turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Turn an image upright; `orientation` is EXIF's, 1 to 8, and 1 for anything else."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+# -- Resizing ----------------------------------------------------------------------------------
+
+
+def resize(
+    image: np.ndarray,
+    output_shape,
+    order: int = 1,
+    mode: str = "constant",
+    cval: float = 0,
+    clip: bool = True,
+    preserve_range: bool = False,
+    anti_aliasing: bool = False,
+    anti_aliasing_sigma=None,
+) -> np.ndarray:
+    """Return `image` resized to `output_shape` (height, width), as float; scikit-image's `resize`.
+
+    The arguments mean what they mean there; only the defaults are others. Integers become 0..1
+    unless `preserve_range`. uint8 images with the default order, mode and border are resized by
+    OpenCV, with the same numbers.
+    """
+    plain = (order, mode, cval, clip, anti_aliasing) == (1, "constant", 0, True, False)
+    if plain and image.dtype == np.uint8 and image.ndim in (2, 3) and len(output_shape) == 2:
+        resized = _resize_bytes(image, *output_shape)
+        return resized.astype(np.float64) / (1 if preserve_range else 255)
+    from skimage import transform
+
+    return transform.resize(
+        image,
+        output_shape,
+        order=order,
+        mode=mode,
+        cval=cval,
+        clip=clip,
+        preserve_range=preserve_range,
+        anti_aliasing=anti_aliasing,
+        anti_aliasing_sigma=anti_aliasing_sigma,
+    )
+
+
+def _resize_bytes(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return a uint8 image `[H, W]` or `[H, W, C]` resized bilinearly, float32 in 0..255.
+
+    Beyond the centres of the outermost pixels the image fades to zero, and stops at its own
+    darkest value: so does scikit-image, and so did the images that published weights saw.
+    """
+    resized = cv2.resize(image.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    resized = resized.reshape(height, width, *image.shape[2:])  # OpenCV drops a single channel
+    for axis, (target, source) in enumerate(zip((height, width), image.shape[:2], strict=True)):
+        position = (np.arange(target) + 0.5) * (source / target) - 0.5
+        outside = np.maximum(-position, position - (source - 1))
+        rows = np.flatnonzero(outside > 0)
+        # OpenCV repeated the outermost pixel there; bilinear weights are separable.
+        fade = (1 - outside[rows]).astype(np.float32)
+        lines = resized.swapaxes(0, axis)
+        lines[rows] *= fade.reshape(-1, *[1] * (resized.ndim - 1))
+    darkest = image.min()
+    return np.maximum(resized, darkest, out=resized) if darkest else resized
+
+
+def resize_image(
+    image: np.ndarray,
+    min_dim: int | None = None,
+    max_dim: int | None = None,
+    min_scale: float | None = None,
+    mode: str = "square",
+):
+    """Resize an image `[H, W, C]` for the network, without changing its aspect ratio.
+
+    Arguments:
+        min_dim: the smaller side is enlarged to this many pixels; never shrunk.
+        max_dim: in mode square, the larger side ends at this many pixels.
+        min_scale: the least factor to enlarge by, whatever `min_dim` asks for.
+        mode: `none` leaves the image as it is; `square` pads it with zeros to `max_dim` squared;
+            `pad64` pads its sides to multiples of 64; `crop` cuts out a random `min_dim` squared.
+
+    Returns `(image, window, scale, padding, crop)`: the image of the dtype that came in; the
+    window that is not padding, `(y1, x1, y2, x2)` in its pixels; the factor; the padding
+    `[(top, bottom), (left, right), (0, 0)]`; the cut `(y, x, height, width)`, or None.
+
+    Raises ValueError for an unknown mode or a missing or impossible side.
+    """
+    height, width = image.shape[:2]
+    padding, crop = [(0, 0), (0, 0), (0, 0)], None
+    if mode == "none":
+        return image, (0, 0, height, width), 1, padding, crop
+    _check_sides(mode, min_dim, max_dim)
+
+    scale = _scale_for(height, width, min_dim, max_dim if mode == "square" else None, min_scale)
+    if scale != 1:
+        height, width = (max(1, round(side * scale)) for side in (height, width))
+        image = _resize_keeping_type(image, height, width)
+
+    if mode == "crop":
+        top, left = (random.randint(0, side - min_dim) for side in (height, width))
+        image = image[top : top + min_dim, left : left + min_dim]
+        return image, (0, 0, *image.shape[:2]), scale, padding, (top, left, min_dim, min_dim)
+
+    if mode == "square":
+        target = (max_dim, max_dim)
+    else:
+        target = tuple(-(-side // 64) * 64 for side in (height, width))
+    for axis, (side, size) in enumerate(zip(target, (height, width), strict=True)):
+        before = (side - size) // 2
+        padding[axis] = (before, side - size - before)
+    (top, _), (left, _), _ = padding
+    padded = np.zeros((*target, *image.shape[2:]), image.dtype)
+    padded[top : top + height, left : left + width] = image
+    return padded, (top, left, top + height, left + width), scale, padding, crop
+
+
+def _check_sides(mode, min_dim, max_dim):
+    if mode not in ("square", "pad64", "crop"):
+        raise ValueError(f"resize mode is {mode!r}, it must be none, square, pad64 or crop")
+    if mode == "square" and not max_dim:
+        raise ValueError("resize mode square needs max_dim, the side of the padded image")
+    if mode == "crop" and not min_dim:
+        raise ValueError("resize mode crop needs min_dim, the side of the cut")
+    if mode == "pad64" and min_dim and min_dim % 64:
+        raise ValueError(f"min_dim is {min_dim}, resize mode pad64 needs a multiple of 64")
+
+
+def _scale_for(height, width, min_dim, max_dim, min_scale) -> float:
+    scale = max(1, min_dim / min(height, width)) if min_dim else 1
+    scale = max(scale, min_scale or 0)
+    if max_dim and round(max(height, width) * scale) > max_dim:
+        scale = max_dim / max(height, width)
+    return scale
+
+
+def _resize_keeping_type(image, height, width):
+    if image.dtype == np.uint8:
+        return _resize_bytes(image, height, width).astype(np.uint8)
+    order = 0 if image.dtype == bool else 1
+    resized = resize(image, (height, width), order=order, preserve_range=True)
+    return resized.astype(image.dtype)
+
+
+# -- Molding -----------------------------------------------------------------------------------
+
+
+def mold_image(images: np.ndarray, mean_pixel) -> np.ndarray:
+    """Return images `[..., C]` with `mean_pixel` `[C]` subtracted, float32."""
+    return np.subtract(images, np.asarray(mean_pixel, np.float32), dtype=np.float32)
+
+
+def unmold_image(molded: np.ndarray, mean_pixel) -> np.ndarray:
+    """Return uint8 images `[..., C]` of molded ones; undoes `mold_image`."""
+    images = np.asarray(molded, np.float32) + np.asarray(mean_pixel, np.float32)
+    return np.rint(images).clip(0, 255).astype(np.uint8)

@@ -1,0 +1,69 @@
+"""Pictures of the annotations, as a person checks them."""
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mrcnn.atomic import write_bytes
+from mrcnn.data.annotations import AnnotatedImage
+from mrcnn.data.masks import extract_bboxes
+from mrcnn.data.shapes import region_mask
+
+# A drawing is looked at on a screen; hundreds of masks of a large photo would fill the memory.
+MAX_SIDE = 1600
+
+
+class Preview:
+    """Writes a drawing of each annotated image to `folder/<subset>/<image name>.jpg`.
+
+    Arguments:
+        folder: is made where it is missing.
+        draw: `(image, rois, masks, class_ids, class_names) -> image`, all uint8 RGB
+            `[H, W, 3]`, rois int `[N, 4]`, masks bool `[H, W, N]`, class_ids int `[N]`, and
+            class_names with the background first.
+        augment: `(image, masks) -> (image, masks)`; where given, each image is drawn a second
+            time, augmented, as `<image name>.augmented.jpg`.
+    """
+
+    def __init__(
+        self, folder: str | Path, draw: Callable[..., np.ndarray], augment: Callable | None = None
+    ):
+        self.folder = Path(folder)
+        self.draw = draw
+        self.augment = augment
+        # Augmenters keep a random state that threads must not share.
+        self._one_at_a_time = threading.Lock()
+
+    def write(
+        self, subset: str, annotated: AnnotatedImage, image: np.ndarray, class_names: Sequence[str]
+    ):
+        """Draw one image `[H, W, 3]` with its regions; `class_names` without the background.
+
+        Raises OSError where the folder cannot be written.
+        """
+        told = image.shape[:2]
+        shrink = min(1, MAX_SIDE / max(told))
+        height, width = (max(1, round(side * shrink)) for side in told)
+        if shrink < 1:
+            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        masks = [region_mask(region, told, (height, width)) for region in annotated.regions]
+        masks = np.stack(masks, axis=-1) if masks else np.zeros((height, width, 0), bool)
+        ids = [1 + list(class_names).index(region.label) for region in annotated.regions]
+        ids = np.array(ids, np.int32)
+        path = self.folder / subset / annotated.filename.replace("/", "_")
+        with self._one_at_a_time:
+            self._draw(path.with_name(path.name + ".jpg"), image, masks, ids, class_names)
+            if self.augment is not None:
+                image, masks = self.augment(image, masks)
+                name = path.name + ".augmented.jpg"
+                self._draw(path.with_name(name), image, masks, ids, class_names)
+
+    def _draw(self, path, image, masks, class_ids, class_names):
+        visible = masks.any(axis=(0, 1))
+        masks, class_ids = masks[..., visible], class_ids[visible]
+        drawn = self.draw(image, extract_bboxes(masks), masks, class_ids, ["BG", *class_names])
+        _, content = cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
+        write_bytes(path, content.tobytes())

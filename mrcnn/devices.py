@@ -1,0 +1,65 @@
+"""The device that the network runs on."""
+
+import contextlib
+
+import keras
+
+
+def prepare():
+    """Let TensorFlow take GPU memory as it needs it, not all at once."""
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    for gpu in tf.config.list_physical_devices("GPU"):
+        try:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        except RuntimeError:
+            # The GPU is in use already: whoever started TensorFlow has chosen.
+            return
+
+
+def gpu_names() -> list[str]:
+    """Return the name of each GPU that the network can use, such as "NVIDIA GeForce RTX 3060"."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        details = map(
+            tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU")
+        )
+        return [detail.get("device_name", "unknown") for detail in details]
+    if backend == "jax":
+        import jax
+
+        return [device.device_kind for device in jax.devices() if device.platform == "gpu"]
+    import torch
+
+    return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+
+
+def strategy(count: int):
+    """Return a `tf.distribute.MirroredStrategy` over `count` devices, None for one.
+
+    The devices are GPUs, or logical CPUs where those were set up. Raises ValueError where there
+    are fewer, or where Keras does not run on TensorFlow.
+    """
+    if count == 1:
+        return None
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(f"GPU_COUNT is {count}: several devices need Keras on TensorFlow")
+    import tensorflow as tf
+
+    for kind in ("GPU", "CPU"):
+        devices = tf.config.list_logical_devices(kind)
+        if len(devices) >= count:
+            return tf.distribute.MirroredStrategy([device.name for device in devices[:count]])
+    raise ValueError(
+        f"GPU_COUNT is {count} but this machine has {len(gpu_names())} GPUs: set GPU_COUNT to 1 "
+        "and IMAGES_PER_GPU to the batch you want"
+    )
+
+
+def scope(strategy):
+    """Return the context in which the variables of a strategy are made; a plain one for None."""
+    return strategy.scope() if strategy is not None else contextlib.nullcontext()

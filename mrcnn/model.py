@@ -1,0 +1,534 @@
+"""Mask R-CNN from build to detections: the class that scripts work with.
+
+    model = MaskRCNN(mode="inference", config=config, model_dir="log")
+    model.load_weights("mask_rcnn_coco.h5", by_name=True)
+    results = model.detect([image])     # rois, class_ids, scores, masks
+
+The network is in `mrcnn.nn`, what happens to arrays before and after it in `mrcnn.data`; the other
+names of this module are those that scripts for the older package import from here.
+"""
+
+import datetime
+from collections import OrderedDict
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from mrcnn import boxes as box_math
+from mrcnn import checkpoints, devices, graph, image_meta, training
+from mrcnn.data import images as image_data
+from mrcnn.data.anchors import compute_backbone_shapes, generate_pyramid_anchors
+from mrcnn.data.batches import (
+    DataGenerator,
+    build_detection_targets,
+    build_rpn_targets,
+    data_generator,
+    generate_random_rois,
+    load_image_gt,
+)
+from mrcnn.data.download import IMAGENET_WEIGHTS, download
+from mrcnn.data.masks import paste_masks
+from mrcnn.graph import *  # noqa: F403
+from mrcnn.nn import network, weights
+from mrcnn.nn.blocks import leaf_layers
+
+__all__ = [
+    *graph.__all__,
+    "MaskRCNN",
+    "build_detection_targets",
+    "build_rpn_targets",
+    "compose_image_meta",
+    "compute_backbone_shapes",
+    "data_generator",
+    "generate_random_rois",
+    "load_image_gt",
+    "log",
+    "mold_image",
+    "parse_image_meta",
+    "unmold_image",
+]
+
+MODES = ("training", "inference")
+
+
+def log(text, array=None):
+    """Print `text` and, of an array, its shape, range and dtype."""
+    if array is not None:
+        array = np.asarray(array)
+        span = f"min: {array.min():10.5f}  max: {array.max():10.5f}" if array.size else "empty"
+        text = f"{text:25}  shape: {array.shape!s:20}  {span}  {array.dtype}"
+    print(text)
+
+
+def compose_image_meta(
+    image_id, original_image_shape, image_shape, window, scale, active_class_ids
+):
+    """See `image_meta.compose`."""
+    return image_meta.compose(
+        image_id, original_image_shape, image_shape, window, scale, active_class_ids
+    )
+
+
+def parse_image_meta(meta):
+    """Split rows of image meta `[B, 12 + K]` into arrays by name; all int32 but `scale`."""
+    fields = image_meta.parse(np.asarray(meta))
+    return {
+        name: value.astype(np.float32 if name == "scale" else np.int32)
+        for name, value in fields.items()
+    }
+
+
+def mold_image(images, config):
+    """Return float32 images less `config.MEAN_PIXEL`: what the network wants."""
+    return image_data.mold_image(images, config.MEAN_PIXEL)
+
+
+def unmold_image(normalized_images, config):
+    """Undo `mold_image`: uint8 images."""
+    return image_data.unmold_image(normalized_images, config.MEAN_PIXEL)
+
+
+class MaskRCNN:
+    """A Mask R-CNN that is trained or detects.
+
+    Arguments:
+        mode: "training" or "inference".
+        config: a `Config`; ValueError names what in it cannot work.
+        model_dir: the folder of training runs, their logs and checkpoints.
+
+    `keras_model` is the Keras model, `epoch` the epochs that its weights were trained for,
+    `log_dir` where the next training writes.
+    """
+
+    def __init__(self, mode, config, model_dir):
+        if mode not in MODES:
+            raise ValueError(f"mode is {mode!r}, it must be one of {', '.join(MODES)}")
+        devices.prepare()
+        self.mode = mode
+        self.config = config
+        self.model_dir = str(model_dir)
+        self.class_names = None
+        self._anchors = {}
+        self._compiled = {}
+        self.strategy = devices.strategy(config.GPU_COUNT) if mode == "training" else None
+        self.set_log_dir()
+        self.keras_model = self.build(mode, config)
+
+    def build(self, mode, config):
+        """Return the Keras model of a mode; see `nn.network.build` for its inputs and outputs."""
+        config.check()
+        anchors = self.get_anchors(config.IMAGE_SHAPE) if mode == "training" else None
+        with devices.scope(self.strategy):
+            return network.build(mode, config, anchors)
+
+    # -- Weights -----------------------------------------------------------------------------------
+
+    def find_last(self):
+        """Return the path of the newest checkpoint of this config's NAME under `model_dir`.
+
+        Raises FileNotFoundError where there is none.
+        """
+        path = checkpoints.find_last(self.model_dir, str(self.config.NAME))
+        if path is None:
+            raise FileNotFoundError(
+                f"no checkpoint of {self.config.NAME!r} under {self.model_dir}: train first, or "
+                "name a weights file"
+            )
+        return str(path)
+
+    def load_weights(self, filepath, by_name=False, exclude=None):
+        """Load a weights file of the published layout, print and return what became of each weight.
+
+        Arguments:
+            filepath: any file in that layout, whichever Keras wrote it.
+            by_name: kept for older scripts; weights are always matched by name.
+            exclude: names of layers to leave untrained; in training mode only.
+
+        Returns a `nn.weights.LoadReport`. Raises `nn.weights.WeightsError` where the file cannot
+        be read, or where a weight that the network needs would stay random unasked.
+        """
+        report = weights.load(
+            leaf_layers(self.keras_model), filepath, exclude or (), self.mode == "training"
+        )
+        print(report)
+        self.class_names = weights.inspect(filepath).class_names
+        self.set_log_dir(filepath)
+        return report
+
+    def save_weights(self, filepath):
+        """Write all weights in the published layout; see `nn.weights.save`."""
+        metadata = {"class_names": self.class_names, "settings": self.config.to_json()}
+        weights.save(leaf_layers(self.keras_model), filepath, metadata)
+
+    def set_log_dir(self, model_path=None):
+        """Choose the folder that training writes to, and the epoch that it starts after.
+
+        A checkpoint in a run's folder continues that run: same folder, next epoch. Anything else
+        starts a run of its own, `<model_dir>/<name><time>`; the folder is made when it is needed.
+        """
+        path = Path(model_path) if model_path else Path()
+        checkpoint = checkpoints.CHECKPOINT.fullmatch(path.name)
+        run = checkpoints.RUN.fullmatch(path.parent.name)
+        if checkpoint and run:
+            self.epoch, folder = int(checkpoint["epoch"]), path.parent
+        else:
+            time = datetime.datetime.now().strftime("%Y%m%dT%H%M")
+            self.epoch, folder = 0, Path(self.model_dir) / f"{str(self.config.NAME).lower()}{time}"
+        self.log_dir = str(folder)
+        name = f"mask_rcnn_{str(self.config.NAME).lower()}_{{epoch:04d}}.h5"
+        self.checkpoint_path = str(folder / name)
+
+    def get_imagenet_weights(self):
+        """Download ResNet-50's ImageNet weights where they are not yet; return the file's path."""
+        return str(download(IMAGENET_WEIGHTS, Path(self.model_dir) / IMAGENET_WEIGHTS.name))
+
+    # -- Training ----------------------------------------------------------------------------------
+
+    def set_trainable(self, layer_regex, keras_model=None, indent=0, verbose=1):
+        """Let the layers learn whose whole name matches `layer_regex`; print them if `verbose`.
+
+        Returns their names. `indent` is the older package's and not needed.
+        """
+        names = training.set_trainable(keras_model or self.keras_model, layer_regex)
+        if verbose > 0:
+            log("Selecting layers to train")
+            for name in names:
+                log(f"    {name}")
+        return names
+
+    def compile(self, learning_rate, momentum):
+        """Choose the optimizer, SGD with momentum, and the losses, for the trainable layers."""
+        config = self.config
+        with devices.scope(self.strategy):
+            optimizer = keras.optimizers.SGD(
+                learning_rate, momentum=momentum, global_clipnorm=config.GRADIENT_CLIP_NORM
+            )
+            self.keras_model.compile(optimizer, config.LOSS_WEIGHTS, config.WEIGHT_DECAY)
+
+    def train(
+        self,
+        train_dataset,
+        val_dataset,
+        learning_rate,
+        epochs,
+        layers,
+        augmentation=None,
+        custom_callbacks=None,
+        no_augmentation_sources=None,
+        *,
+        resume=False,
+        patience=None,
+        seed=None,
+        workers=None,
+        keep_negatives=False,
+    ):
+        """Train the chosen layers, writing a checkpoint an epoch to `log_dir`.
+
+        Arguments:
+            train_dataset, val_dataset: prepared `Dataset`s; without the second, None, there are
+                no `val_` losses.
+            learning_rate: of SGD.
+            epochs: the total, those that the loaded weights were trained for included, so that
+                stages follow one another: heads up to 20, all up to 30.
+            layers: "heads", "3+", "4+", "5+", "all", or a regular expression of layer names.
+            augmentation: an `imgaug` augmenter; images and masks move together.
+            custom_callbacks: further Keras callbacks.
+            no_augmentation_sources: sources of the dataset that are not augmented.
+            resume: go on with the optimizer, learning rate and best score of the run that the
+                loaded checkpoint belongs to.
+            patience: stop after this many epochs without a better validation loss.
+            seed: decides the order of images, augmentation, and sampling.
+            workers: threads that prepare batches; one a core unless given.
+            keep_negatives: train on images without objects too.
+
+        Returns the Keras History, or None where `epochs` are done already. Raises
+        `training.TrainingError` where training cannot go on.
+        """
+        if self.mode != "training":
+            raise ValueError('this model was made to detect: make one with mode="training"')
+        if self.epoch >= epochs:
+            log(f"{self.epoch} epochs are done already; epochs={epochs} is the total, ask for more")
+            return None
+        config = self.config
+        state = checkpoints.State.load(self._state_path()) if resume else None
+        if state and state.epoch != self.epoch:
+            raise ValueError(
+                f"{self._state_path()} is of epoch {state.epoch}, the weights of {self.epoch}: "
+                f"load the checkpoint of epoch {state.epoch} to resume"
+            )
+        self.class_names = list(train_dataset.class_names)
+        self.set_trainable(training.layer_pattern(layers))
+        self.compile(state.learning_rate if state else learning_rate, config.LEARNING_MOMENTUM)
+        if state:
+            self._restore(state)
+
+        workers = workers or training.default_workers()
+        batches = training.Batches(
+            DataGenerator(
+                train_dataset,
+                config,
+                augmentation=augmentation,
+                no_augmentation_sources=no_augmentation_sources,
+                steps=config.STEPS_PER_EPOCH,
+                keep_negatives=keep_negatives,
+                seed=seed,
+                report=log,
+            ),
+            workers,
+        )
+        validation = val_dataset and training.Batches(
+            DataGenerator(
+                val_dataset,
+                config,
+                shuffle=False,
+                steps=config.VALIDATION_STEPS,
+                keep_negatives=keep_negatives,
+                seed=seed,
+                report=log,
+            ),
+            workers,
+        )
+        saver = checkpoints.Checkpoints(
+            self.log_dir,
+            str(config.NAME),
+            self.save_weights,
+            "val_loss" if validation else "loss",
+            best=state.best if state else None,
+            best_epoch=state.best_epoch if state else None,
+            patience=patience,
+        )
+        log(f"Starting at epoch {self.epoch + 1} of {epochs}, learning rate {learning_rate}")
+        log(f"Checkpoints: {self.log_dir}")
+        checkpoints.write_class_names(self.log_dir, self.class_names)
+        history = training.fit(
+            self.keras_model,
+            batches,
+            validation,
+            first_epoch=self.epoch,
+            epochs=epochs,
+            log_dir=self.log_dir,
+            callbacks=[saver, *(custom_callbacks or [])],
+            memory_advice="lower IMAGES_PER_GPU, IMAGE_MAX_DIM or TRAIN_ROIS_PER_IMAGE, or take "
+            'BACKBONE = "resnet50"',
+        )
+        self.epoch = history.epoch[-1] + 1
+        return history
+
+    def _state_path(self):
+        return Path(self.log_dir) / checkpoints.STATE_FILE
+
+    def _restore(self, state):
+        optimizer = self.keras_model.optimizer
+        with devices.scope(self.strategy):
+            optimizer.build(self.keras_model.trainable_variables)
+        if not checkpoints.restore_optimizer(optimizer, state.variables):
+            log("Other layers learn now than in the run before: the optimizer starts anew")
+
+    # -- Detection ---------------------------------------------------------------------------------
+
+    def mold_inputs(self, images):
+        """Turn images into the network's inputs.
+
+        Arguments:
+            images: `[H, W, C]` arrays, RGB and 0..255; their sizes may differ.
+
+        Returns `(molded_images float32 [B, H, W, C], image_metas [B, 12 + K], windows int [B, 4])`;
+        a window is the part of the molded image that is not padding. Raises ValueError where the
+        molded images differ in size, as `IMAGE_RESIZE_MODE = "pad64"` can make them.
+        """
+        molded = [self._mold(image) for image in images]
+        shapes = {image.shape for image, _, _ in molded}
+        if len(shapes) > 1:
+            raise ValueError(
+                f"the images have {len(shapes)} sizes once molded and do not fit into one batch: "
+                "mold them one by one, or call detect, which takes them all"
+            )
+        return tuple(np.stack(part) for part in zip(*molded, strict=True))
+
+    def _mold(self, image):
+        image, config = np.asarray(image), self.config
+        if image.ndim != 3 or image.shape[2] != config.IMAGE_CHANNEL_COUNT or not image.size:
+            raise ValueError(
+                f"an image has shape {image.shape}, it must be "
+                f"[height, width, {config.IMAGE_CHANNEL_COUNT}]"
+            )
+        resized, window, scale, _, _ = image_data.resize_image(
+            image,
+            min_dim=config.IMAGE_MIN_DIM,
+            max_dim=config.IMAGE_MAX_DIM,
+            min_scale=config.IMAGE_MIN_SCALE,
+            mode=config.IMAGE_RESIZE_MODE,
+        )
+        active = np.zeros(config.NUM_CLASSES, np.int32)
+        meta = image_meta.compose(0, image.shape, resized.shape, window, scale, active)
+        return mold_image(resized, config), meta, np.array(window)
+
+    def unmold_detections(self, detections, mrcnn_mask, original_image_shape, image_shape, window):
+        """Bring the network's output for one image back to that image.
+
+        Arguments:
+            detections: `[N, 6]`: box in fractions of the molded image, class id, score.
+            mrcnn_mask: `[N, h, w, K]`, probabilities.
+            original_image_shape: (height, width, channels) before molding.
+            image_shape: the same of the molded image.
+            window: (y1, x1, y2, x2) in pixels, the part of it that is not padding.
+
+        Returns `(boxes int32 [n, 4] in pixels, class_ids int32 [n], scores float32 [n],
+        masks bool [H, W, n])`.
+        """
+        class_ids = detections[:, 4].astype(np.int32)
+        padding = np.flatnonzero(class_ids == 0)
+        count = padding[0] if len(padding) else len(class_ids)
+        class_ids, scores = class_ids[:count], detections[:count, 5]
+        masks = mrcnn_mask[np.arange(count), :, :, class_ids]
+
+        # The window, not the padded image, is what the original image fills.
+        window = box_math.normalize(np.asarray(window), image_shape)
+        origin, size = window[[0, 1, 0, 1]], (window[2:] - window[:2])[[0, 1, 0, 1]]
+        boxes = box_math.denormalize((detections[:count, :4] - origin) / size, original_image_shape)
+
+        solid = box_math.area(boxes) > 0
+        boxes, class_ids, scores = boxes[solid], class_ids[solid], scores[solid]
+        return boxes, class_ids, scores, paste_masks(masks[solid], boxes, original_image_shape)
+
+    def detect(self, images, verbose=0):
+        """Find the objects in images.
+
+        Arguments:
+            images: any number of `[H, W, C]` arrays, RGB and 0..255, of any sizes.
+            verbose: 1 prints the shapes of what goes through the network.
+
+        Returns a dict for each image: `rois` int32 `[N, 4]` in pixels, `class_ids` int32 `[N]`,
+        `scores` float32 `[N]` falling, `masks` bool `[H, W, N]`.
+        """
+        self._require_inference()
+        if verbose:
+            log(f"Processing {len(images)} images")
+            for image in images:
+                log("image", image)
+        results = [None] * len(images)
+        # Molded images of one size share a batch.
+        waiting = {}
+        for index, image in enumerate(images):
+            molded = self._mold(image)
+            batch = waiting.setdefault(molded[0].shape, [])
+            batch.append((index, molded))
+            if len(batch) == self.config.BATCH_SIZE:
+                self._detect_batch(batch, images, results, verbose)
+                batch.clear()
+        for batch in waiting.values():
+            if batch:
+                self._detect_batch(batch, images, results, verbose)
+        return results
+
+    def _detect_batch(self, batch, images, results, verbose):
+        molded, metas, windows = (
+            np.stack(part) for part in zip(*(m for _, m in batch), strict=True)
+        )
+        detections, masks = self._run(molded, metas, verbose)
+        for row, (index, _) in enumerate(batch):
+            results[index] = self._result(
+                detections[row], masks[row], np.shape(images[index]), molded.shape[1:], windows[row]
+            )
+
+    def _result(self, *unmold_arguments):
+        boxes, class_ids, scores, masks = self.unmold_detections(*unmold_arguments)
+        return {"rois": boxes, "class_ids": class_ids, "scores": scores, "masks": masks}
+
+    def detect_molded(self, molded_images, image_metas, verbose=0):
+        """Find objects in images that `mold_inputs` has molded; results are in their pixels.
+
+        Arguments and results as of `mold_inputs` and `detect`; `masks` span the whole molded image.
+        """
+        self._require_inference()
+        molded, metas = np.asarray(molded_images), np.asarray(image_metas)
+        if len(molded) != len(metas):
+            raise ValueError(f"{len(molded)} molded images come with {len(metas)} image metas")
+        detections, masks = self._run(molded, metas, verbose)
+        shape = molded.shape[1:]
+        whole = [0, 0, shape[0], shape[1]]
+        return [
+            self._result(detections[row], masks[row], shape, shape, whole)
+            for row in range(len(molded))
+        ]
+
+    def _require_inference(self):
+        if self.mode != "inference":
+            raise ValueError('this model was made to train: make one with mode="inference"')
+
+    def _run(self, molded_images, image_metas, verbose=0):
+        """Return `detections` and `mrcnn_mask` of a batch."""
+        shape = molded_images.shape[1:]
+        anchors = self.get_anchors(shape)
+        anchors = np.broadcast_to(anchors, (len(molded_images), *anchors.shape))
+        if verbose:
+            log("molded_images", molded_images)
+            log("image_metas", image_metas)
+            log("anchors", anchors)
+        if shape not in self._compiled:
+            self._compiled[shape] = network.compiled(self.keras_model, shape, anchors.shape[1:])
+        outputs = self._compiled[shape](molded_images, image_metas, anchors)
+        return np.asarray(outputs[0]), np.asarray(outputs[3])
+
+    def get_anchors(self, image_shape):
+        """Return the anchors of a molded image's shape, float32 `[A, 4]`, in fractions of it."""
+        key = tuple(image_shape)
+        if key not in self._anchors:
+            config = self.config
+            # In pixels, for those who look at them.
+            self.anchors = generate_pyramid_anchors(
+                config.RPN_ANCHOR_SCALES,
+                config.RPN_ANCHOR_RATIOS,
+                compute_backbone_shapes(config, image_shape),
+                config.BACKBONE_STRIDES,
+                config.RPN_ANCHOR_STRIDE,
+            )
+            self._anchors[key] = box_math.normalize(self.anchors, image_shape[:2])
+        return self._anchors[key]
+
+    # -- Looking inside ----------------------------------------------------------------------------
+
+    def ancestor(self, tensor, name, checked=None):
+        """Return the output of the layer `name` (or `name/...`) that `tensor` depends on, or None.
+
+        `checked` is not needed any more.
+        """
+        above = keras.Model(self.keras_model.inputs, tensor).layers
+        wanted = name.split("/")[0].split(":")[0]
+        return next((layer.output for layer in above if layer.name == wanted), None)
+
+    def find_trainable_layer(self, layer):
+        """Return the layer with weights that `layer` wraps, or `layer` itself."""
+        inner = getattr(layer, "layer", None)
+        return self.find_trainable_layer(inner) if inner is not None else layer
+
+    def get_trainable_layers(self):
+        """Return all layers that have weights, innermost ones, in graph order."""
+        return [leaf for leaf, _ in leaf_layers(self.keras_model) if leaf.weights]
+
+    def run_graph(self, images, outputs, image_metas=None):
+        """Compute tensors inside an inference model.
+
+        Arguments:
+            images: as `detect` takes them; already molded where `image_metas` is given.
+            outputs: `(name, tensor)` pairs, such as
+                `("fpn_p2", model.keras_model.get_layer("fpn_p2").output)`.
+            image_metas: `[B, 12 + K]` or None.
+
+        Returns an OrderedDict of arrays by name; what is None among the tensors is left out.
+        """
+        self._require_inference()
+        outputs = OrderedDict((name, tensor) for name, tensor in outputs if tensor is not None)
+        if image_metas is None:
+            molded, image_metas, _ = self.mold_inputs(images)
+        else:
+            molded = np.asarray(images)
+        anchors = self.get_anchors(molded.shape[1:])
+        anchors = np.broadcast_to(anchors, (len(molded), *anchors.shape))
+        function = keras.Model(self.keras_model.inputs, list(outputs.values()))
+        arrays = function.predict_on_batch([molded, image_metas, anchors])
+        results = OrderedDict(zip(outputs, arrays, strict=True))
+        for name, array in results.items():
+            log(name, array)
+        return results

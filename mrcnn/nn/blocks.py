@@ -1,0 +1,146 @@
+"""The building blocks of the backbone and the heads.
+
+Legend, the same in every module of this folder:
+    B images, N RoIs (or detections), A anchors, L levels of the pyramid, G ground truth objects,
+    K classes with the background, C channels, H and W rows and columns.
+    rois / boxes: (y1, x1, y2, x2), fractions of the molded image, float32.
+    deltas: what turns one box into another (`boxes.encode`). `_px` is in pixels.
+"""
+
+import math
+
+import keras
+from keras import layers, ops
+
+
+class BatchNorm(layers.BatchNormalization):
+    """Batch normalisation as the older package names it.
+
+    `training=False` uses the stored statistics, `True` those of the batch, `None` leaves it to
+    the mode that the model is called in.
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        return super().call(inputs, training=training, mask=mask)
+
+
+class ConvNorm(layers.Layer):
+    """A convolution and its BatchNorm, as one layer with two named children.
+
+    With stored statistics BatchNorm is a factor and a shift per channel, so it is folded into the
+    convolution's kernel inside the graph: the checkpoint keeps both layers and both still learn,
+    and the separate pass over the feature map is gone (ResNet-101, 1024 x 1024, bfloat16: 0.74 s
+    with the pass, 0.23 s without). The fold is computed in float32 whatever the compute dtype.
+
+    Arguments:
+        conv: the `Conv2D`, built by this layer; no activation.
+        norm: the `BatchNorm`.
+        train_bn: None, False or True as `Config.TRAIN_BN`; with False the fold is always used.
+        activation: "relu" or None, after the norm.
+    """
+
+    def __init__(self, conv, norm, train_bn=False, activation=None, **kwargs):
+        super().__init__(autocast=False, dtype=conv.dtype_policy, **kwargs)
+        self.conv, self.norm = conv, norm
+        self.train_bn = train_bn
+        self.activation = keras.activations.get(activation)
+
+    @property
+    def layers(self):
+        return [self.conv, self.norm]
+
+    def build(self, input_shape):
+        self.conv.build(input_shape)
+        self.norm.build(self.conv.compute_output_shape(input_shape))
+
+    def compute_output_shape(self, input_shape):
+        return self.conv.compute_output_shape(input_shape)
+
+    def call(self, inputs, training=None):
+        learning = self.train_bn or (self.train_bn is None and training)
+        if learning and self.norm.trainable:
+            return self.activation(self.norm(self.conv(inputs), training=True))
+        return self.activation(self._folded(ops.cast(inputs, self.compute_dtype)))
+
+    def _folded(self, inputs):
+        norm = self.norm
+        scale = norm.gamma * ops.rsqrt(norm.moving_variance + norm.epsilon)
+        kernel = ops.cast(self.conv.kernel * scale, self.compute_dtype)
+        bias = self.conv.bias if self.conv.use_bias else 0.0
+        shift = ops.cast((bias - norm.moving_mean) * scale + norm.beta, self.compute_dtype)
+        if self._covers(inputs):
+            # One position of the kernel: a matrix product does it in three quarters of the time.
+            rows = ops.reshape(inputs, (-1, math.prod(self.conv.kernel_size) * inputs.shape[-1]))
+            product = ops.matmul(rows, ops.reshape(kernel, (-1, self.conv.filters)))
+            return ops.reshape(product + shift, (-1, 1, 1, self.conv.filters))
+        outputs = ops.conv(inputs, kernel, self.conv.strides, self.conv.padding)
+        return outputs + shift
+
+    def _covers(self, inputs):
+        return self.conv.padding == "valid" and tuple(inputs.shape[1:3]) == self.conv.kernel_size
+
+
+def conv_norm(
+    filters,
+    kernel_size,
+    conv_name,
+    norm_name,
+    *,
+    strides=1,
+    padding="valid",
+    use_bias=True,
+    train_bn=False,
+    activation=None,
+):
+    """Make a `ConvNorm` from its children's names; see there for the arguments."""
+    conv = layers.Conv2D(filters, kernel_size, strides, padding, use_bias=use_bias, name=conv_name)
+    norm = BatchNorm(name=norm_name)
+    return ConvNorm(conv, norm, train_bn, activation, name=f"{conv_name}_folded")
+
+
+class EachRoI(layers.Layer):
+    """Applies a layer to every RoI: `[B, N, ...] -> [B, N, ...]`, N static.
+
+    The RoIs are merged into the batch, which costs nothing. (`TimeDistributed`, whose place this
+    takes, unrolls one copy of the layer a RoI in Keras 3: 30 s to trace 1000 RoIs.)
+    """
+
+    def __init__(self, layer, **kwargs):
+        kwargs.setdefault("name", layer.name)
+        super().__init__(autocast=False, dtype=layer.dtype_policy, **kwargs)
+        self.layer = layer
+
+    @property
+    def layers(self):
+        return [self.layer]
+
+    def build(self, input_shape):
+        if not self.layer.built:
+            self.layer.build((None, *input_shape[2:]))
+
+    def compute_output_shape(self, input_shape):
+        shape = self.layer.compute_output_shape((None, *input_shape[2:]))
+        return (*input_shape[:2], *shape[1:])
+
+    def call(self, inputs, training=None):
+        merged = ops.reshape(inputs, (-1, *inputs.shape[2:]))
+        if isinstance(self.layer, ConvNorm):
+            outputs = self.layer(merged, training=training)
+        else:
+            outputs = self.layer(merged)
+        return ops.reshape(outputs, (-1, inputs.shape[1], *outputs.shape[1:]))
+
+
+def leaf_layers(model):
+    """Yield `(layer, names)` for each layer without children below `model`, in graph order.
+
+    `names` are those of the leaf and of the models that hold it, innermost first; layers of this
+    module that hold others are passed through.
+    """
+    for child in model.layers:
+        if not hasattr(child, "layers"):
+            yield child, (child.name,)
+            continue
+        holder = (child.name,) if isinstance(child, keras.Model) else ()
+        for leaf, names in leaf_layers(child):
+            yield leaf, names + holder

@@ -1,0 +1,86 @@
+"""The class, box and mask heads (He et al. 2017, figure 4).
+
+Legend: see blocks.py.
+"""
+
+from keras import layers, ops
+
+from mrcnn.nn.blocks import EachRoI, conv_norm
+from mrcnn.nn.roi_align import PyramidROIAlign
+
+
+class _Split(layers.Layer):
+    """`[B, N, K * 4]` to `[B, N, K, 4]`; the batch may have any size."""
+
+    def __init__(self, num_classes, **kwargs):
+        super().__init__(**kwargs)
+        self.num_classes = num_classes
+
+    def call(self, inputs):
+        return ops.reshape(inputs, (-1, inputs.shape[1], self.num_classes, 4))
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:2], self.num_classes, 4)
+
+
+def fpn_classifier_graph(
+    rois, feature_maps, image_meta, pool_size, num_classes, train_bn=True, fc_layers_size=1024
+):
+    """Classify RoIs and refine their boxes.
+
+    Arguments:
+        rois: `[B, N, 4]`, fractions; N static.
+        feature_maps: P2..P5.
+        image_meta: `[B, 12 + K]`.
+        pool_size: side of the features cut out a RoI.
+        train_bn: as `Config.TRAIN_BN`.
+        fc_layers_size: width of the two fully connected layers.
+
+    Returns `(class_logits [B, N, K], class_probs [B, N, K], deltas [B, N, K, 4])`, all float32.
+    """
+    x = PyramidROIAlign([pool_size, pool_size], name="roi_align_classifier")(
+        [rois, image_meta, *feature_maps]
+    )
+    # Fully connected layers, written as convolutions so that the published weights fit.
+    for index, kernel_size in ((1, pool_size), (2, 1)):
+        name = f"mrcnn_class_conv{index}"
+        norm = conv_norm(
+            fc_layers_size,
+            kernel_size,
+            name,
+            f"mrcnn_class_bn{index}",
+            train_bn=train_bn,
+            activation="relu",
+        )
+        x = EachRoI(norm, name=name)(x)
+    shared = layers.Reshape((rois.shape[1], fc_layers_size), name="pool_squeeze")(x)
+    logits = layers.Dense(num_classes, name="mrcnn_class_logits", dtype="float32")(shared)
+    probs = layers.Softmax(name="mrcnn_class", dtype="float32")(logits)
+    deltas = layers.Dense(num_classes * 4, name="mrcnn_bbox_fc", dtype="float32")(shared)
+    return logits, probs, _Split(num_classes, name="mrcnn_bbox", dtype="float32")(deltas)
+
+
+def build_fpn_mask_graph(rois, feature_maps, image_meta, pool_size, num_classes, train_bn=True):
+    """Predict a mask a class for each RoI; `fpn_classifier_graph` tells the arguments.
+
+    Returns `[B, N, 2 * pool_size, 2 * pool_size, K]`, float32 in 0..1.
+    """
+    x = PyramidROIAlign([pool_size, pool_size], name="roi_align_mask")(
+        [rois, image_meta, *feature_maps]
+    )
+    for index in (1, 2, 3, 4):
+        name = f"mrcnn_mask_conv{index}"
+        norm = conv_norm(
+            256,
+            3,
+            name,
+            f"mrcnn_mask_bn{index}",
+            padding="same",
+            train_bn=train_bn,
+            activation="relu",
+        )
+        x = EachRoI(norm, name=name)(x)
+    double = layers.Conv2DTranspose(256, 2, strides=2, activation="relu", name="mrcnn_mask_deconv")
+    x = EachRoI(double)(x)
+    masks = layers.Conv2D(num_classes, 1, activation="sigmoid", name="mrcnn_mask", dtype="float32")
+    return EachRoI(masks)(x)

@@ -1,0 +1,87 @@
+"""The Keras model around the network: what it minimises, what it reports, its weight files."""
+
+import keras
+from keras import ops
+
+from mrcnn.nn import weights
+from mrcnn.nn.blocks import leaf_layers
+
+
+class Network(keras.Model):
+    """A Mask R-CNN as a Keras model.
+
+    A training network outputs its losses by name. Their weighted sum and the weight decay are
+    minimised, and each appears in logs and history under its name, `val_` before it in validation.
+    """
+
+    def compile(self, optimizer, loss_weights, weight_decay, **kwargs):
+        """Set what training minimises.
+
+        Arguments:
+            optimizer: a Keras optimizer.
+            loss_weights: the factor of each loss by name.
+            weight_decay: factor of the mean square of each trainable kernel and bias. (Dividing
+                by the size of the weight is the older package's way; BatchNorm's are left out.)
+        """
+        self.loss_weights = dict(loss_weights)
+        self.weight_decay = weight_decay
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in self.output_names_of_loss}
+        # The cropping and suppression kernels have no XLA form.
+        super().compile(optimizer=optimizer, jit_compile=False, **kwargs)
+
+    @property
+    def output_names_of_loss(self):
+        return list(self.output)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        count = ops.shape(x["input_image"])[0]
+        total = self._decay()
+        for name, loss in y_pred.items():
+            loss = loss * self.loss_weights[name]
+            self.trackers[name].update_state(loss, sample_weight=count)
+            total = total + loss
+        # Each replica of a strategy adds its share.
+        return total / self._replicas()
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        return self.get_metrics_result()
+
+    def _decay(self):
+        total = 0.0
+        for variable in self.trainable_variables:
+            if variable.name not in ("gamma", "beta"):
+                total = total + ops.mean(ops.square(ops.cast(variable, "float32")))
+        return self.weight_decay * total
+
+    def _replicas(self):
+        if keras.backend.backend() != "tensorflow":
+            return 1
+        import tensorflow as tf
+
+        return tf.distribute.get_strategy().num_replicas_in_sync
+
+    def get_layer(self, name=None, index=None):
+        """Also finds layers within layers, such as `bn_conv1`."""
+        if name is not None and all(layer.name != name for layer in self.layers):
+            for leaf, _ in leaf_layers(self):
+                if leaf.name == name:
+                    return leaf
+        return super().get_layer(name=name, index=index)
+
+    def save_weights(self, filepath, overwrite=True, **kwargs):
+        """Write the published layout where `filepath` ends in `.h5`, else as Keras does."""
+        if _is_published(filepath):
+            weights.save(leaf_layers(self), filepath)
+        else:
+            super().save_weights(filepath, overwrite=overwrite, **kwargs)
+
+    def load_weights(self, filepath, skip_mismatch=False, **kwargs):
+        """Read the published layout where `filepath` ends in `.h5`, else as Keras does."""
+        if _is_published(filepath):
+            return weights.load(leaf_layers(self), filepath)
+        return super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
+
+
+def _is_published(filepath):
+    name = str(filepath)
+    return name.endswith(".h5") and not name.endswith(".weights.h5")

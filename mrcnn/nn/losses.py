@@ -1,0 +1,112 @@
+"""The five losses, in float32.
+
+Legend: see blocks.py; T rows of `target_bbox` an image. Each function returns a scalar: the mean
+over all entries of the batch that count, 0 where none does.
+"""
+
+from keras import ops
+
+# Probabilities are kept this far from 0 and 1 before their logarithm.
+EPSILON = 1e-7
+
+
+def smooth_l1_loss(y_true, y_pred):
+    """Elementwise smooth L1 (Girshick 2015, equation 3) of two tensors of one shape."""
+    distance = ops.abs(y_true - y_pred)
+    return ops.where(distance < 1.0, 0.5 * distance**2, distance - 0.5)
+
+
+def _mean_where(values, counts):
+    """Mean of `values` where `counts`, of a shape that starts with the same axes, is true."""
+    weights = ops.cast(counts, "float32")
+    per_entry = 1
+    while len(weights.shape) < len(values.shape):
+        per_entry = per_entry * ops.shape(values)[len(weights.shape)]
+        weights = weights[..., None]
+    total = ops.sum(weights) * ops.cast(per_entry, "float32")
+    return ops.sum(ops.where(weights > 0, values, 0.0)) / ops.maximum(total, 1.0)
+
+
+def _cross_entropy(class_ids, logits):
+    """Cross entropy `[...]` of `class_ids` `[...]` under `logits` `[..., K]`."""
+    log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+    return -ops.take_along_axis(log_probs, class_ids[..., None], axis=-1)[..., 0]
+
+
+def rpn_class_loss(rpn_match, rpn_class_logits):
+    """Cross entropy of object against background over the anchors chosen for training.
+
+    Arguments:
+        rpn_match: int `[B, A, 1]`: 1 object, -1 background, 0 not chosen.
+        rpn_class_logits: `[B, A, 2]`.
+    """
+    match = ops.cast(rpn_match[..., 0], "int32")
+    is_object = ops.where(match == 1, 1, 0)
+    return _mean_where(_cross_entropy(is_object, rpn_class_logits), match != 0)
+
+
+def rpn_bbox_loss(target_bbox, rpn_match, rpn_bbox):
+    """Smooth L1 of the deltas of the anchors that hold an object.
+
+    Arguments:
+        target_bbox: `[B, T, 4]`; row i belongs to the i-th such anchor of its image.
+        rpn_match: int `[B, A, 1]`, as above.
+        rpn_bbox: `[B, A, 4]`.
+    """
+    holds = ops.cast(rpn_match[..., 0], "int32") == 1
+    row = ops.cumsum(ops.where(holds, 1, 0), axis=1) - 1
+    row = ops.clip(row, 0, ops.shape(target_bbox)[1] - 1)
+    target = ops.take_along_axis(ops.cast(target_bbox, "float32"), row[..., None], axis=1)
+    return _mean_where(smooth_l1_loss(target, ops.cast(rpn_bbox, "float32")), holds)
+
+
+def mrcnn_class_loss(target_class_ids, pred_class_logits, active_class_ids):
+    """Cross entropy of the RoIs' classes.
+
+    RoIs whose most likely class is not active (their image's dataset does not know it) do not
+    count. Which classes are active is read from the first image of the batch.
+
+    Arguments:
+        target_class_ids: int `[B, N]`, padded with 0.
+        pred_class_logits: `[B, N, K]`.
+        active_class_ids: `[B, K]`, 1 for an active class.
+    """
+    predicted = ops.argmax(pred_class_logits, axis=-1)
+    active = ops.take(ops.cast(active_class_ids[0], "float32"), predicted)
+    target = ops.cast(target_class_ids, "int32")
+    return _mean_where(_cross_entropy(target, pred_class_logits), active > 0)
+
+
+def _of_own_class(per_class, class_ids, axis):
+    """Pick along `axis` of `per_class` the entry of each RoI's class `[B, N]`."""
+    index = ops.reshape(class_ids, (*ops.shape(class_ids), *[1] * (len(per_class.shape) - 2)))
+    return ops.squeeze(ops.take_along_axis(per_class, index, axis=axis), axis=axis)
+
+
+def mrcnn_bbox_loss(target_bbox, target_class_ids, pred_bbox):
+    """Smooth L1 of the deltas of the RoIs that hold an object.
+
+    Arguments:
+        target_bbox: `[B, N, 4]`.
+        target_class_ids: int `[B, N]`, 0 where there is no object.
+        pred_bbox: `[B, N, K, 4]`; only the deltas of the RoI's own class count.
+    """
+    class_ids = ops.cast(target_class_ids, "int32")
+    own = _of_own_class(ops.cast(pred_bbox, "float32"), class_ids, axis=2)
+    return _mean_where(smooth_l1_loss(target_bbox, own), class_ids > 0)
+
+
+def mrcnn_mask_loss(target_masks, target_class_ids, pred_masks):
+    """Binary cross entropy of the masks of the RoIs that hold an object.
+
+    Arguments:
+        target_masks: `[B, N, H, W]`, 0 or 1.
+        target_class_ids: int `[B, N]`, 0 where there is no object.
+        pred_masks: `[B, N, H, W, K]`, probabilities; only the RoI's own class counts.
+    """
+    class_ids = ops.cast(target_class_ids, "int32")
+    own = _of_own_class(ops.cast(pred_masks, "float32"), class_ids, axis=4)
+    own = ops.clip(own, EPSILON, 1.0 - EPSILON)
+    target = ops.cast(target_masks, "float32")
+    entropy = -(target * ops.log(own) + (1.0 - target) * ops.log(1.0 - own))
+    return _mean_where(entropy, class_ids > 0)

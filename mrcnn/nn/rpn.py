@@ -1,0 +1,99 @@
+"""The region proposal network (Ren et al. 2015) and what it proposes.
+
+Legend: see blocks.py.
+"""
+
+import keras
+from keras import layers, ops
+
+from mrcnn import boxes as box_math
+from mrcnn.nn.nms import suppress
+
+
+def rpn_graph(feature_map, anchors_per_location, anchor_stride):
+    """Score and refine the anchors of one level.
+
+    Arguments:
+        feature_map: `[B, H, W, C]`.
+        anchors_per_location: anchors on a cell.
+        anchor_stride: 1 for anchors on every cell, 2 for every other one.
+
+    Returns `[class_logits [B, A, 2], class_probs [B, A, 2], deltas [B, A, 4]]`, background
+    before foreground; probabilities and deltas in float32.
+    """
+    shared = layers.Conv2D(
+        512, 3, strides=anchor_stride, padding="same", activation="relu", name="rpn_conv_shared"
+    )(feature_map)
+
+    def per_anchor(numbers, name):
+        raw = layers.Conv2D(numbers * anchors_per_location, 1, name=name)(shared)
+        return layers.Reshape((-1, numbers), dtype="float32")(raw)
+
+    logits = per_anchor(2, "rpn_class_raw")
+    probs = layers.Softmax(name="rpn_class_probs", dtype="float32")(logits)
+    return [logits, probs, per_anchor(4, "rpn_bbox_pred")]
+
+
+def build_rpn_model(anchor_stride, anchors_per_location, depth):
+    """Make the model that all levels share: `[B, H, W, depth]` to the list of `rpn_graph`."""
+    feature_map = layers.Input((None, None, depth), name="input_rpn_feature_map")
+    outputs = rpn_graph(feature_map, anchors_per_location, anchor_stride)
+    return keras.Model(feature_map, outputs, name="rpn_model")
+
+
+def propose(probs, deltas, anchors, std_dev, pre_nms_limit, iou_threshold, count):
+    """Turn the anchors' scores and deltas into proposals.
+
+    1. Keep the `pre_nms_limit` anchors that look most like an object.
+    2. Move them by their deltas and clip them to the image.
+    3. Drop those that overlap a better one by more than `iou_threshold`.
+
+    Arguments:
+        probs: foreground probability `[B, A]`.
+        deltas: `[B, A, 4]`, divided by `std_dev` `[4]`.
+        anchors: `[B, A, 4]`, fractions.
+
+    Returns `[B, count, 4]` by falling probability, padded with zeros.
+    """
+    total = ops.shape(probs)[1]
+    limit = (
+        min(total, pre_nms_limit) if isinstance(total, int) else (ops.minimum(total, pre_nms_limit))
+    )
+    scores, best = ops.top_k(probs, limit)
+    deltas = ops.take_along_axis(deltas, best[..., None], axis=1)
+    anchors = ops.take_along_axis(anchors, best[..., None], axis=1)
+
+    boxes = box_math.decode(anchors, deltas * std_dev, ops)
+    boxes = box_math.clip(boxes, ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0]), ops)
+
+    one_class = ops.zeros_like(best)
+    return suppress(boxes, scores, one_class, 1, iou_threshold, count)[0]
+
+
+class Proposals(layers.Layer):
+    """`propose` as a layer: `[rpn_class [B, A, 2], rpn_bbox [B, A, 4], anchors [B, A, 4]]`."""
+
+    def __init__(self, count, iou_threshold, pre_nms_limit, std_dev, **kwargs):
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(**kwargs)
+        self.count = count
+        self.iou_threshold = iou_threshold
+        self.pre_nms_limit = pre_nms_limit
+        self.std_dev = [float(value) for value in std_dev]
+        self.supports_jit = keras.backend.backend() != "tensorflow"
+
+    def call(self, inputs):
+        probs, deltas, anchors = (ops.stop_gradient(x) for x in inputs)
+        std_dev = ops.convert_to_tensor(self.std_dev, dtype="float32")
+        return propose(
+            probs[..., 1],
+            deltas,
+            anchors,
+            std_dev,
+            self.pre_nms_limit,
+            self.iou_threshold,
+            self.count,
+        )
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0][0], self.count, 4)

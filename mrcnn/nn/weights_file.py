@@ -1,0 +1,218 @@
+"""Weight files in the published HDF5 layout: what is in them, and how they are written.
+
+The layout is that of Keras 2's `save_weights`: a group a layer, listed in the root attribute
+`layer_names`, whose attribute `weight_names` lists its datasets (`conv1/kernel:0`). A file of a
+whole model has all that under the group `model_weights`. A weight is known by the name of its
+layer and its variable, so it does not matter how layers are nested or which Keras wrote them.
+
+Files come from strangers: they are read as arrays alone. Nothing in them is executed or
+unpickled, and links out of the file are not followed.
+
+This module needs neither Keras nor TensorFlow.
+"""
+
+import contextlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from mrcnn import atomic
+
+# A root attribute that other readers pass over: class names and settings, as JSON.
+METADATA = "mask_rcnn"
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+# Keras 1 wrote `conv1_W_1:0` and Keras 2 `conv1/kernel:0`.
+_VARIABLE = re.compile(
+    r"(?:^|[/_])(kernel|bias|gamma|beta|moving_mean|moving_variance|running_mean|running_std|W|b)"
+    r"(?:_\d+)?(?::\d+)?$"
+)
+_ALIASES = {
+    "W": "kernel",
+    "b": "bias",
+    "running_mean": "moving_mean",
+    "running_std": "moving_variance",
+}
+# A layer that only this backbone has.
+_BACKBONE_MARKS = {"resnet101": "res4w_branch2a", "resnet50": "res4f_branch2a"}
+
+
+class WeightsError(ValueError):
+    """A weights file that cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class WeightsInfo:
+    """What the header of a weights file tells.
+
+    `backbone` is "resnet50", "resnet101" or None where it is another; `num_classes` counts the
+    background and is None in a file without heads; `class_names` starts with "BG" and, like
+    `settings` (Config attributes), is None where the file does not tell.
+    """
+
+    path: Path
+    backbone: str | None
+    num_classes: int | None
+    class_names: list[str] | None
+    settings: dict | None
+
+
+def known_backbone(layer_names) -> str | None:
+    """Return which ResNet layers of these names belong to, None for neither."""
+    layer_names = set(layer_names)
+    found = (name for name, mark in _BACKBONE_MARKS.items() if mark in layer_names)
+    return next(found, None)
+
+
+@contextlib.contextmanager
+def opened(path):
+    """Open a weights file for reading; every fault of the file becomes one clear sentence.
+
+    Raises WeightsError.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise WeightsError(f"{path}: no such weights file")
+    if path.is_dir():
+        raise WeightsError(f"{path} is a folder, not a weights file")
+    try:
+        start = path.open("rb").read(len(HDF5_SIGNATURE))
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror}") from error
+    if not start:
+        raise WeightsError(f"{path} is empty: copy or download it again")
+    if start != HDF5_SIGNATURE:
+        hint = " (it looks like a web page: the download failed)" if start[:1] == b"<" else ""
+        raise WeightsError(f"{path} is not an HDF5 weights file{hint}")
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except (OSError, RuntimeError, KeyError) as error:
+        reason = str(error).strip("'\"").splitlines()[0]
+        raise WeightsError(
+            f"{path} is damaged or cut short ({path.stat().st_size:,} bytes): "
+            f"copy or download it again ({reason})"
+        ) from error
+
+
+def _text(value):
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _names(attributes, name):
+    """Read a list of names, which Keras splits into `name0`, `name1`... where it is long."""
+    if name in attributes:
+        return [_text(value) for value in attributes[name]]
+    parts = []
+    while f"{name}{len(parts)}" in attributes:
+        parts.append(attributes[f"{name}{len(parts)}"])
+    return [_text(value) for part in parts for value in part]
+
+
+def _child(group, path):
+    """Follow `path` below `group` through hard links alone; None where it does not lead."""
+    for part in path.split("/"):
+        if not isinstance(group, h5py.Group) or part in ("", ".", ".."):
+            return None
+        if not isinstance(group.get(part, getlink=True), h5py.HardLink):
+            return None
+        group = group[part]
+    return group
+
+
+def datasets(file) -> dict:
+    """Return `{(layer, variable): h5py.Dataset}` of an open file, in file order.
+
+    Variables are named as today's Keras does. Raises WeightsError where the file has another
+    layout or a weight is not a plain array of floats.
+    """
+    path = file.filename
+    model = _child(file, "model_weights")
+    root = file if model is None else model
+    layer_names = _names(root.attrs, "layer_names")
+    if not layer_names:
+        raise WeightsError(
+            f"{path} is not in the layout of Mask R-CNN weights: it does not list its layers "
+            "(Keras 3's own `.weights.h5` files do not name them and cannot be used)"
+        )
+    found = {}
+    for layer_name in layer_names:
+        group = _child(root, layer_name)
+        names = _names(group.attrs, "weight_names") if isinstance(group, h5py.Group) else []
+        parents = {name.rpartition("/")[0] for name in names}
+        for name in names:
+            variable = _VARIABLE.search(name)
+            if variable is None:
+                continue
+            dataset = _child(group, name)
+            if not isinstance(dataset, h5py.Dataset):
+                raise WeightsError(f"{path}: {layer_name} lists {name}, which is not in the file")
+            if dataset.external or dataset.is_virtual or dataset.dtype.kind != "f":
+                raise WeightsError(f"{path}: {name} is not a plain array of numbers")
+            # A group with several parents is a nested model: the weight's own parent names it.
+            leaf = name.split("/")[-2] if len(parents) > 1 and "/" in name else layer_name
+            found[leaf, _ALIASES.get(variable[1], variable[1])] = dataset
+    return found
+
+
+def inspect(path) -> WeightsInfo:
+    """Read the header of a weights file; raises WeightsError where it is none."""
+    with opened(path) as file:
+        shapes = {key: dataset.shape for key, dataset in datasets(file).items()}
+        metadata = _metadata(file)
+    logits = shapes.get(("mrcnn_class_logits", "bias"))
+    return WeightsInfo(
+        path=Path(path),
+        backbone=known_backbone(layer for layer, _ in shapes),
+        num_classes=logits[0] if logits else None,
+        class_names=metadata.get("class_names"),
+        settings=metadata.get("settings"),
+    )
+
+
+def _metadata(file):
+    text = file.attrs.get(METADATA)
+    if text is None:
+        return {}
+    try:
+        metadata = json.loads(_text(text))
+        names, settings = metadata.get("class_names"), metadata.get("settings")
+        valid = isinstance(names, list | None) and isinstance(settings, dict | None)
+        if not valid or not all(isinstance(name, str) for name in names or []):
+            raise ValueError("class names or settings of a wrong type")
+    except (ValueError, AttributeError) as error:
+        raise WeightsError(
+            f"{file.filename}: its attribute {METADATA!r} cannot be used ({error})"
+        ) from error
+    return metadata
+
+
+def write(path, groups, metadata=None) -> None:
+    """Write a weights file, beside its place first and then renamed.
+
+    Arguments:
+        path: where to; an older file there is replaced only once the new one is whole.
+        groups: `{layer: {weight name: array}}` in the order of the file.
+        metadata: what `inspect` should tell, of JSON's types.
+
+    Raises WeightsError where the folder cannot be written or the disk is full.
+    """
+    try:
+        with atomic.replacing(path) as beside, h5py.File(beside, "w") as file:
+            # As bytes of one length, which every Keras reads.
+            file.attrs["layer_names"] = np.array([name.encode() for name in groups])
+            file.attrs["backend"] = b"tensorflow"
+            file.attrs["keras_version"] = b"2.0.8"
+            if metadata is not None:
+                file.attrs[METADATA] = json.dumps(metadata)
+            for layer, weights in groups.items():
+                group = file.create_group(layer)
+                group.attrs["weight_names"] = np.array([name.encode() for name in weights])
+                for name, array in weights.items():
+                    group[name] = array
+    except (OSError, RuntimeError) as error:
+        raise WeightsError(str(error).splitlines()[0]) from error
