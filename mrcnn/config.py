@@ -224,11 +224,6 @@ class Config:
             if not value or value % SIZE_MULTIPLE:
                 near = max(SIZE_MULTIPLE, round((value or 0) / SIZE_MULTIPLE) * SIZE_MULTIPLE)
                 yield f"{name} is {value!r}, it must be a multiple of {SIZE_MULTIPLE}: try {near}"
-        if mode == "square" and self.IMAGE_MIN_DIM and self.IMAGE_MIN_DIM > self.IMAGE_MAX_DIM:
-            yield (
-                f"IMAGE_MIN_DIM is {self.IMAGE_MIN_DIM}, more than IMAGE_MAX_DIM "
-                f"{self.IMAGE_MAX_DIM}"
-            )
         if len(np.atleast_1d(self.MEAN_PIXEL)) != self.IMAGE_CHANNEL_COUNT:
             yield (
                 f"MEAN_PIXEL has {len(np.atleast_1d(self.MEAN_PIXEL))} numbers but "

@@ -270,11 +270,11 @@ class MaskRCNN:
                 config,
                 augmentation=augmentation,
                 no_augmentation_sources=no_augmentation_sources,
-                steps=config.STEPS_PER_EPOCH,
                 keep_negatives=keep_negatives,
                 seed=seed,
                 report=log,
             ),
+            config.STEPS_PER_EPOCH,
             workers,
         )
         validation = val_dataset and training.Batches(
@@ -282,12 +282,13 @@ class MaskRCNN:
                 val_dataset,
                 config,
                 shuffle=False,
-                steps=config.VALIDATION_STEPS,
                 keep_negatives=keep_negatives,
                 seed=seed,
                 report=log,
             ),
+            config.VALIDATION_STEPS,
             workers,
+            repeat=True,
         )
         saver = checkpoints.Checkpoints(
             self.log_dir,

@@ -10,7 +10,6 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from mrcnn.data.samples import image_name
 from mrcnn.nn.blocks import leaf_layers
 
 # The words that `layers` may be; ResNet's stages carry their number, and BatchNorm its conv's.
@@ -65,26 +64,36 @@ class Batches(keras.utils.PyDataset):
     """What a network is fed: batches of a `DataGenerator`, made in threads ahead of the step.
 
     Never in processes: forking after TensorFlow has started hangs for ever.
+
+    Arguments:
+        generator: gives batch `index` of pass `epoch` over the data set.
+        steps: batches an epoch; None for one pass. Passes follow one another without a break, so
+            that every image is seen as often as any other whatever `steps` is.
+        workers: threads.
+        repeat: begin every epoch with the first batch, as validation must to be comparable.
     """
 
-    def __init__(self, generator, workers: int):
+    def __init__(self, generator, steps: int | None, workers: int, repeat: bool = False):
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=2 * workers)
         self.generator = generator
+        self.steps = steps or len(generator)
+        self.repeat = repeat
+        self.epoch = 0
         self.seconds = 0.0
 
     def __len__(self):
-        return len(self.generator)
+        return self.steps
+
+    def place(self, index: int) -> tuple[int, int]:
+        """Return (pass over the data set, batch of it) of a batch of the running epoch."""
+        done = 0 if self.repeat else self.epoch * self.steps
+        return divmod(done + index, len(self.generator))
 
     def __getitem__(self, index):
         start = time.perf_counter()
-        batch = self.generator[index]
+        batch = self.generator.batch(*self.place(index))
         self.seconds += time.perf_counter() - start
         return (batch,)
-
-    def start_epoch(self, epoch: int):
-        """Choose the epoch (0-based) whose images and augmentation come next."""
-        self.generator.epoch = epoch
-        self.seconds = 0.0
 
 
 class _EpochCounter(keras.callbacks.Callback):
@@ -96,7 +105,7 @@ class _EpochCounter(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         for batches in self.batches:
-            batches.start_epoch(epoch)
+            batches.epoch, batches.seconds = epoch, 0.0
 
 
 class _StopOnNonFinite(keras.callbacks.Callback):
@@ -110,14 +119,12 @@ class _StopOnNonFinite(keras.callbacks.Callback):
         bad = [name for name, value in (logs or {}).items() if not np.isfinite(value)]
         if not bad:
             return
-        generator = self.batches.generator
-        ids = [int(sample.meta[0]) for sample, _ in generator.samples(batch)]
-        images = [image_name(generator.dataset, image_id) for image_id in ids]
+        images = self.batches.generator.images_of(*self.batches.place(batch))
         # The sum is not finite wherever a part is not; name the part.
         bad = [name for name in bad if name != "loss"] or bad
         raise TrainingError(
             f"{' and '.join(bad)} is not finite at step {batch + 1} of epoch "
-            f"{generator.epoch + 1}, with {', '.join(images)}: lower the learning rate or look "
+            f"{self.batches.epoch + 1}, with {', '.join(images)}: lower the learning rate or look "
             "at the annotation of these images; the last checkpoint is as it was"
         )
 

@@ -49,6 +49,7 @@ __all__ = [
     "mold_mask",
     "non_max_suppression",
     "norm_boxes",
+    "progress_bar",
     "resize",
     "resize_image",
     "resize_mask",

@@ -1,4 +1,3 @@
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -6,8 +5,9 @@ import pytest
 
 from mrcnn import boxes
 from mrcnn.data import anchors
+from tests import golden
 
-GOLDEN = np.load(Path(__file__).parent / "conformance" / "functions.npz")
+GOLDEN = golden.load("functions.npz")
 STD_DEV = np.array([0.1, 0.1, 0.2, 0.2])
 CONFIG = SimpleNamespace(
     BACKBONE="resnet50", BACKBONE_STRIDES=[4, 8, 16, 32, 64], COMPUTE_BACKBONE_SHAPE=None
@@ -99,13 +99,15 @@ def test_a_crowd_is_not_background():
 
 
 def test_targets_are_those_of_the_whole_overlap_matrix():
-    grid, rng = pyramid(256), np.random.default_rng(5)
+    grid, rng = pyramid(256, scales=(32, 64, 64, 128, 128)), np.random.default_rng(5)
     corners = rng.integers(0, 200, (6, 2))
     gt = np.concatenate([corners, corners + rng.integers(4, 120, (6, 2))], axis=1)
+    gt[0] = 41, 41, 73, 73  # several anchors of side 32 overlap it by more than 0.7
     match, deltas = targets(grid, [1] * 6, gt, count=2 * len(grid))
     overlap = boxes.overlaps(grid, gt.astype(float))
     iou = overlap.max(axis=1)
     positive = (iou >= 0.7) | (overlap == overlap.max(axis=0)).any(axis=1)
+    assert positive.sum() > (overlap == overlap.max(axis=0)).any(axis=1).sum()
     np.testing.assert_array_equal(match == 1, positive)
     np.testing.assert_array_equal(match == -1, (iou < 0.3) & ~positive)
     moved = boxes.decode(grid[positive], deltas[: positive.sum()] * STD_DEV)
@@ -126,8 +128,9 @@ def test_no_objects_are_all_background():
     assert not deltas.any()
 
 
-def test_an_object_that_no_anchor_touches_makes_nothing_positive():
-    match, _ = targets(pyramid(128), [1], [[900, 900, 950, 950]])
+@pytest.mark.parametrize("box", [[900, 900, 950, 950], [30, 30, 30, 60]])
+def test_an_object_that_no_anchor_overlaps_makes_nothing_positive(box):
+    match, _ = targets(pyramid(128), [1], [box])
     assert not (match == 1).any()
 
 

@@ -1,5 +1,4 @@
 import threading
-from pathlib import Path
 
 import cv2
 import imgaug.augmenters as iaa
@@ -13,9 +12,10 @@ from mrcnn.data import batches
 from mrcnn.data.anchors import compute_backbone_shapes, generate_pyramid_anchors
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.masks import expand_mask, extract_bboxes, minimize_mask
+from tests import golden
 
-GOLDEN = np.load(Path(__file__).parent / "conformance" / "functions.npz")
-TRAINING = np.load(Path(__file__).parent / "conformance" / "training_losses_resnet50.npz")
+GOLDEN = golden.load("functions.npz")
+TRAINING = golden.load("training_losses_resnet50.npz")
 
 
 class SmallConfig(Config):
@@ -111,11 +111,9 @@ def test_mini_masks_are_the_masks_cut_and_shrunk():
 
 
 def test_mini_masks_golden():
-    shape = TRAINING["gt_masks_shape"]
-    masks = np.unpackbits(TRAINING["gt_masks"])[: np.prod(shape)].reshape(shape).astype(bool)
+    masks = golden.unpack(TRAINING["gt_masks"], TRAINING["gt_masks_shape"])
     mini = minimize_mask(TRAINING["gt_boxes"], masks, (56, 56))
-    expected = np.unpackbits(TRAINING["mini_masks"])[: mini.size].reshape(mini.shape)
-    np.testing.assert_array_equal(mini, expected)
+    np.testing.assert_array_equal(mini, golden.unpack(TRAINING["mini_masks"], mini.shape))
 
 
 def test_the_older_flag_flips_half_of_them():

@@ -196,6 +196,12 @@ def test_photos_are_counted(dataset):
     assert rows["photos"] == ["9", "1"] and rows["unreadable"] == ["2", "0"]
 
 
+def test_an_image_whose_regions_are_all_unusable_is_not_without_objects(dataset):
+    make_subset(dataset / "val", {"v.png": GOOD, "b.png": [polygon([1, 5], [1, 5])]}, 50)
+    val = check_dataset(dataset).subsets[1]
+    assert (val.images, val.annotated, val.empty) == (2, 1, 0)
+
+
 def test_two_entries_of_one_file(dataset):
     photos = {f"{i}.png": GOOD for i in range(5)}
     make_subset(dataset / "train", {**photos, "A.PNG": GOOD})

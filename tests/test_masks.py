@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,13 +7,14 @@ from scipy import ndimage
 from skimage.transform import resize
 
 from mrcnn.data import masks
+from tests import golden
 
-GOLDEN = np.load(Path(__file__).parent / "conformance" / "functions.npz")
+GOLDEN = golden.load("functions.npz")
 SMALL_MASKS = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12))
 
 
 def golden_bits(name, shape):
-    return np.unpackbits(GOLDEN[name])[: np.prod(shape)].reshape(shape).astype(bool)
+    return golden.unpack(GOLDEN[name], shape)
 
 
 @pytest.fixture
@@ -79,7 +78,7 @@ def test_resize_mask_is_nearest_zoom(scale):
     expected = ndimage.zoom(mask, [scale, scale, 1], order=0)
     nothing = [(0, 0), (0, 0), (0, 0)]
     np.testing.assert_array_equal(masks.resize_mask(mask, scale, nothing), expected)
-    cut = masks.resize_mask(mask, scale, nothing, crop=(2, 1, 5, 4))
+    cut = masks.resize_mask(mask, scale, [(9, 9), (9, 9), (0, 0)], crop=(2, 1, 5, 4))
     np.testing.assert_array_equal(cut, expected[2:7, 1:5])
 
 
@@ -104,6 +103,11 @@ def test_a_box_over_the_edge_is_the_cut_of_a_larger_image(corner, size):
     pasted = masks.paste_masks(mask, box, (20, 30))
     larger = masks.paste_masks(mask, box + 50, (200, 200))
     np.testing.assert_array_equal(pasted, larger[50:70, 50:80])
+
+
+def test_a_probability_of_a_half_is_mask():
+    assert masks.unmold_mask(np.full((4, 4), 0.5, np.float32), [0, 0, 8, 8], (8, 8))[4, 4]
+    assert not masks.unmold_mask(np.full((4, 4), 0.49, np.float32), [0, 0, 8, 8], (8, 8)).any()
 
 
 def test_a_box_without_area_pastes_nothing():

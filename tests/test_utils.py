@@ -10,15 +10,15 @@ import pytest
 
 from mrcnn import utils
 from mrcnn.data.download import DownloadError, RemoteFile
+from tests import golden
 
-CONFORMANCE = Path(__file__).parent / "conformance"
-GOLDEN = np.load(CONFORMANCE / "functions.npz")
-API = json.loads((CONFORMANCE / "api.json").read_text())["mrcnn.utils"]
+GOLDEN = golden.load("functions.npz")
+API = json.loads((golden.FOLDER / "api.json").read_text())["mrcnn.utils"]
 FUNCTIONS = {name: entry for name, entry in API.items() if isinstance(entry, str)}
 
 
 def golden_bits(name, shape):
-    return np.unpackbits(GOLDEN[name])[: np.prod(shape)].reshape(shape).astype(bool)
+    return golden.unpack(GOLDEN[name], shape)
 
 
 # -- Names -----------------------------------------------------------------------------------------

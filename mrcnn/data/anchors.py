@@ -91,10 +91,12 @@ def rpn_targets(
     crowd = gt_class_ids < 0
     # 1. The best object of every anchor, and the best anchors of every object.
     iou, nearest, best = _best_overlaps(anchors, np.asarray(gt_boxes)[~crowd])
-    crowd_iou, _, _ = _best_overlaps(anchors, np.asarray(gt_boxes)[crowd])
     # 2. Background; object by overlap; and an anchor at least for each object.
     match = np.zeros(len(anchors), np.int32)
-    match[(iou < NEGATIVE_IOU) & (crowd_iou < CROWD_IOU)] = -1
+    match[iou < NEGATIVE_IOU] = -1
+    if crowd.any():
+        crowd_iou, _, _ = _best_overlaps(anchors, np.asarray(gt_boxes)[crowd])
+        match[crowd_iou >= CROWD_IOU] = 0
     match[best] = 1
     match[iou >= POSITIVE_IOU] = 1
     # 3. Draw: half objects, the rest background.

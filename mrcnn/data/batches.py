@@ -174,14 +174,16 @@ class DataGenerator:
 
     def inputs(self, samples) -> dict[str, np.ndarray]:
         """Stack samples, each with its generator, to the inputs of the network."""
-        rows = [self._row(sample, rng) for sample, rng in samples]
-        shapes = {row["input_image"].shape for row in rows}
+        shapes = {sample.image.shape for sample, _ in samples}
         if len(shapes) > 1:
             raise ValueError(
                 f"the images of one batch have the sizes {sorted(shapes)}: use IMAGE_RESIZE_MODE "
                 '"square", or IMAGES_PER_GPU = 1'
             )
-        return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        batch = self._empty_inputs(len(samples), samples[0][0])
+        for index, (sample, rng) in enumerate(samples):
+            self._fill({name: array[index] for name, array in batch.items()}, sample, rng)
+        return batch
 
     def summary(self) -> str:
         """Say in a sentence how many images were left out or cut down; empty if none."""
@@ -269,29 +271,44 @@ class DataGenerator:
 
     # -- Inputs --------------------------------------------------------------------------------
 
-    def _row(self, sample, rng):
-        """Return the inputs of one image by name."""
+    def _empty_inputs(self, count, sample):
         config = self.config
-        match, deltas = _rpn_targets(
+        objects = config.MAX_GT_INSTANCES
+        anchors = len(self._anchors_of(sample.image.shape))
+        shapes = {
+            "input_image": (sample.image.shape, np.float32),
+            "input_image_meta": (sample.meta.shape, np.float32),
+            "input_rpn_match": ((anchors, 1), np.int32),
+            "input_rpn_bbox": ((config.RPN_TRAIN_ANCHORS_PER_IMAGE, 4), np.float32),
+            "input_gt_class_ids": ((objects,), np.int32),
+            "input_gt_boxes": ((objects, 4), np.int32),
+            "input_gt_masks": ((*sample.masks.shape[:2], objects), bool),
+        }
+        if self.random_rois:
+            shapes["input_rois"] = ((self.random_rois, 4), np.int32)
+        return {name: np.zeros((count, *shape), dtype) for name, (shape, dtype) in shapes.items()}
+
+    def _fill(self, row, sample, rng):
+        """Write a sample into the inputs of one image, which are zeros."""
+        config = self.config
+        height, width = sample.image.shape[:2]
+        # Whole lines of pixels at once: 1 ms an image against 7 for a subtraction of 3 numbers.
+        lines = mold_image(
+            sample.image.reshape(height, -1), np.tile(np.asarray(config.MEAN_PIXEL), width)
+        )
+        row["input_image"][:] = lines.reshape(sample.image.shape)
+        row["input_image_meta"][:] = sample.meta
+        row["input_rpn_match"][:, 0], row["input_rpn_bbox"][:] = _rpn_targets(
             self._anchors_of(sample.image.shape), sample.class_ids, sample.boxes, config, rng
         )
-        row = {
-            "input_image": mold_image(sample.image, config.MEAN_PIXEL),
-            "input_image_meta": sample.meta.astype(np.float32),
-            "input_rpn_match": match[:, None],
-            "input_rpn_bbox": deltas.astype(np.float32),
-        }
         chosen = self._choose(sample, rng)
-        size = config.MAX_GT_INSTANCES
-        row["input_gt_class_ids"] = np.zeros(size, np.int32)
-        row["input_gt_boxes"] = np.zeros((size, 4), np.int32)
-        row["input_gt_masks"] = np.zeros((*sample.masks.shape[:2], size), bool)
         row["input_gt_class_ids"][: len(chosen)] = sample.class_ids[chosen]
         row["input_gt_boxes"][: len(chosen)] = sample.boxes[chosen]
         row["input_gt_masks"][..., : len(chosen)] = sample.masks[..., chosen]
         if self.random_rois:
-            row["input_rois"] = random_rois(sample.image.shape, self.random_rois, sample.boxes, rng)
-        return row
+            row["input_rois"][:] = random_rois(
+                sample.image.shape, self.random_rois, sample.boxes, rng
+            )
 
     def _choose(self, sample, rng):
         """Return the indices of the objects to train on, at most `MAX_GT_INSTANCES`."""

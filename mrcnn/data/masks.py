@@ -40,14 +40,15 @@ def resize_mask(mask: np.ndarray, scale: float, padding, crop=None) -> np.ndarra
     if crop is not None:
         top, left, height, width = crop
         rows, columns = rows[top : top + height], columns[left : left + width]
+        padding = [(0, 0)] * 3
+    (top, bottom), (left, right), _ = padding
+    size = top + len(rows) + bottom, left + len(columns) + right
     # Instance by instance: rows of one mask are long runs of memory, its N numbers a pixel are not.
-    small = np.empty((mask.shape[2], len(rows), len(columns)), mask.dtype)
-    for index in range(mask.shape[2]):
-        small[index] = mask[..., index][rows].take(columns, axis=1)
-    if crop is None:
-        vertical, horizontal, instances = padding
-        small = np.pad(small, (instances, vertical, horizontal))
-    return np.moveaxis(small, 0, -1)
+    resized = np.zeros((mask.shape[2], *size), mask.dtype)
+    for index, target in enumerate(resized):
+        inside = target[top : top + len(rows), left : left + len(columns)]
+        inside[:] = mask[..., index][rows].take(columns, axis=1)
+    return np.moveaxis(resized, 0, -1)
 
 
 def _nearest(size: int, scale: float) -> np.ndarray:

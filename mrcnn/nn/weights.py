@@ -168,13 +168,21 @@ def save(leaves, path, metadata=None) -> None:
     weights_file.write(path, groups, metadata)
 
 
+# The order of the published file, after the backbone.
+_PARTS = ("fpn_", "rpn_", "mrcnn_class", "mrcnn_bbox", "mrcnn_mask")
+
+
 def _published_order(leaves):
     """Order layers with weights as Keras 2 did, so that the older package also loads by position.
 
-    It sorts layers by depth: where a block's shortcut is projected, both convolutions come before
+    It sorted layers by depth: where a block's shortcut is projected, both convolutions come before
     both norms.
     """
-    ordered = [(layer, names) for layer, names in leaves if layer.weights]
+
+    def part(leaf):
+        return next((i for i, start in enumerate(_PARTS) if leaf[0].name.startswith(start)), -1)
+
+    ordered = sorted(((layer, names) for layer, names in leaves if layer.weights), key=part)
     for index, (layer, _) in enumerate(ordered[:-1]):
         following = ordered[index + 1][0].name
         if re.fullmatch(r"bn.*_branch2c", layer.name) and re.fullmatch(r"res.*_branch1", following):
