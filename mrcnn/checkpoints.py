@@ -7,10 +7,8 @@ optimizer's variables. Every file is written beside its place and renamed, so a 
 killed process costs the running epoch and nothing else.
 """
 
-import contextlib
 import json
 import os
-import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,33 +19,30 @@ import keras
 import numpy as np
 
 from mrcnn import atomic
+from mrcnn.runs import (
+    CHECKPOINT,
+    CLASSES_FILE,
+    RUN,
+    STATE_FILE,
+    find_last,
+    list_checkpoints,
+    read_class_names,
+)
 
-STATE_FILE = "training_state.h5"
-CLASSES_FILE = "classes.txt"
-# A run's folder, `<name>20261123T0930`, and a checkpoint in it.
-RUN = re.compile(r"(?P<name>.*?)(?P<time>\d{8}T\d{4})")
-CHECKPOINT = re.compile(r"mask_rcnn_(?P<name>.+)_(?P<epoch>\d{4,})\.h5")
-
-
-def find_last(model_dir: str | Path, name: str) -> Path | None:
-    """Return the checkpoint of the newest run of `name` under `model_dir` that has any, or None."""
-    root, name = Path(model_dir), name.lower()
-    runs = []
-    for folder in root.iterdir() if root.is_dir() else ():
-        match = RUN.fullmatch(folder.name)
-        if match and match["name"] == name:
-            runs.append((match["time"], folder))
-    for _, folder in sorted(runs, reverse=True):
-        checkpoints = list_checkpoints(folder)
-        if checkpoints:
-            return checkpoints[max(checkpoints)]
-    return None
-
-
-def list_checkpoints(folder: str | Path) -> dict[int, Path]:
-    """Return the checkpoints of a run's folder by epoch."""
-    matches = ((CHECKPOINT.fullmatch(path.name), path) for path in Path(folder).iterdir())
-    return {int(match["epoch"]): path for match, path in matches if match}
+__all__ = [
+    "CHECKPOINT",
+    "CLASSES_FILE",
+    "RUN",
+    "STATE_FILE",
+    "Checkpoints",
+    "State",
+    "find_last",
+    "list_checkpoints",
+    "optimizer_variables",
+    "read_class_names",
+    "restore_optimizer",
+    "write_class_names",
+]
 
 
 @dataclass
@@ -145,6 +140,11 @@ class Checkpoints(keras.callbacks.Callback):
         which = f"{which:04d}" if isinstance(which, int) else which
         return self.folder / f"mask_rcnn_{self.name}_{which}.h5"
 
+    def on_train_begin(self, logs=None):
+        # What a killed run was writing.
+        for unfinished in self.folder.glob(".*.part"):
+            unfinished.unlink(missing_ok=True)
+
     def on_epoch_end(self, epoch, logs=None):
         score = float((logs or {})[self.monitor])
         checkpoint = self.path(epoch + 1)
@@ -183,11 +183,3 @@ def write_class_names(folder: str | Path, class_names: list[str]) -> None:
     """Write one class a line, the background left out, beside the weights."""
     lines = "".join(f"{name}\n" for name in class_names[1:])
     atomic.write_bytes(Path(folder) / CLASSES_FILE, lines.encode())
-
-
-def read_class_names(weights_path: str | Path) -> list[str] | None:
-    """Return the classes, with "BG" first, that stand beside a weights file, or None."""
-    with contextlib.suppress(FileNotFoundError):
-        text = (Path(weights_path).parent / CLASSES_FILE).read_text(encoding="utf-8")
-        return ["BG", *(line.strip() for line in text.splitlines() if line.strip())]
-    return None

@@ -221,7 +221,8 @@ class Config:
         sided = {"square": ("IMAGE_MAX_DIM",), "pad64": ("IMAGE_MIN_DIM",)}
         for name in sided.get(mode, ("IMAGE_MIN_DIM",) if mode == "crop" else ()):
             value = getattr(self, name)
-            if not value or value % SIZE_MULTIPLE:
+            missing = not value and mode != "pad64"  # pad64 may leave the scale as it is
+            if missing or (value and value % SIZE_MULTIPLE):
                 near = max(SIZE_MULTIPLE, round((value or 0) / SIZE_MULTIPLE) * SIZE_MULTIPLE)
                 yield f"{name} is {value!r}, it must be a multiple of {SIZE_MULTIPLE}: try {near}"
         if len(np.atleast_1d(self.MEAN_PIXEL)) != self.IMAGE_CHANNEL_COUNT:

@@ -63,3 +63,11 @@ def strategy(count: int):
 def scope(strategy):
     """Return the context in which the variables of a strategy are made; a plain one for None."""
     return strategy.scope() if strategy is not None else contextlib.nullcontext()
+
+
+def describe() -> str:
+    """Return "GPU: <name>", "<n> GPUs: <names>" or "no GPU"."""
+    names = gpu_names()
+    if not names:
+        return "no GPU"
+    return f"GPU: {names[0]}" if len(names) == 1 else f"{len(names)} GPUs: {', '.join(names)}"

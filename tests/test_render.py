@@ -360,3 +360,16 @@ class TestSample:
     def test_sample_is_about_five_megabytes_at_most(self):
         files = [p for s in ("train", "val") for p in (DATASET / s).iterdir()]
         assert sum(p.stat().st_size for p in files) < 6e6
+
+    def test_sample_is_what_its_command_renders(self):
+        made = render.Job(DATASET / "train", 3, (640, 1024), scenes.Options())
+        shot, _ = render.render(made, 1)
+        project = json.loads((DATASET / "train" / render.PROJECT_NAME).read_text())
+        entry = next(iter(project["_via_img_metadata"].values()))
+        stored = cv2.imread(str(DATASET / "train" / entry["filename"]))[..., ::-1]
+        assert np.abs(stored.astype(float) - shot.photo).mean() < 5
+        for region, polygon in zip(entry["regions"], shot.polygons, strict=True):
+            shape = region["shape_attributes"]
+            stored_polygon = np.stack([shape["all_points_x"], shape["all_points_y"]], 1)
+            masks = [filled(points, shot.photo.shape[:2]) for points in (stored_polygon, polygon)]
+            assert iou(*masks) > 0.97

@@ -3,6 +3,7 @@
 Arrays are `[H, W, C]`; boxes and windows are `(y1, x1, y2, x2)` in pixels, the end outside.
 """
 
+import contextlib
 import glob
 import random
 import re
@@ -118,6 +119,21 @@ def read_image(path) -> np.ndarray:
     raise ImageError(f"{path}: {reason}")
 
 
+def read_shape(path) -> tuple[int, int]:
+    """Return (height, width) of what `read_image` returns; of most files only the header is read.
+
+    Raises ImageError as `read_image` does.
+    """
+    # Whatever is wrong, or of an unusual kind: reading it all tells, or succeeds.
+    with contextlib.suppress(Exception), Path(path).open("rb") as file:
+        image = _open(file)
+        width, height = image.size
+        # Pillow turns other formats upright itself, when it decodes them.
+        if image.format in ("JPEG", "PNG", "WEBP"):
+            return (width, height) if _orientation(image) in (5, 6, 7, 8) else (height, width)
+    return read_image(path).shape[:2]
+
+
 def _read(file) -> np.ndarray:
     head = file.read(12)
     if not head:
@@ -144,7 +160,7 @@ def _read(file) -> np.ndarray:
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return a loaded image's EXIF orientation; where Pillow turned it, that is gone."""
+    """Return an image's EXIF orientation; where Pillow turned it on loading, that is gone then."""
     try:
         return image.getexif().get(ORIENTATION, UPRIGHT)
     # Garbage in place of EXIF data leaves the pixels as good as they were.

@@ -1,0 +1,379 @@
+import csv
+import json
+import subprocess
+import sys
+import textwrap
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from imgaug import augmenters as iaa
+
+from mrcnn import checkpoints, training
+from mrcnn.config import LOSS_NAMES
+from mrcnn.data.evaluate import compute_ap
+from mrcnn.model import MaskRCNN
+from tests.small import Shapes, SmallConfig
+
+SEED = 3
+
+
+def weights_of(model):
+    return {
+        f"{layer.name}/{v.name}": np.asarray(v)
+        for layer in model.get_trainable_layers()
+        for v in layer.weights
+    }
+
+
+@pytest.fixture
+def model(tmp_path):
+    keras.utils.set_random_seed(SEED)
+    return MaskRCNN("training", SmallConfig(), tmp_path / "log")
+
+
+# -- Which layers ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("layers", "learning", "frozen"),
+    [
+        ("heads", ["fpn_p2", "rpn_class_raw", "mrcnn_mask_bn1"], ["res5c_branch2c", "bn_conv1"]),
+        (
+            "5+",
+            ["res5a_branch1", "bn5c_branch2c", "mrcnn_mask"],
+            ["res4f_branch2a", "bn4a_branch1"],
+        ),
+        ("4+", ["res4a_branch2a", "res5a_branch1"], ["res3d_branch2c", "conv1"]),
+        ("3+", ["bn3a_branch2a", "res4a_branch2a"], ["res2c_branch2c", "conv1"]),
+        ("all", ["conv1", "bn_conv1", "mrcnn_mask"], []),
+        (r"mrcnn_mask.*", ["mrcnn_mask", "mrcnn_mask_conv1"], ["mrcnn_class_conv1", "fpn_p2"]),
+    ],
+)
+def test_layer_words(layers, learning, frozen):
+    import re
+
+    pattern = re.compile(training.layer_pattern(layers))
+    assert all(pattern.fullmatch(name) for name in learning)
+    assert not any(pattern.fullmatch(name) for name in frozen)
+
+
+def test_set_trainable_reaches_nested_layers(model):
+    names = model.set_trainable("rpn_class_raw|mrcnn_class_bn1", verbose=0)
+    assert sorted(names) == ["mrcnn_class_bn1", "rpn_class_raw"]
+    learning = {variable.path.split("/")[-2] for variable in model.keras_model.trainable_variables}
+    assert learning == {"rpn_class_raw", "mrcnn_class_bn1"}
+
+
+@pytest.mark.parametrize(("layers", "sentence"), [("(", "not a regular"), ("vgg", "no layer")])
+def test_layers_that_cannot_be_meant(model, layers, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        model.train(Shapes(1), None, 0.01, 1, layers)
+
+
+def test_frozen_layers_stay_as_they_are(model):
+    before = weights_of(model)
+    model.train(Shapes(2), None, 0.01, 1, "heads", seed=SEED)
+    after = weights_of(model)
+    for name, array in before.items():
+        backbone = name.startswith("small")
+        statistics = "moving" in name
+        if backbone or statistics:
+            np.testing.assert_array_equal(after[name], array, name)
+    assert not np.array_equal(before["mrcnn_mask/kernel"], after["mrcnn_mask/kernel"])
+    assert not np.array_equal(before["mrcnn_mask_bn1/gamma"], after["mrcnn_mask_bn1/gamma"])
+
+
+def test_train_bn_learns_its_statistics(tmp_path):
+    class Learning(SmallConfig):
+        TRAIN_BN = None
+
+    model = MaskRCNN("training", Learning(), tmp_path)
+    before = weights_of(model)
+    model.train(Shapes(2), None, 0.001, 1, "heads", seed=SEED)
+    name = "mrcnn_mask_bn1/moving_mean"
+    assert not np.array_equal(before[name], weights_of(model)[name])
+
+
+# -- What is minimised -----------------------------------------------------------------------------
+
+
+def test_losses_have_the_older_names_everywhere(model, tmp_path):
+    history = model.train(Shapes(4), Shapes(2, seed=9), 0.01, 2, "all", seed=SEED)
+    names = {"loss", *LOSS_NAMES}
+    assert set(history.history) == names | {f"val_{name}" for name in names}
+    with open(f"{model.log_dir}/losses.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 and set(rows[0]) == {"epoch", *history.history}
+    events = list((tmp_path / "log").rglob("events.out*"))
+    assert len(events) == 2
+
+
+def test_the_total_is_the_weighted_sum_and_the_decay(tmp_path):
+    class Weighted(SmallConfig):
+        LOSS_WEIGHTS = dict.fromkeys(LOSS_NAMES, 0.5) | {"mrcnn_mask_loss": 2.0}
+        WEIGHT_DECAY = 0.01
+
+    model = MaskRCNN("training", Weighted(), tmp_path)
+    variables = {
+        name: array
+        for name, array in weights_of(model).items()
+        if name.rsplit("/")[-1] in ("kernel", "bias")
+    }
+    decay = 0.01 * sum(np.mean(array**2) for array in variables.values())
+    # A learning rate of nothing leaves the weights of the decay as they are.
+    history = model.train(Shapes(1), None, 0.0, 1, "all", seed=SEED).history
+    total = sum(history[name][0] for name in LOSS_NAMES)
+    assert history["loss"][0] == pytest.approx(total + decay, rel=1e-4)
+
+
+def test_the_global_norm_of_the_gradients_is_clipped(model):
+    model.compile(0.01, 0.9)
+    assert model.keras_model.optimizer.global_clipnorm == 5.0
+    assert model.keras_model.optimizer.clipnorm is None
+    assert float(np.asarray(model.keras_model.optimizer.momentum)) == pytest.approx(0.9)
+
+
+def test_given_rois_take_the_place_of_proposals(tmp_path):
+    class Given(SmallConfig):
+        USE_RPN_ROIS = False
+
+    model = MaskRCNN("training", Given(), tmp_path)
+    history = model.train(Shapes(2), None, 0.01, 1, "heads", seed=SEED)
+    assert np.isfinite(history.history["loss"]).all()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"IMAGE_RESIZE_MODE": "crop", "IMAGE_MIN_DIM": 64, "IMAGE_MAX_DIM": 64},
+        {"USE_MINI_MASK": False},
+        {"IMAGES_PER_GPU": 2},
+    ],
+    ids=str,
+)
+def test_other_ways_to_feed_it(tmp_path, settings):
+    config = type("Other", (SmallConfig,), settings)()
+    model = MaskRCNN("training", config, tmp_path)
+    flip = iaa.Fliplr(0.5)
+    history = model.train(Shapes(4), None, 0.01, 1, "all", augmentation=flip, seed=SEED)
+    assert np.isfinite(history.history["loss"]).all()
+
+
+# -- A whole run -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run of 16 epochs, stopped after 12 and resumed by another model."""
+    folder = tmp_path_factory.mktemp("run")
+    keras.utils.set_random_seed(SEED)
+
+    class FastConfig(SmallConfig):
+        IMAGES_PER_GPU = 2
+        TRAIN_ROIS_PER_IMAGE = 50
+
+    first = MaskRCNN("training", FastConfig(), folder)
+    images = Shapes(24)
+    before = first.train(images, Shapes(4, seed=9), 0.02, 12, "all", seed=SEED).history
+    second = MaskRCNN("training", FastConfig(), folder)
+    second.load_weights(second.find_last(), by_name=True)
+    after = second.train(images, Shapes(4, seed=9), 0.02, 16, "all", seed=SEED, resume=True).history
+    return FastConfig, folder, images, before, after, second
+
+
+def test_the_loss_falls(trained):
+    *_, before, after, _ = trained
+    assert after["loss"][-1] < 0.4 * before["loss"][0]
+    for name in LOSS_NAMES:
+        assert after[name][-1] < before[name][0], name
+
+
+def test_a_resumed_run_continues_the_curve(trained):
+    _, folder, _, before, after, second = trained
+    assert len(before["loss"]) == 12 and len(after["loss"]) == 4
+    assert second.epoch == 16
+    # A start anew would be near the first loss, not near the last.
+    assert after["loss"][0] < before["loss"][-1] + 0.25 * (before["loss"][0] - before["loss"][-1])
+    (run,) = folder.iterdir()
+    names = {path.name for path in run.glob("*.h5")}
+    assert {f"mask_rcnn_small_{epoch:04d}.h5" for epoch in range(1, 17)} < names
+    assert {"mask_rcnn_small_best.h5", "mask_rcnn_small_last.h5", "training_state.h5"} < names
+    with open(run / "losses.csv") as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == [str(i) for i in range(16)]
+    state = checkpoints.State.load(run / checkpoints.STATE_FILE)
+    scores = before["val_loss"] + after["val_loss"]
+    assert state.epoch == 16
+    assert state.best == pytest.approx(min(scores), rel=1e-5)
+    assert state.best_epoch == 1 + int(np.argmin(scores))
+    assert (run / checkpoints.CLASSES_FILE).read_text() == "square\ndisc\n"
+
+
+def test_it_finds_what_it_was_shown(trained):
+    config, _, images, *_, second = trained
+    model = MaskRCNN("inference", config(), "log")
+    model.load_weights(second.find_last(), by_name=True)
+    assert model.class_names == ["BG", "square", "disc"]
+    scores = []
+    for image_id in images.image_ids:
+        (found,) = model.detect([images.load_image(image_id)])
+        masks, class_ids = images.load_mask(image_id)
+        from mrcnn.utils import extract_bboxes
+
+        ap, *_ = compute_ap(
+            extract_bboxes(masks),
+            class_ids,
+            masks,
+            found["rois"],
+            found["class_ids"],
+            found["scores"],
+            found["masks"],
+        )
+        scores.append(ap)
+    assert np.mean(scores) > 0.8
+
+
+def test_epochs_are_a_total(trained, capsys):
+    *_, second = trained
+    assert second.train(Shapes(1), None, 0.01, 16, "all") is None
+    assert "16 epochs are done already" in capsys.readouterr().out
+
+
+# -- Resuming --------------------------------------------------------------------------------------
+
+
+def test_resuming_keeps_optimizer_and_learning_rate(model, tmp_path):
+    model.train(Shapes(2), None, 0.005, 1, "heads", seed=SEED)
+    kept = checkpoints.optimizer_variables(model.keras_model.optimizer)
+    assert any(array.any() for name, array in kept.items() if "mrcnn_mask/kernel" in name)
+    other = MaskRCNN("training", SmallConfig(), tmp_path / "log")
+    other.load_weights(other.find_last())
+    state = checkpoints.State.load(other._state_path())
+    assert state.learning_rate == pytest.approx(0.005)
+    other.set_trainable(training.HEADS, verbose=0)
+    other.compile(0.1, 0.9)
+    other._restore(state)
+    restored = checkpoints.optimizer_variables(other.keras_model.optimizer)
+    assert restored.keys() == kept.keys()
+    for name, array in kept.items():
+        np.testing.assert_array_equal(restored[name], array)
+
+
+def test_a_state_of_another_epoch_is_refused(model):
+    model.train(Shapes(1), None, 0.01, 2, "heads", seed=SEED)
+    model.load_weights(model.checkpoint_path.format(epoch=1))
+    with pytest.raises(ValueError, match="is of epoch 2, the weights of 1"):
+        model.train(Shapes(1), None, 0.01, 4, "heads", resume=True)
+
+
+def test_a_spoilt_state_is_refused(tmp_path):
+    (tmp_path / "state.h5").write_bytes(b"no")
+    with pytest.raises(ValueError, match=r"state\.h5 is not the state of a training run"):
+        checkpoints.State.load(tmp_path / "state.h5")
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file.attrs["state"] = json.dumps({"epoch": 1})
+    with pytest.raises(ValueError, match="is not the state"):
+        checkpoints.State.load(tmp_path / "other.h5")
+
+
+def test_patience_stops_a_run_that_does_not_improve(model, capsys):
+    # Without learning nothing improves after the first epoch.
+    history = model.train(Shapes(1), Shapes(1), 0.0, 9, "heads", seed=SEED, patience=2)
+    assert 2 <= len(history.history["loss"]) < 9
+    assert "for 2 epochs: stopping" in capsys.readouterr().out
+    assert model.epoch == len(history.history["loss"])
+
+
+# -- When it goes wrong ----------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_image(model):
+    images = Shapes(1)
+    model.train(images, None, 0.01, 1, "heads", seed=SEED)
+    good = open(model.checkpoint_path.format(epoch=1), "rb").read()
+    kernel = model.keras_model.get_layer("mrcnn_class_logits").kernel
+    kernel.assign(np.full(kernel.shape, np.nan))
+    with pytest.raises(training.TrainingError, match=r"mrcnn_class_loss .* not finite .*shape0"):
+        model.train(images, None, 0.01, 3, "heads", seed=SEED)
+    assert open(model.checkpoint_path.format(epoch=1), "rb").read() == good
+
+
+def test_too_little_memory_says_what_to_lower(model, monkeypatch):
+    class ResourceExhaustedError(Exception):
+        pass
+
+    def fail(*_, **__):
+        raise ResourceExhaustedError("OOM when allocating tensor")
+
+    monkeypatch.setattr(model.keras_model, "fit", fail)
+    with pytest.raises(training.TrainingError, match="too little memory: lower IMAGES_PER_GPU"):
+        model.train(Shapes(1), None, 0.01, 1, "heads")
+
+
+def test_training_needs_a_training_model():
+    model = MaskRCNN("inference", SmallConfig(), "log")
+    with pytest.raises(ValueError, match='make one with mode="training"'):
+        model.train(Shapes(1), None, 0.01, 1, "heads")
+
+
+def test_progress_is_told_without_a_terminal(model, capsys):
+    model.train(Shapes(2), None, 0.01, 1, "heads", seed=SEED)
+    printed = capsys.readouterr().out
+    assert "epoch 1/1  step 2/2  loss" in printed and "s a step" in printed
+    assert "epoch 1/1: " in printed and "sets the pace" in printed
+
+
+# -- Several devices -------------------------------------------------------------------------------
+
+
+def test_two_devices_give_the_losses_of_one(tmp_path):
+    # Logical devices must be made before TensorFlow starts: in a process of their own.
+    program = textwrap.dedent(
+        """
+        import sys, keras, numpy as np, tensorflow as tf
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        two = [tf.config.LogicalDeviceConfiguration()] * 2
+        tf.config.set_logical_device_configuration(cpu, two)
+        from mrcnn.model import MaskRCNN
+        from mrcnn.parallel_model import ParallelModel
+        from tests.small import Shapes, SmallConfig
+
+        class Two(SmallConfig):
+            # Every row is used, so that no random choice tells the devices apart.
+            USE_RPN_ROIS = False
+            ROI_POSITIVE_RATIO = 0.5
+            TRAIN_ROIS_PER_IMAGE = 4
+            GPU_COUNT, IMAGES_PER_GPU = (2, 1) if sys.argv[1] == "two" else (1, 2)
+
+        keras.utils.set_random_seed(1)
+        model = MaskRCNN("training", Two(), sys.argv[2])
+        if sys.argv[1] == "two":
+            ParallelModel(model.keras_model, 2).summary(print_fn=lambda *_, **__: None)
+        # The same pair of images twice: what a mean over the batch is on one device is the mean
+        # of two means on two.
+        images = Shapes(1)
+        history = model.train(images, None, 0.01, 3, "all", seed=1, workers=1)
+        print("LOSSES", *(history.history["rpn_class_loss"]), *(history.history["rpn_bbox_loss"]))
+        """
+    )
+    printed = {}
+    for devices in ("one", "two"):
+        run = subprocess.run(
+            [sys.executable, "-c", program, devices, str(tmp_path / devices)],
+            capture_output=True,
+            text=True,
+        )
+        assert run.returncode == 0, run.stderr[-3000:]
+        line = next(line for line in run.stdout.splitlines() if line.startswith("LOSSES"))
+        printed[devices] = np.array(line.split()[1:], float)
+    assert len(printed["one"]) == 6
+    np.testing.assert_allclose(printed["two"], printed["one"], rtol=0.05, atol=1e-3)
+
+
+def test_more_devices_than_there_are_is_said(tmp_path):
+    class Many(SmallConfig):
+        GPU_COUNT = 7
+
+    with pytest.raises(ValueError, match="GPU_COUNT is 7 but this machine has 0 GPUs"):
+        MaskRCNN("training", Many(), tmp_path)
