@@ -1,8 +1,28 @@
 """The device that the network runs on."""
 
 import contextlib
+import re
+import time
 
 import keras
+import numpy as np
+
+from mrcnn.training import layer_pattern
+
+# Multiply-adds of one forward pass. ResNets by stage and the pyramid with the RPN are for each
+# pixel of the image, the class and the mask head for each RoI; He et al. 2015 and 2017 give the
+# layers, at the widths of the published weights.
+STAGE_WORK = {
+    "resnet50": (2352, 13312, 18944, 27648, 14592),
+    "resnet101": (2352, 13312, 18944, 101632, 14592),
+}
+PYRAMID_WORK = 155_600
+ROI_WORK = 528_000_000
+# What learns is passed backward too: once for its input, once for its weights.
+LEARNING = 3
+# A layer like the mask head's, which does most of the work, and how long it is measured.
+PROBE_SHAPE, PROBE_CHANNELS = (32, 14, 14), 256
+PROBE_SECONDS = 0.3
 
 
 def prepare():
@@ -71,3 +91,77 @@ def describe() -> str:
     if not names:
         return "no GPU"
     return f"GPU: {names[0]}" if len(names) == 1 else f"{len(names)} GPUs: {', '.join(names)}"
+
+
+def step_work(backbone: str, pixels: int, rois: int, pattern: str) -> float | None:
+    """Return the multiply-adds that training on one image takes, None for an unknown backbone.
+
+    Arguments:
+        backbone: "resnet50" or "resnet101".
+        pixels: of the molded image.
+        rois: TRAIN_ROIS_PER_IMAGE.
+        pattern: the regular expression of the layers that learn; the heads count as learning.
+    """
+    if backbone not in STAGE_WORK:
+        return None
+    layers = ("conv1", *(f"res{stage}a_branch2a" for stage in (2, 3, 4, 5)))
+    stages = sum(
+        work * (LEARNING if re.fullmatch(pattern, layer) else 1)
+        for work, layer in zip(STAGE_WORK[backbone], layers, strict=True)
+    )
+    return pixels * (stages + LEARNING * PYRAMID_WORK) + rois * LEARNING * ROI_WORK
+
+
+def measure_speed() -> float:
+    """Return how many multiply-adds a second this machine does now, in a layer like the heads'."""
+    features = np.ones((*PROBE_SHAPE, PROBE_CHANNELS), np.float32)
+    kernel = np.ones((3, 3, PROBE_CHANNELS, PROBE_CHANNELS), np.float32)
+    features, kernel = map(keras.ops.convert_to_tensor, (features, kernel))
+
+    def run():
+        return np.asarray(keras.ops.conv(features, kernel, padding="same"))
+
+    run()  # The first call chooses a kernel.
+    count, start = 0, time.perf_counter()
+    while time.perf_counter() - start < PROBE_SECONDS:
+        run()
+        count += 1
+    return (
+        count
+        * np.prod(PROBE_SHAPE)
+        * kernel.shape[0] ** 2
+        * PROBE_CHANNELS**2
+        / (time.perf_counter() - start)
+    )
+
+
+def expected_step_seconds(
+    backbone: str, pixels: int, rois: int, pattern: str, images: int
+) -> float | None:
+    """Return about how long a training step of `images` images takes on this machine's CPU.
+
+    The machine is measured for a moment, as busy as it is now. Arguments and None as of
+    `step_work`.
+    """
+    work = step_work(backbone, pixels, rois, pattern)
+    return None if work is None else images * work / measure_speed()
+
+
+def training_text(config, layers: str) -> str:
+    """Return the GPU's name, or "no GPU: expect about 12 s a step".
+
+    `layers` is what is trained, as `MaskRCNN.train` takes it.
+    """
+    text = describe()
+    if gpu_names():
+        return text
+    seconds = expected_step_seconds(
+        config.BACKBONE,
+        int(np.prod(config.IMAGE_SHAPE[:2])),
+        config.TRAIN_ROIS_PER_IMAGE,
+        layer_pattern(layers),
+        config.BATCH_SIZE,
+    )
+    return f"{text}: expect " + (
+        "slow steps" if seconds is None else f"about {seconds:.2g} s a step"
+    )

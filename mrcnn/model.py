@@ -251,6 +251,11 @@ class MaskRCNN:
             log(f"{self.epoch} epochs are done already; epochs={epochs} is the total, ask for more")
             return None
         config = self.config
+        if train_dataset.num_classes != config.NUM_CLASSES:
+            raise ValueError(
+                f"NUM_CLASSES is {config.NUM_CLASSES}, but with the background the data set has "
+                f"{train_dataset.num_classes}: {', '.join(train_dataset.class_names)}"
+            )
         state = checkpoints.State.load(self._state_path()) if resume else None
         if state and state.epoch != self.epoch:
             raise ValueError(
@@ -259,7 +264,8 @@ class MaskRCNN:
             )
         self.class_names = list(train_dataset.class_names)
         self.set_trainable(training.layer_pattern(layers))
-        self.compile(state.learning_rate if state else learning_rate, config.LEARNING_MOMENTUM)
+        learning_rate = state.learning_rate if state else learning_rate
+        self.compile(learning_rate, config.LEARNING_MOMENTUM)
         if state:
             self._restore(state)
 
@@ -299,6 +305,11 @@ class MaskRCNN:
             best_epoch=state.best_epoch if state else None,
             patience=patience,
         )
+        for name, part in (("Training", batches), ("Validation", validation)):
+            if part:
+                images = len(part.generator.dataset.image_ids)
+                size = f"{images} images, {config.BATCH_SIZE} a batch"
+                log(f"{name}: {size}: {len(part)} steps an epoch")
         log(f"Starting at epoch {self.epoch + 1} of {epochs}, learning rate {learning_rate}")
         log(f"Checkpoints: {self.log_dir}")
         checkpoints.write_class_names(self.log_dir, self.class_names)

@@ -3,7 +3,6 @@ import os
 import random
 import struct
 import zlib
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -22,14 +21,9 @@ from mrcnn.data.images import (
     resize_image,
     unmold_image,
 )
+from tests import golden as golden_files
 
-GOLDEN = Path(__file__).parent / "conformance"
 MEAN = np.array([123.7, 116.8, 103.9])
-
-
-@pytest.fixture(scope="module")
-def golden():
-    return np.load(GOLDEN / "functions.npz")
 
 
 def photo(height=40, width=60, seed=0):
@@ -221,6 +215,15 @@ def test_first_frame_of_an_animation(tmp_path):
         assert (read_image(tmp_path / name) == (255, 0, 0)).all()
 
 
+def test_photo_with_a_second_one_behind_it(tmp_path):
+    # As telephones and stereo cameras store previews and pairs.
+    first, second = Image.fromarray(photo()), Image.fromarray(photo(seed=9))
+    first.save(tmp_path / "a.mpo", "MPO", save_all=True, append_images=[second], quality=95)
+    (tmp_path / "a.mpo").rename(tmp_path / "a.jpg")
+    image = read_image(tmp_path / "a.jpg")
+    assert np.abs(image.astype(int) - photo()).mean() < 4
+
+
 def test_bytes_after_a_jpeg_do_no_harm(tmp_path):
     # Telephones append short films.
     path = tmp_path / "a.jpg"
@@ -293,6 +296,7 @@ def test_half_written_png(tmp_path):
     refused(path, "checksum")
 
 
+@pytest.mark.filterwarnings("ignore")
 @settings(max_examples=150, deadline=None)
 @given(
     st.sampled_from(["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM"]),
@@ -450,7 +454,7 @@ def test_golden_resizes(golden, name):
 
 
 def test_golden_window_of_a_whole_run():
-    run = np.load(GOLDEN / "inference_resnet101_pad64.npz")
+    run = golden_files.load("inference_resnet101_pad64.npz")
     image, window, *_ = resize_image(
         run["image_0"], min_dim=192, max_dim=320, min_scale=0, mode="pad64"
     )

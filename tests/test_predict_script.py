@@ -219,6 +219,19 @@ def test_weights_of_another_layout_and_cut_short(place, capsys, published_weight
     assert "two.h5 lacks" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("extra", "expected"), [([], 0.7), (["--min-confidence", "0"], 0)])
+def test_the_threshold_is_that_of_the_weights_unless_given(place, monkeypatch, extra, expected):
+    asked = []
+
+    def load_model(config, weights, min_confidence):
+        asked.append(min_confidence)
+        raise ValueError
+
+    monkeypatch.setattr("mrcnn.prediction.load_model", load_model)
+    assert script.main([*GOOD, *extra]) == 1
+    assert asked == [expected]
+
+
 def python(code):
     return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
 

@@ -326,9 +326,10 @@ class TestGeometry:
         assert scenes._apart(square, diamond + [0.1, 0.1])
         assert scenes._apart(square, square + [0, 2.5])
 
-    def test_srgb_codes_survive_linear_light(self):
-        for code in range(256):
-            assert colors.srgb(colors.linear((code, 0, 255))) == (code, 0, 255)
+    def test_linear_light(self):
+        expected = [0.0, ((128 / 255 + 0.055) / 1.055) ** 2.4, 1.0]
+        np.testing.assert_allclose(colors.linear("#0080ff"), expected, rtol=1e-6)
+        np.testing.assert_allclose(colors.linear((10, 300, -4))[[1, 2]], [1, 0])
 
 
 class TestSample:

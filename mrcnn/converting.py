@@ -1,0 +1,60 @@
+"""Pictures and videos as a function of pictures changes them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+
+from mrcnn.atomic import write_bytes
+from mrcnn.data.images import read_image
+from mrcnn.data.video import Video, VideoWriter
+
+
+def convert_image(change: Callable, source: str | Path, output: str | Path) -> None:
+    """Write `change(image)` of the image file `source` to `output`.
+
+    Images are uint8 RGB `[H, W, 3]`. Raises ImageError where the source cannot be read, OSError
+    where the output cannot be written, ValueError for a kind of file that is no picture and where
+    both are the same.
+    """
+    output = Path(output)
+    _keep_apart(source, output)
+    if not cv2.haveImageWriter(output.name):
+        raise ValueError(f"{output}: pictures are written to .png, .jpg and .webp")
+    changed = cv2.cvtColor(change(read_image(source)), cv2.COLOR_RGB2BGR)
+    write_bytes(output, cv2.imencode(output.suffix, changed)[1].tobytes())
+
+
+def convert_video(
+    change: Callable,
+    source: str | Path,
+    output: str | Path,
+    progress: Callable[[int, int | None], None] = lambda done, total: None,
+) -> None:
+    """Write `change(frame)` of all frames of the video `source` to `output`, with its sound.
+
+    Frames are uint8 RGB `[H, W, 3]`. `progress` is called with (frames done, of how many or
+    None). What was done before an error or Ctrl-C is kept. Raises VideoError, ValueError and
+    OSError as `mrcnn.data.video` does, and ValueError where source and output are the same.
+    """
+    _keep_apart(source, Path(output))
+    video = Video(str(source))
+    total = round(video.duration * video.rate) if video.duration else None
+    try:
+        writer = VideoWriter(output, video.size, video.rate)
+        try:
+            for frame in video.frames():
+                changed = change(cv2.cvtColor(frame.image, cv2.COLOR_BGR2RGB))
+                writer.write(cv2.cvtColor(changed, cv2.COLOR_RGB2BGR))
+                progress(frame.index + 1, total)
+        finally:
+            writer.close(sound=source if video.is_file else None)
+    finally:
+        video.close()
+    if video.missing:
+        raise ValueError(f"{source} is cut off: its last {video.missing:.0f} s are missing")
+
+
+def _keep_apart(source, output):
+    if output.exists() and Path(source).exists() and output.samefile(source):
+        raise ValueError(f"{output} would replace what is read: give the output another name")

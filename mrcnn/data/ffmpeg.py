@@ -1,0 +1,144 @@
+"""The `ffmpeg` program, where it is on the PATH: H.264 that plays everywhere, and sound.
+
+The OpenCV of the package index has no H.264 encoder and writes no sound.
+"""
+
+import contextlib
+import functools
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+# Encoder and options by container. crf is the quality, less is better; on a machine that runs a
+# network, veryfast leaves the processor to it.
+_H264 = ("libx264", "-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p")
+_VP9 = ("libvpx-vp9", "-deadline", "realtime", "-cpu-used", "6", "-row-mt", "1", "-crf", "30")
+_VP9 += ("-b:v", "0", "-pix_fmt", "yuv420p")
+ENCODERS = dict.fromkeys((".mp4", ".mov", ".m4v", ".mkv", ".avi"), _H264)
+ENCODERS[".webm"] = _VP9
+CODEC_NAMES = {"libx264": "H.264", "libvpx-vp9": "VP9"}
+# Sound that is not copied as it is.
+SOUND_ENCODERS = {".webm": "libopus", ".avi": "libmp3lame"}
+# Makes a player start before it has the whole file.
+INDEX_FIRST = dict.fromkeys((".mp4", ".mov", ".m4v"), ("-movflags", "+faststart"))
+QUIET = ("-hide_banner", "-loglevel", "error", "-nostdin", "-y")
+
+
+def find() -> str | None:
+    """Return the path of ffmpeg, None where there is none."""
+    return shutil.which("ffmpeg")
+
+
+@functools.cache
+def _encoders(program: str) -> str:
+    command = [program, "-hide_banner", "-encoders"]
+    return subprocess.run(command, capture_output=True, text=True, errors="replace").stdout
+
+
+def can_encode(suffix: str) -> bool:
+    """Return whether ffmpeg is there and has the encoder for a container such as ".mp4"."""
+    program = find()
+    encoder = ENCODERS.get(suffix.lower(), ("",))[0]
+    return bool(program and encoder) and f" {encoder} " in _encoders(program)
+
+
+def _name(path: str | Path) -> str:
+    """Return a path as ffmpeg takes it: colons and dashes mean nothing."""
+    return f"file:{Path(path).resolve()}"
+
+
+class Encoder:
+    """Writes uint8 BGR frames of `size` (height, width) to a file, through a pipe to ffmpeg.
+
+    ffmpeg finishes the file when the pipe ends, even where this process was killed. Raises
+    OSError with what ffmpeg says where it stops.
+    """
+
+    def __init__(self, path: Path, size: tuple[int, int], rate: float):
+        options = ENCODERS[path.suffix.lower()]
+        self.codec = CODEC_NAMES[options[0]]
+        height, width = size
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115
+        # A session of its own: Ctrl-C in the terminal is not for ffmpeg.
+        self._process = subprocess.Popen(
+            [
+                find(),
+                "-hide_banner",
+                "-loglevel",
+                "error",
+                "-y",
+                "-f",
+                "rawvideo",
+                "-pixel_format",
+                "bgr24",
+            ]
+            + ["-video_size", f"{width}x{height}", "-framerate", f"{rate:.6f}", "-i", "pipe:0"]
+            + ["-an", "-c:v", *options, _name(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=self._complaints,
+            start_new_session=True,
+        )
+
+    def write(self, image: np.ndarray):
+        try:
+            self._process.stdin.write(image.data)
+        except BrokenPipeError:
+            raise OSError(self._words()) from None
+
+    def close(self):
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        if self._process.wait():
+            raise OSError(self._words())
+        self._complaints.close()
+
+    def _words(self) -> str:
+        self._process.wait()
+        self._complaints.seek(0)
+        return f"ffmpeg says: {_last_line(self._complaints.read().decode(errors='replace'))}"
+
+
+def has_sound(path: str | Path) -> bool:
+    """Return whether a file has sound; False where ffmpeg is missing."""
+    program = find()
+    if not program:
+        return False
+    command = [program, "-hide_banner", "-nostdin", "-i", _name(path)]
+    told = subprocess.run(command, capture_output=True, text=True, errors="replace").stderr
+    return any("Stream #" in line and "Audio:" in line for line in told.splitlines())
+
+
+def add_sound(video: Path, source: str | Path, start: float, duration: float) -> str | None:
+    """Put the sound of `source`, from `start` for `duration` seconds, into the file `video`.
+
+    The pictures are copied as they are, and the sound too where both files are of one kind.
+    Returns None, or why there is no sound; `video` is then as it was.
+    """
+    if not find():
+        return "ffmpeg, which copies it, is not on the PATH"
+    if not has_sound(source):
+        return f"{source} has none"
+    suffix = video.suffix.lower()
+    same = suffix == Path(source).suffix.lower()
+    codec = "copy" if same else SOUND_ENCODERS.get(suffix, "aac")
+    with_sound = video.with_name(f"{video.stem}.sound{video.suffix}")
+    command = [find(), *QUIET, "-i", _name(video)]
+    command += ["-ss", f"{start:.6f}", "-t", f"{duration:.6f}", "-i", _name(source)]
+    command += ["-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", codec]
+    command += [*INDEX_FIRST.get(suffix, ()), _name(with_sound)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+        if done.returncode:
+            return f"ffmpeg says: {_last_line(done.stderr)}"
+        with_sound.replace(video)
+    finally:
+        with_sound.unlink(missing_ok=True)
+    return None
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["nothing"])[-1]

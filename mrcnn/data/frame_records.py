@@ -1,0 +1,51 @@
+"""What a video showed, as a JSON file that grows frame by frame."""
+
+import json
+import secrets
+from pathlib import Path
+
+
+class FrameRecords:
+    """A JSON document `{..., "frames": [...]}` with a frame a line, however long the video.
+
+    It grows beside `path` and takes its place when it is closed. Raises OSError, naming `path`,
+    where it cannot be written.
+    """
+
+    def __init__(self, path: str | Path, head: dict):
+        self.path = path = Path(path)
+        self._beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        self.count = 0
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = open(self._beside, "x", encoding="utf-8")  # noqa: SIM115
+            self._file.write(_json(head)[:-1] + ("," if head else "") + '"frames":[')
+        except OSError as error:
+            raise self._cannot(error) from error
+
+    def write(self, record: dict):
+        """Add a frame's record."""
+        try:
+            self._file.write((",\n" if self.count else "\n") + _json(record))
+        except OSError as error:
+            raise self._cannot(error) from error
+        self.count += 1
+
+    def close(self):
+        """Finish the document and put it in its place, unless it has no frames."""
+        try:
+            with self._file:
+                self._file.write("\n]}\n")
+            if self.count:
+                self._beside.replace(self.path)
+        except OSError as error:
+            raise self._cannot(error) from error
+        finally:
+            self._beside.unlink(missing_ok=True)
+
+    def _cannot(self, error):
+        return OSError(f"{self.path} cannot be written: {error.strerror or error}")
+
+
+def _json(value) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

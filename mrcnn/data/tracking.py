@@ -1,0 +1,128 @@
+"""Which object of a frame is which of the frames before: numbers that stay with objects.
+
+An object is the one of the same class that its mask overlaps most, once moved on as it moved
+before (the idea of SORT, Bewley et al. 2016, with masks for boxes and the last speed for the
+Kalman filter). An object that is not seen for a while keeps its number for as long as the memory
+lasts. Boxes are `(y1, x1, y2, x2)` in pixels with the end outside.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+# Intersection over union from which two masks may be one object.
+MIN_OVERLAP = 0.15
+# Where frames are far apart masks need not overlap: so far, in mean box diagonals, may an object
+# have moved, and by this factor may its box have grown or shrunk.
+MAX_DISTANCE = 1.0
+MAX_GROWTH = 2.0
+# How much of the newest speed is believed; boxes jitter by some pixels.
+NEW_SPEED_SHARE = 0.5
+
+
+@dataclass
+class Track:
+    """An object: its number, and how it was seen last."""
+
+    number: int
+    class_id: int
+    box: np.ndarray
+    mask: np.ndarray  # bool, the box's part of the picture
+    frame: int
+    speed: np.ndarray  # pixels a frame, (y, x)
+
+    def moved_to(self, frame: int) -> np.ndarray:
+        """Return the whole pixels (y, x) that it has moved by, if its speed stayed."""
+        return np.rint(self.speed * (frame - self.frame)).astype(int)
+
+
+class Tracker:
+    """Gives the objects of one frame after the other their numbers, from 1 on.
+
+    `memory` is the number of frames for which an object that is not seen keeps its number.
+    """
+
+    def __init__(self, memory: int):
+        self.memory = memory
+        self._tracks: list[Track] = []
+        self._last_number = 0
+
+    def update(self, frame: int, result: dict) -> np.ndarray:
+        """Return the number int `[N]` of each object.
+
+        Arguments:
+            frame: the frame's place in the video; greater from call to call, gaps are allowed.
+            result: `rois`, `class_ids` and `masks` as `MaskRCNN.detect` returns them.
+        """
+        self._tracks = [track for track in self._tracks if frame - track.frame <= self.memory]
+        found = [
+            Track(0, int(class_id), box, _crop(result["masks"], box, index), frame, np.zeros(2))
+            for index, (box, class_id) in enumerate(
+                zip(result["rois"], result["class_ids"], strict=True)
+            )
+        ]
+        pairs = _pairs(self._tracks, found, _overlap, MIN_OVERLAP)
+        old = [track for track in self._tracks if all(track is not first for first, _ in pairs)]
+        new = [track for track in found if all(track is not second for _, second in pairs)]
+        pairs += _pairs(old, new, _nearness, 0)
+        for before, now in pairs:
+            now.number = before.number
+            speed = (_center(now.box) - _center(before.box)) / (now.frame - before.frame)
+            first = not before.speed.any()
+            share = 1 if first else NEW_SPEED_SHARE
+            now.speed = share * speed + (1 - share) * before.speed
+        for track in found:
+            if not track.number:
+                self._last_number += 1
+                track.number = self._last_number
+        seen = {track.number for track in found}
+        self._tracks = [track for track in self._tracks if track.number not in seen] + found
+        return np.array([track.number for track in found], int)
+
+
+def _crop(masks, box, index) -> np.ndarray:
+    y1, x1, y2, x2 = np.maximum(box, 0)
+    return np.ascontiguousarray(masks[y1:y2, x1:x2, index], bool)
+
+
+def _center(box) -> np.ndarray:
+    return (np.asarray(box[:2], float) + box[2:]) / 2
+
+
+def _pairs(old, new, score, least) -> list[tuple[Track, Track]]:
+    """Return the pairs of `old` and `new` of one class with the greatest scores in all."""
+    scores = np.array(
+        [
+            [score(before, now) if before.class_id == now.class_id else -np.inf for now in new]
+            for before in old
+        ]
+    ).reshape(len(old), len(new))
+    possible = scores > least
+    rows, columns = linear_sum_assignment(np.where(possible, scores - least, 0), maximize=True)
+    return [(old[i], new[j]) for i, j in zip(rows, columns, strict=True) if possible[i, j]]
+
+
+def _overlap(before: Track, now: Track) -> float:
+    """Return the masks' intersection over union, 0..1."""
+    move = before.moved_to(now.frame)
+    start1, start2 = np.maximum(before.box[:2], 0) + move, np.maximum(now.box[:2], 0)
+    low = np.maximum(start1, start2)
+    high = np.minimum(start1 + before.mask.shape, start2 + now.mask.shape)
+    if (high <= low).any():
+        return 0.0
+    (y1, x1), (y2, x2) = low - start1, high - start1
+    (v1, u1), (v2, u2) = low - start2, high - start2
+    shared = np.count_nonzero(before.mask[y1:y2, x1:x2] & now.mask[v1:v2, u1:u2])
+    both = np.count_nonzero(before.mask) + np.count_nonzero(now.mask) - shared
+    return shared / both if both else 0.0
+
+
+def _nearness(before: Track, now: Track) -> float:
+    """Return how near an object's box is to where it should be, 1 there and 0 at MAX_DISTANCE."""
+    sizes = np.array([track.box[2:] - track.box[:2] for track in (before, now)], float)
+    diagonals = np.maximum(np.hypot(*sizes.T), 1)
+    if diagonals.max() > MAX_GROWTH * diagonals.min():
+        return -np.inf
+    way = _center(now.box) - _center(before.box) - before.moved_to(now.frame)
+    return 1 - np.hypot(*way) / (MAX_DISTANCE * diagonals.mean())

@@ -1,0 +1,85 @@
+"""How well a model does on an annotated data set, and pictures of where it fails."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from mrcnn.data.drawing import draw_instances
+from mrcnn.data.evaluation import Evaluation
+from mrcnn.data.masks import extract_bboxes
+from mrcnn.data.samples import load_annotated
+
+# A picture shows an image twice, and is looked at on a screen.
+PICTURE_SIDE = 1200
+GAP = 8
+
+
+class Truth(NamedTuple):
+    """The N objects of an image, in its pixels; class ids of crowds are negative."""
+
+    rois: np.ndarray  # int32 [N, 4]
+    masks: np.ndarray  # bool [H, W, N]
+    class_ids: np.ndarray  # int32 [N]
+
+
+def evaluate(
+    model, dataset, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Evaluation:
+    """Compare what a model finds in all images of a data set with their annotation.
+
+    Arguments:
+        model: a `MaskRCNN` in inference mode. For average precision it should keep detections of
+            low scores too.
+        dataset: a prepared `Dataset` whose classes have the model's ids.
+        progress: called with (images done, of how many).
+
+    Images are known to the Evaluation by `dataset.image_reference`. Raises ValueError, which
+    names the image, for one that cannot be read or whose masks do not fit.
+    """
+    evaluation = Evaluation(dataset.class_names)
+    for done, image_id in enumerate(dataset.image_ids, start=1):
+        image, truth = _load(dataset, image_id)
+        (found,) = model.detect([image])
+        evaluation.add(dataset.image_reference(image_id), truth._asdict(), found)
+        progress(done, len(dataset.image_ids))
+    return evaluation
+
+
+def draw_comparison(model, dataset, image_id: int, min_confidence: float) -> np.ndarray:
+    """Return an image twice, uint8 RGB: with its annotation, and with what the model finds.
+
+    Detections under `min_confidence` are left out. Side by side, or one below the other where
+    the image is wide.
+    """
+    image, truth = _load(dataset, image_id)
+    (found,) = model.detect([image])
+    sure = found["scores"] >= min_confidence
+    names = dataset.class_names
+    pictures = [
+        draw_instances(image, truth.rois, truth.masks, np.abs(truth.class_ids), names),
+        draw_instances(
+            image,
+            found["rois"][sure],
+            found["masks"][..., sure],
+            found["class_ids"][sure],
+            names,
+            found["scores"][sure],
+        ),
+    ]
+    height, width = image.shape[:2]
+    scale = min(1, PICTURE_SIDE / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    first, second = (cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in pictures)
+    axis = 0 if width > height else 1
+    gap = np.full((GAP, size[0], 3) if axis == 0 else (size[1], GAP, 3), 255, np.uint8)
+    return np.concatenate([first, gap, second], axis=axis)
+
+
+def _load(dataset, image_id):
+    image, masks, class_ids = load_annotated(dataset, image_id, channels=3)
+    # An object that lies outside the image can neither be found nor missed.
+    there = masks.any(axis=(0, 1))
+    masks, class_ids = masks[..., there], class_ids[there]
+    return image, Truth(extract_bboxes(masks), masks, class_ids)

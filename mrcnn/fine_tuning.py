@@ -1,0 +1,140 @@
+"""From what `--weights` says to a model that is ready to train on new classes.
+
+Importing this loads neither Keras nor TensorFlow.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mrcnn import runs
+from mrcnn.data.download import IMAGENET_WEIGHTS, download
+from mrcnn.nn.weights import CLASS_LAYERS, WeightsInfo
+from mrcnn.prediction import COCO_WEIGHTS
+from mrcnn.utils import download_trained_weights, progress_bar
+
+# What a run that is resumed keeps of its Config where nothing else is said.
+RUN_SETTINGS = (
+    "BACKBONE",
+    "IMAGE_MIN_DIM",
+    "IMAGE_MAX_DIM",
+    "IMAGES_PER_GPU",
+    "STEPS_PER_EPOCH",
+    "VALIDATION_STEPS",
+)
+
+
+def find_weights(
+    wanted: str, log_folder: str | Path, name: str, root: str | Path, resume: bool = False
+) -> Path:
+    """Return the weights file that `--weights` means.
+
+    Arguments:
+        wanted: "coco" or "imagenet", which are downloaded to `root` where they are not there yet;
+            "last", the newest checkpoint under `log_folder`; or a path.
+        name: the Config's NAME, by which runs are told apart.
+        resume: of a run, the checkpoint that its optimizer's state belongs to.
+
+    Raises FileNotFoundError where there is no checkpoint, DownloadError, and ValueError for what
+    cannot be resumed.
+    """
+    if resume and wanted in ("coco", "imagenet"):
+        raise ValueError(f"{wanted} weights are no run that could be resumed: leave --resume out")
+    if wanted == "coco":
+        path = Path(root, COCO_WEIGHTS)
+        if not path.exists():
+            download_trained_weights(str(path))
+        return path
+    if wanted == "imagenet":
+        path = Path(root, IMAGENET_WEIGHTS.name)
+        if not path.exists():
+            print(f"Downloading {IMAGENET_WEIGHTS.url}")
+            download(IMAGENET_WEIGHTS, path, progress_bar)
+            print(f"\nSaved {path}")
+        return path
+    if wanted != "last":
+        path = Path(wanted)
+        newest = path.stem.endswith("_last")
+    else:
+        path = runs.find_last(log_folder, name)
+        newest = True
+        if path is None:
+            raise FileNotFoundError(
+                f"no checkpoint of {name!r} under {log_folder}: train first, or name a weights file"
+            )
+    if not resume:
+        return path
+    if newest:
+        path = runs.find_resumable(path.parent) or path
+    if not runs.CHECKPOINT.fullmatch(path.name):
+        raise ValueError(f"{path} is no checkpoint of a run that could be resumed: use last")
+    return path
+
+
+def check_resumable(info: WeightsInfo, class_names: Sequence[str]) -> None:
+    """Raise ValueError where a run was for other classes than `class_names` ("BG" first)."""
+    if other_classes(info, class_names):
+        raise ValueError(
+            f"{info.path} is of a run for other classes than {', '.join(class_names[1:])}: it "
+            "cannot be resumed, but its weights can start a new run, without --resume"
+        )
+
+
+def inherited_settings(info: WeightsInfo, resume: bool) -> dict:
+    """Return the settings of a Config that follow from the weights.
+
+    That is the backbone; and of a run that is resumed, all of RUN_SETTINGS.
+    """
+    settings = (info.settings or {}) if resume else {}
+    kept = {name: settings[name] for name in RUN_SETTINGS if name in settings}
+    return kept | ({"BACKBONE": info.backbone} if info.backbone else {})
+
+
+def load_for_training(model, info: WeightsInfo, class_names: Sequence[str]) -> None:
+    """Load weights into a model that is about to be trained, and print what became of them.
+
+    Where the file was trained for other classes, the layers of CLASS_LAYERS start anew, and with
+    them a new run.
+
+    Arguments:
+        model: a `MaskRCNN` in training mode.
+        info: of the file, see `nn.weights.inspect`.
+        class_names: the classes to train, "BG" first.
+    """
+    if info.num_classes is None or not other_classes(info, class_names):
+        model.load_weights(str(info.path), by_name=True)
+        return
+    model.load_weights(str(info.path), by_name=True, exclude=CLASS_LAYERS)
+    model.set_log_dir()
+    known = info.class_names or [None] * info.num_classes
+    print(
+        f"The weights are for {_classes(known)}, the data set has {_classes(class_names)}: "
+        f"{', '.join(CLASS_LAYERS)} start anew, all other layers as in the file"
+    )
+
+
+def other_classes(info: WeightsInfo, class_names: Sequence[str]) -> bool:
+    """Tell whether weights with heads were trained for other classes than `class_names`."""
+    if info.class_names:
+        return list(info.class_names) != list(class_names)
+    return info.num_classes != len(class_names)
+
+
+def _classes(names):
+    """Return such as "2 classes (cup, plate)"; the background does not count."""
+    objects = list(names)[1:]
+    count = f"{len(objects)} class{'es' if len(objects) != 1 else ''}"
+    if not objects or None in objects:
+        return count
+    return f"{count} ({', '.join(objects[:5])}{', ...' if len(objects) > 5 else ''})"
+
+
+def stopped_text(log_dir: str | Path) -> str:
+    """Say what is left of a run that was stopped, and how to go on."""
+    checkpoint = runs.find_resumable(log_dir)
+    if checkpoint is None:
+        return "Stopped before the first epoch was done: nothing is left to go on from."
+    epoch = int(runs.CHECKPOINT.fullmatch(checkpoint.name)["epoch"])
+    return (
+        f"Stopped; {checkpoint} holds what was learned in {epoch} "
+        f"epoch{'s' if epoch != 1 else ''}. The same command with --weights last --resume goes on."
+    )

@@ -1,0 +1,127 @@
+"""From the frames of a video to pictures with numbered objects, stage by stage, in threads.
+
+    frames (read) -> found (detect, number) -> drawn (draw, describe) -> whoever shows or writes
+
+Each stage has a thread of its own and a bounded queue, so that only the slowest one counts and
+memory does not depend on the length of the video.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from mrcnn.data.frame_drawing import Labels, draw_frame, number_color, splash_frame
+from mrcnn.data.results import object_records
+from mrcnn.data.tracking import Tracker
+from mrcnn.data.video import Frame
+from mrcnn.streaming import Ahead
+
+# An object that is not seen keeps its number for so long, and for so many detections at least.
+MEMORY_SECONDS = 1.0
+MEMORY_DETECTIONS = 3
+# Frames that wait between two stages.
+QUEUE = 4
+
+
+class Found(NamedTuple):
+    """A frame, the objects on it as `MaskRCNN.detect` returns them, and their numbers int `[N]`.
+
+    `fresh` is False where the objects are those of a frame before.
+    """
+
+    frame: Frame
+    result: dict
+    numbers: np.ndarray
+    fresh: bool
+
+
+class Masked(NamedTuple):
+    """A `Found` with its picture, uint8 BGR, and its objects' records; None where not wanted."""
+
+    found: Found
+    picture: np.ndarray | None
+    objects: list[dict] | None
+
+
+def find_objects(
+    frames: Iterable[Frame], detect: Callable, rate: float, every: int = 1
+) -> Iterator[Found]:
+    """Yield each frame with its objects; `detect`, as `MaskRCNN.detect`, runs on one in `every`."""
+    tracker = Tracker(max(round(rate * MEMORY_SECONDS), MEMORY_DETECTIONS * every))
+    for count, frame in enumerate(frames):
+        fresh = count % every == 0
+        if fresh:
+            # The network learned from RGB; OpenCV's frames are BGR.
+            (result,) = detect([cv2.cvtColor(frame.image, cv2.COLOR_BGR2RGB)])
+            numbers = tracker.update(frame.index, result)
+        yield Found(frame, result, numbers, fresh)
+
+
+def draw_objects(
+    found: Iterable[Found],
+    class_names: Sequence[str],
+    *,
+    splash: bool = False,
+    draw: bool = True,
+    describe: bool = False,
+) -> Iterator[Masked]:
+    """Yield each frame with its picture, if `draw`, and its objects' records, if `describe`.
+
+    A record is that of `results.object_records` with the object's `number`. `splash` draws no
+    masks but leaves the objects in colour on a grey frame.
+    """
+    labels, objects = Labels(), None
+    for item in found:
+        result, picture = item.result, None
+        if draw and splash:
+            picture = splash_frame(item.frame.image, result)
+        elif draw:
+            colors = [number_color(number) for number in item.numbers]
+            picture = draw_frame(item.frame.image, result, colors)
+            captions = captions_of(result, item.numbers, class_names)
+            labels.draw(picture, result["rois"], item.numbers, captions, colors)
+        if describe and item.fresh:
+            records = object_records(result, class_names)
+            objects = [
+                {"number": int(number), **record}
+                for number, record in zip(item.numbers, records, strict=True)
+            ]
+        yield Masked(item, picture, objects)
+
+
+def captions_of(result: dict, numbers: Sequence[int], class_names: Sequence[str]) -> list[str]:
+    """Return "name #3 0.97" for each object."""
+    return [
+        f"{class_names[class_id]} #{number} {score:.2f}"
+        for class_id, number, score in zip(
+            result["class_ids"], numbers, result["scores"], strict=True
+        )
+    ]
+
+
+@contextlib.contextmanager
+def pipeline(
+    frames: Iterable[Frame],
+    detect: Callable,
+    class_names: Sequence[str],
+    rate: float,
+    *,
+    every: int = 1,
+    live: bool = False,
+    **drawing,
+) -> Iterator[Ahead]:
+    """Give an `Ahead` of `Masked`, each stage in its thread; all end with the `with` block.
+
+    With `live`, frames are dropped that come while the network is busy: what is shown is as old
+    as one detection takes, and never older. `drawing` are the options of `draw_objects`.
+    """
+    size = 1 if live else QUEUE
+    with (
+        Ahead(frames, size, newest=live) as read,
+        Ahead(find_objects(read, detect, rate, every), size) as found,
+        Ahead(draw_objects(found, class_names, **drawing), size) as masked,
+    ):
+        yield masked

@@ -1,0 +1,232 @@
+"""The command line of a training script: train, evaluate, check, splash."""
+
+import argparse
+from pathlib import Path
+
+from mrcnn.config import BACKBONES, SIZE_MULTIPLE
+from mrcnn.prediction import LOG_FOLDER
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_EPOCHS = 30
+DEFAULT_LAYERS = "heads"
+# Average precision wants the uncertain detections too.
+EVALUATION_CONFIDENCE = 0.05
+
+
+# -- Kinds of values ---------------------------------------------------------------------------
+
+
+def count(text: str) -> int:
+    """A whole number, 1 or more."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number from 1 up")
+    return int(text)
+
+
+def whole(text: str) -> int:
+    """A whole number, 0 or more."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is no whole number from 0 up")
+    return int(text)
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1."""
+    value = _number(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
+    return value
+
+
+def rate(text: str) -> float:
+    """A number over 0."""
+    value = _number(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no number over 0")
+    return value
+
+
+def side(text: str) -> int:
+    """The side of an image that the network takes, in pixels."""
+    value = count(text)
+    if value % SIZE_MULTIPLE:
+        near = max(SIZE_MULTIPLE, round(value / SIZE_MULTIPLE) * SIZE_MULTIPLE)
+        raise argparse.ArgumentTypeError(f"{text} is not a multiple of {SIZE_MULTIPLE}: try {near}")
+    return value
+
+
+def _number(text):
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no number") from None
+
+
+# -- The commands ------------------------------------------------------------------------------
+
+
+def parse_arguments(argv, description: str, config_class) -> argparse.Namespace:
+    """Return the arguments; a mistake in them ends the program with code 2.
+
+    `config_class` has the settings that hold where nothing is said.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name, help):
+        options = commands.add_parser(
+            name,
+            help=f"{help}; `{name} --help` lists its options",
+            description=help,
+            allow_abbrev=False,
+        )
+        return options.add_argument
+
+    def dataset(add):
+        add(
+            "--dataset",
+            metavar="FOLDER",
+            type=Path,
+            default=Path("dataset"),
+            help="the folder with train/ and val/; default: dataset",
+        )
+
+    def image_size(add, default):
+        add(
+            "--image-size",
+            metavar="PIXELS",
+            type=side,
+            help=f"larger side that the network sees; default: {default}",
+        )
+
+    def logs(add):
+        add(
+            "--logs",
+            metavar="FOLDER",
+            type=Path,
+            default=ROOT / LOG_FOLDER,
+            help="the folder of training runs; default: log",
+        )
+
+    def detection(add):
+        add(
+            "--weights",
+            metavar="WEIGHTS",
+            help="coco, last, or a file; default: the newest under log/, else log/custom.h5",
+        )
+        logs(add)
+        image_size(add, "the weights' own")
+
+    add = command("train", "train on your photos")
+    dataset(add)
+    add(
+        "--weights",
+        metavar="WEIGHTS",
+        help="where to start: coco or imagenet (downloaded), last (the newest run), or a file",
+    )
+    logs(add)
+    add(
+        "--epochs",
+        metavar="N",
+        type=count,
+        default=DEFAULT_EPOCHS,
+        help=f"in all, those done before included; default: {DEFAULT_EPOCHS}",
+    )
+    add(
+        "--layers",
+        metavar="LAYERS",
+        default=DEFAULT_LAYERS,
+        help="what learns: heads (default), 3+, 4+, 5+ (these stages of the backbone too), all, or "
+        "a regular expression of layer names",
+    )
+    add(
+        "--learning-rate",
+        metavar="RATE",
+        type=rate,
+        help=f"default: {config_class.LEARNING_RATE}",
+    )
+    add(
+        "--steps",
+        metavar="N",
+        type=count,
+        help="batches an epoch; default: the whole data set",
+    )
+    add(
+        "--batch",
+        metavar="N",
+        type=count,
+        help=f"images a batch; default: {config_class.IMAGES_PER_GPU}",
+    )
+    add(
+        "--patience",
+        metavar="N",
+        type=count,
+        help="stop after so many epochs without a better validation loss",
+    )
+    add(
+        "--seed",
+        metavar="N",
+        type=whole,
+        help="makes runs alike: order of images, augmentation, new layers",
+    )
+    add("--backbone", choices=BACKBONES, help="default: that of the weights")
+    image_size(add, config_class.IMAGE_MAX_DIM)
+    add(
+        "--resume",
+        action="store_true",
+        help="go on with a run that was stopped: its optimizer, learning rate and best score",
+    )
+    add("--keep-negatives", action="store_true", help="learn from photos without objects too")
+
+    add = command("evaluate", "measure how good weights are")
+    dataset(add)
+    add("--subset", metavar="NAME", default="val", help="train, val, ...; default: val")
+    detection(add)
+    add(
+        "--min-confidence",
+        metavar="SCORE",
+        type=share,
+        default=EVALUATION_CONFIDENCE,
+        help=f"least score that counts, 0 to 1; default: {EVALUATION_CONFIDENCE}",
+    )
+    add(
+        "--output",
+        metavar="FOLDER",
+        type=Path,
+        help="for tables, curves and the worst images; default: evaluation, beside the weights",
+    )
+
+    add = command("check", "look at photos and annotations before training")
+    dataset(add)
+    image_size(add, config_class.IMAGE_MAX_DIM)
+    add("--preview", metavar="FOLDER", type=Path, help="draw the annotated photos")
+
+    add = command("splash", "turn all but the objects grey")
+    detection(add)
+    add("--image", metavar="FILE", help="a photo")
+    add("--video", metavar="FILE", help="or a video")
+    add(
+        "--min-confidence",
+        metavar="SCORE",
+        type=share,
+        help="least score of an object, 0 to 1; default: the weights' own",
+    )
+    add("--output", metavar="FILE", type=Path, help="default: splash_<time>.png or .mp4")
+
+    arguments = parser.parse_args(argv)
+    refuse = commands.choices[arguments.command].error
+    if arguments.command == "train":
+        if arguments.resume and arguments.learning_rate:
+            refuse(
+                "--resume goes on with the run's own learning rate: leave --learning-rate out, or "
+                "start from its weights without --resume"
+            )
+        if arguments.resume and not arguments.weights:
+            arguments.weights = "last"
+        if not arguments.weights:
+            refuse("--weights is missing: coco, imagenet, last or a file")
+    if arguments.command == "splash" and bool(arguments.image) == bool(arguments.video):
+        refuse("splash needs --image or --video, and not both")
+    return arguments

@@ -1,0 +1,276 @@
+"""The commands of a training script: check, train, evaluate, splash.
+
+A script brings its Config, its Dataset and what is special to it, and calls `main`; everything
+else is here. Importing this loads neither Keras nor TensorFlow.
+"""
+
+import functools
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from mrcnn import fine_tuning, prediction
+from mrcnn.data.check import CheckReport, check_dataset
+from mrcnn.data.drawing import draw_instances
+from mrcnn.data.preview import Preview
+from mrcnn.nn.weights import WeightsInfo, inspect
+from mrcnn.training_arguments import parse_arguments
+
+ROOT = Path(__file__).resolve().parent.parent
+# What a shell reports of a program that Ctrl-C ended.
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Script:
+    """What a training script brings along.
+
+    description: what `--help` says.
+    config, dataset: the classes. The dataset's has CLASSES, ATTRIBUTE and
+        `load_custom(dataset_dir, subset, class_names)`.
+    train: `train(model, dataset_dir, **options)`; the options are those of `MaskRCNN.train`.
+    splash: `splash(model, image_path, video_path, output)`, which writes one file.
+    augmentation: makes the imgaug pipeline that `train` uses; None without one.
+    """
+
+    description: str
+    config: type
+    dataset: type
+    train: Callable
+    splash: Callable
+    augmentation: Callable | None = None
+
+
+class Progress:
+    """How far something is, in one line that is written over; on a terminal alone."""
+
+    def __init__(self, title: str):
+        self.title = title
+        self.live = sys.stdout.isatty()
+
+    def __call__(self, done: int, total: int | None):
+        if self.live:
+            of_total = f"/{total}" if total else ""
+            print(f"\r{self.title}: {done}{of_total}", end="", flush=True)
+            if done == total:
+                self.end()
+
+    def end(self):
+        """Wipe the line."""
+        if self.live:
+            print("\r\033[K", end="", flush=True)
+
+
+def make_config(config_class, arguments, **inherited):
+    """Return a Config with other settings where the command line gives them.
+
+    `inherited` are settings that count unless the command line says otherwise.
+    """
+    given = {
+        "BACKBONE": getattr(arguments, "backbone", None),
+        "IMAGES_PER_GPU": getattr(arguments, "batch", None),
+        "STEPS_PER_EPOCH": getattr(arguments, "steps", None),
+    }
+    size = arguments.image_size
+    if size:
+        given |= {"IMAGE_MAX_DIM": size, "IMAGE_MIN_DIM": min(config_class.IMAGE_MIN_DIM, size)}
+    given = {name: value for name, value in given.items() if value is not None}
+    config = type(config_class.__name__, (config_class,), inherited | given)()
+    config.check()
+    return config
+
+
+# -- check -------------------------------------------------------------------------------------
+
+
+def check(script: Script, dataset_dir, config, preview_folder=None) -> CheckReport:
+    """Check the data set; draw it where there is a `preview_folder`, with augmentation if any."""
+    preview = None
+    if preview_folder:
+        augment = script.augmentation and make_augment(script.augmentation())
+        preview = Preview(preview_folder, draw_instances, augment)
+    return check_dataset(
+        dataset_dir,
+        class_names=script.dataset.CLASSES,
+        attribute=script.dataset.ATTRIBUTE,
+        max_instances=config.MAX_GT_INSTANCES,
+        anchor_scales=config.RPN_ANCHOR_SCALES,
+        min_dim=config.IMAGE_MIN_DIM,
+        max_dim=config.IMAGE_MAX_DIM,
+        min_scale=config.IMAGE_MIN_SCALE,
+        resize_mode=config.IMAGE_RESIZE_MODE,
+        preview=preview,
+        progress=Progress("Photos read"),
+    )
+
+
+def make_augment(pipeline) -> Callable:
+    """Return a function that augments an image and its masks, another way each time."""
+    from mrcnn.data.augment import augment
+
+    return functools.partial(augment, pipeline=pipeline, rng=np.random.default_rng())
+
+
+def run_check(script: Script, arguments) -> int:
+    """Print what there is to know of the data set; return the exit code."""
+    config = make_config(script.config, arguments)
+    report = check(script, arguments.dataset, config, arguments.preview)
+    print(report.text())
+    if arguments.preview:
+        print(f"Pictures of the annotations: {arguments.preview}")
+    return report.exit_code
+
+
+# -- train -------------------------------------------------------------------------------------
+
+
+def run_train(script: Script, arguments) -> int:
+    """Check the data set, build the model, train it; return the exit code."""
+    report = check(script, arguments.dataset, make_config(script.config, arguments))
+    print(report.text(), flush=True)
+    if report.errors:
+        print("Nothing was trained.", file=sys.stderr)
+        return 1
+    class_names = ["BG", *(script.dataset.CLASSES or report.subsets[0].annotations.class_names)]
+    path = fine_tuning.find_weights(
+        arguments.weights, arguments.logs, script.config.NAME, ROOT, arguments.resume
+    )
+    info = inspect(path)
+    if arguments.resume:
+        fine_tuning.check_resumable(info, class_names)
+    inherited = fine_tuning.inherited_settings(info, arguments.resume)
+    inherited["NUM_CLASSES"] = len(class_names)
+    config = make_config(script.config, arguments, **inherited)
+
+    # TensorFlow starts here, once all that can be wrong has been looked at.
+    import keras
+
+    from mrcnn import devices
+    from mrcnn.model import MaskRCNN
+    from mrcnn.training import TrainingError
+
+    print(f"\n{devices.training_text(config, arguments.layers)}")
+    print(classes_text(report, class_names), flush=True)
+    if arguments.seed is not None:
+        keras.utils.set_random_seed(arguments.seed)
+    model = MaskRCNN("training", config, arguments.logs)
+    fine_tuning.load_for_training(model, info, class_names)
+    try:
+        script.train(
+            model,
+            arguments.dataset,
+            epochs=arguments.epochs,
+            layers=arguments.layers,
+            learning_rate=arguments.learning_rate or config.LEARNING_RATE,
+            keep_negatives=arguments.keep_negatives,
+            resume=arguments.resume,
+            patience=arguments.patience,
+            seed=arguments.seed,
+        )
+    except KeyboardInterrupt:
+        print(f"\n{fine_tuning.stopped_text(model.log_dir)}")
+        return INTERRUPTED
+    except TrainingError as error:
+        raise ValueError(str(error)) from error
+    print(f"The weights are in {model.log_dir}")
+    return 0
+
+
+def classes_text(report: CheckReport, class_names) -> str:
+    """Return such as "Classes: AC Remote (27 in train, 9 in val)"."""
+    by_class = [(subset.name, subset.by_class()) for subset in report.subsets]
+    counts = []
+    for name in class_names[1:]:
+        parts = (f"{len(regions.get(name, ()))} in {subset}" for subset, regions in by_class)
+        counts.append(f"{name} ({', '.join(parts)})")
+    return f"Classes: {', '.join(counts)}"
+
+
+# -- evaluate ----------------------------------------------------------------------------------
+
+
+def run_evaluate(script: Script, arguments) -> int:
+    """Print how good a model is and write it down; return the exit code."""
+    from mrcnn.data.report import write_report
+    from mrcnn.evaluating import draw_comparison, evaluate
+
+    info, class_names = find_model(script, arguments)
+    dataset = script.dataset()
+    dataset.load_custom(arguments.dataset, arguments.subset, class_names[1:])
+    dataset.prepare()
+    if not dataset.num_images:
+        raise ValueError(f"{arguments.dataset / arguments.subset}: no annotated photo is there")
+    model = load_model(script, arguments, info)
+    evaluation = evaluate(model, dataset, Progress("Photos evaluated"))
+    print(evaluation.text())
+
+    places = {dataset.image_reference(image_id): image_id for image_id in dataset.image_ids}
+    threshold = evaluation.threshold()
+    folder = arguments.output or info.path.parent / "evaluation"
+    write_report(
+        evaluation,
+        folder,
+        lambda miss: draw_comparison(model, dataset, places[miss.image_id], threshold),
+    )
+    print(f"Numbers, curves, and the worst images as annotated and as found: {folder}")
+    return 0
+
+
+def find_model(script: Script, arguments) -> tuple[WeightsInfo, list[str]]:
+    """Return what the header of the weights file tells, and the class names."""
+    if arguments.weights:
+        name = script.config.NAME
+        path = fine_tuning.find_weights(arguments.weights, arguments.logs, name, ROOT)
+    else:
+        path = prediction.choose_weights(None, ROOT)
+    print(f"Weights: {path}", flush=True)
+    info = inspect(path)
+    return info, prediction.class_names_for(info)
+
+
+def load_model(script: Script, arguments, info: WeightsInfo):
+    """Return a model that detects, with the settings that its weights were trained with."""
+    if info.settings is None:
+        info = replace(info, settings=script.config().to_json())
+    config = prediction.make_config(info, image_size=arguments.image_size)
+    min_confidence = arguments.min_confidence
+    if min_confidence is None:
+        min_confidence = config.DETECTION_MIN_CONFIDENCE
+    return prediction.load_model(config, info.path, min_confidence)
+
+
+# -- splash ------------------------------------------------------------------------------------
+
+
+def run_splash(script: Script, arguments) -> int:
+    """Write a color splash; return the exit code."""
+    info, _ = find_model(script, arguments)
+    model = load_model(script, arguments, info)
+    script.splash(model, arguments.image, arguments.video, arguments.output)
+    return 0
+
+
+# -- The command line --------------------------------------------------------------------------
+
+COMMANDS = {
+    "train": run_train,
+    "evaluate": run_evaluate,
+    "check": run_check,
+    "splash": run_splash,
+}
+
+
+def main(script: Script, argv=None) -> int:
+    """Run a command of the command line `argv`; return the exit code."""
+    arguments = parse_arguments(argv, script.description, script.config)
+    try:
+        return COMMANDS[arguments.command](script, arguments)
+    except KeyboardInterrupt:
+        print("\nStopped.")
+        return INTERRUPTED
+    except (ValueError, OSError) as error:
+        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
+        return 1

@@ -1,0 +1,229 @@
+"""The run of a script on a video: what is opened, the loop over frames, what is left behind."""
+
+import argparse
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from mrcnn import masking, prediction
+from mrcnn.data.frame_records import FrameRecords
+from mrcnn.data.video import Video, VideoWriter
+from mrcnn.nn.weights_file import inspect
+from mrcnn.video_arguments import check_outputs
+from mrcnn.video_progress import Progress, Tally, clock, summary
+
+ROOT = Path(__file__).resolve().parent.parent
+# What a shell reports of a program that Ctrl-C ended.
+INTERRUPTED = 130
+# So often the window and Ctrl-C are looked after while the network is busy.
+POLL_SECONDS = 0.03
+
+
+@contextlib.contextmanager
+def stop_on_signal() -> Iterator[threading.Event]:
+    """Give an event that Ctrl-C or SIGTERM sets; a second one ends the program as ever."""
+    stop, before = threading.Event(), {}
+
+    def note(number, _):
+        stop.set()
+        signal.signal(number, before[number])
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, note)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def mask_video(
+    video: Video,
+    detect: Callable,
+    class_names: Sequence[str],
+    *,
+    writer: VideoWriter | None = None,
+    records: FrameRecords | None = None,
+    window=None,
+    every: int = 1,
+    splash: bool = False,
+    start: float = 0.0,
+    end: float | None = None,
+    on_frame: Callable[[masking.Found], None] = lambda found: None,
+) -> bool:
+    """Mask a video from `start` to `end`; return whether a signal ended it early.
+
+    Arguments:
+        video: what is read.
+        detect: as `MaskRCNN.detect`; it is called in a thread, with one RGB frame.
+        class_names: of its class ids, the background first.
+        writer, records: get the pictures and the objects; they are left open.
+        window: `show(picture)` shows one, `wait()` is called while none has come yet; both return
+            False to end. `paused` counts the seconds that it held up the video.
+        every, splash: see `masking`.
+        on_frame: is called after each frame.
+    """
+    drawing = {
+        "splash": splash,
+        "draw": writer is not None or window is not None,
+        "describe": records is not None,
+    }
+    options = drawing | {"every": every, "live": video.live}
+    frames = video.frames(start, end)
+    with (
+        stop_on_signal() as stop,
+        masking.pipeline(frames, detect, class_names, video.rate, **options) as items,
+    ):
+        while not stop.is_set():
+            try:
+                found, picture, objects = items.get(POLL_SECONDS)
+            except TimeoutError:
+                if window and not window.wait():
+                    break
+                continue
+            except StopIteration:
+                break
+            if writer:
+                for _ in range(_copies(video, found.frame, writer, window)):
+                    writer.write(picture)
+            if records:
+                place = {"frame": found.frame.index, "time_s": round(found.frame.time, 4)}
+                records.write(place | {"objects": objects})
+            on_frame(found)
+            if window and not window.show(picture):
+                break
+        return stop.is_set()
+
+
+def _copies(video, frame, writer, window) -> int:
+    """Return how often a frame is written: where frames were dropped, the film keeps its speed."""
+    if not video.live:
+        return 1
+    shown = frame.time - (window.paused if window else 0)
+    return max(0, round(shown * video.rate) + 1 - writer.count)
+
+
+def run(arguments: argparse.Namespace, video: Video, window=None) -> int:
+    """Run a script on an open video; return the exit code.
+
+    `arguments` are those of `video_arguments.add_arguments`, with `start` and `end` where the
+    script has them. Raises ValueError or OSError with one clear sentence. However it ends, what
+    was masked until then is in files that can be used.
+    """
+    weights = prediction.choose_weights(arguments.weights, ROOT)
+    check_outputs(arguments, [weights, *([video.source] if video.is_file else [])])
+    start, end = getattr(arguments, "start", 0.0), getattr(arguments, "end", None)
+    if video.duration and start >= video.duration:
+        raise ValueError(
+            f"--start {clock(start)} is after the end of {video.source}, {clock(video.duration)}"
+        )
+    if arguments.weights == "coco" and not weights.exists():
+        from mrcnn.utils import download_trained_weights
+
+        download_trained_weights(str(weights))
+    info = inspect(weights)
+    class_names = prediction.class_names_for(info, arguments.classes)
+    config = prediction.make_config(info, arguments.max_instances, arguments.image_size)
+    min_confidence = arguments.min_confidence
+    if min_confidence is None:
+        min_confidence = config.DETECTION_MIN_CONFIDENCE
+
+    tally = Tally(class_names)
+    ends = [second for second in (video.duration, end) if second is not None]
+    progress = Progress(min(ends, default=None))
+    closest = (0.0, 0)
+    with contextlib.ExitStack() as files:
+        writer = records = None
+        if arguments.output:
+            writer = VideoWriter(arguments.output, video.size, video.rate)
+            files.callback(_finish, writer, video, start)
+        if arguments.json:
+            records = FrameRecords(
+                arguments.json,
+                {
+                    "video": str(video.source),
+                    "height": video.size[0],
+                    "width": video.size[1],
+                    "frames_per_second": video.rate,
+                    "weights": str(weights),
+                    "class_names": class_names,
+                    "min_confidence": min_confidence,
+                },
+            )
+            files.callback(records.close)
+        # TensorFlow starts here, once all that can be wrong has been looked at.
+        model = prediction.load_model(config, weights, min_confidence)
+        print(f"{_about(video)}; device: {_device()}", flush=True)
+
+        def detect(images):
+            nonlocal closest
+            results = model.detect(images)
+            closest = max([closest, *model.dropped])
+            return results
+
+        def on_frame(found):
+            tally.add(found)
+            progress.show(tally)
+
+        files.callback(progress.leave)
+        stopped = mask_video(
+            video,
+            detect,
+            class_names,
+            writer=writer,
+            records=records,
+            window=window,
+            every=arguments.every,
+            splash=arguments.splash,
+            start=start,
+            end=end,
+            on_frame=on_frame,
+        )
+    print(summary(tally, progress.seconds_each(tally)))
+    if tally.frames and not tally.objects:
+        print(_closest_text(closest, class_names, min_confidence))
+    if stopped and not video.live:
+        print(f"Stopped at {clock(tally.time)}.")
+        return INTERRUPTED
+    if not tally.frames:
+        raise ValueError(f"{video.source} has no frames from {clock(start)} on")
+    if video.missing:
+        raise ValueError(
+            f"{video.source} is truncated: it announces {clock(video.duration)}, the last "
+            f"{clock(video.missing)} cannot be read. What can be read was masked."
+        )
+    return 0
+
+
+def _about(video) -> str:
+    height, width = video.size
+    name = f"camera {video.source}" if isinstance(video.source, int) else video.source
+    length = f", {clock(video.duration)}" if video.duration else ""
+    return f"{name}: {width} x {height}, {video.rate:.4g} frames a second{length}"
+
+
+def _device() -> str:
+    from mrcnn import devices
+
+    return ", ".join(devices.gpu_names()) or "the processor, no GPU was found"
+
+
+def _finish(writer, video, start):
+    """Close the masked video and say what it is."""
+    silent = writer.close(video.source if video.is_file else None, start)
+    if writer.count:
+        sound = f", without sound: {silent}" if silent else ", with its sound"
+        text = f"{writer.path}: {writer.count} frames, {writer.codec}"
+        print(text + (sound if video.is_file else ""))
+
+
+def _closest_text(closest, class_names, min_confidence) -> str:
+    score, class_id = closest
+    if not class_id:
+        return "The network saw nothing but background: were these weights trained for such videos?"
+    return (
+        f"Nothing scored {min_confidence:g} or more; the closest was {score:.2f} "
+        f"{class_names[class_id]}: to see it, add --min-confidence {score * 0.9:.2g}"
+    )

@@ -1,0 +1,123 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mrcnn.data.tracking import Tracker
+
+SHAPE = (120, 200)
+
+
+def objects(*boxes, class_ids=None):
+    """Return a detection of filled boxes."""
+    boxes = np.array(boxes, int).reshape(-1, 4)
+    masks = np.zeros((*SHAPE, len(boxes)), bool)
+    for index, (y1, x1, y2, x2) in enumerate(np.maximum(boxes, 0)):
+        masks[y1:y2, x1:x2, index] = True
+    class_ids = np.ones(len(boxes), int) if class_ids is None else np.array(class_ids)
+    return {"rois": boxes, "class_ids": class_ids, "masks": masks}
+
+
+def square(y, x, side=20):
+    return (y, x, y + side, x + side)
+
+
+def test_numbers_begin_at_one_and_stay():
+    tracker = Tracker(memory=5)
+    assert tracker.update(0, objects(square(0, 0), square(50, 100))).tolist() == [1, 2]
+    # The network's order is that of the scores and changes from frame to frame.
+    assert tracker.update(1, objects(square(51, 103), square(2, 1))).tolist() == [2, 1]
+
+
+def test_another_class_is_another_object():
+    tracker = Tracker(memory=5)
+    tracker.update(0, objects(square(0, 0), class_ids=[1]))
+    assert tracker.update(1, objects(square(0, 0), class_ids=[2])).tolist() == [2]
+
+
+def test_the_greatest_overlap_in_all_decides():
+    # Both old ones overlap the first new one; only 1 overlaps the second.
+    tracker = Tracker(memory=5)
+    tracker.update(0, objects(square(0, 0), square(0, 12)))
+    assert tracker.update(1, objects(square(0, 10), square(0, -4))).tolist() == [2, 1]
+
+
+def test_masks_count_and_not_boxes():
+    # Two diagonals in one and the same box, drawn the other way round in the next frame.
+    rows = np.arange(20)
+    masks = np.zeros((*SHAPE, 2), bool)
+    for step in range(3):
+        masks[rows, np.clip(rows + step, 0, 19), 0] = True
+        masks[rows, np.clip(19 - rows + step, 0, 19), 1] = True
+    result = {"rois": np.array([square(0, 0)] * 2), "class_ids": np.ones(2, int), "masks": masks}
+    tracker = Tracker(memory=5)
+    tracker.update(0, result)
+    assert tracker.update(1, result | {"masks": masks[..., ::-1]}).tolist() == [2, 1]
+
+
+def test_a_gap_is_bridged_where_the_object_would_be():
+    tracker = Tracker(memory=5)
+    for frame in range(3):
+        tracker.update(frame, objects(square(0, 10 * frame)))
+    assert tracker.update(3, objects()).tolist() == []
+    # Ten pixels a frame: 70 at frame 7. Where it was last, at 20, there is another one now.
+    assert tracker.update(7, objects(square(0, 20), square(0, 70))).tolist() == [2, 1]
+
+
+@pytest.mark.parametrize(("frame", "number"), [(5, 1), (6, 2)])
+def test_the_memory_ends(frame, number):
+    tracker = Tracker(memory=5)
+    tracker.update(0, objects(square(0, 0)))
+    assert tracker.update(frame, objects(square(0, 0))).tolist() == [number]
+
+
+def test_fast_objects_need_not_overlap():
+    tracker = Tracker(memory=30)
+    assert tracker.update(0, objects(square(40, 0))).tolist() == [1]
+    # 25 pixels to the right: no overlap, but nearer than a box's diagonal, 28.
+    assert tracker.update(10, objects(square(40, 25))).tolist() == [1]
+    # Now that its speed is known, it may go on by any way.
+    assert tracker.update(30, objects(square(40, 75))).tolist() == [1]
+
+
+@pytest.mark.parametrize("box", [square(40, 30), square(40, 0, 50)], ids=["too far", "too big"])
+def test_what_cannot_be_the_same_is_new(box):
+    tracker = Tracker(memory=30)
+    tracker.update(0, objects((40, 0, 60, 20)))
+    masks_apart = objects(box)
+    masks_apart["masks"][:] = False  # nothing overlaps: only the boxes count
+    assert tracker.update(1, masks_apart).tolist() == [2]
+
+
+def test_degenerate_objects():
+    tracker = Tracker(memory=2)
+    nothing = {"rois": np.zeros((0, 4), int), "class_ids": [], "masks": np.zeros((0, 0, 0))}
+    assert tracker.update(0, nothing).shape == (0,)
+    # A box that leaves the picture, one without area.
+    odd = objects((-5, -5, 4, 4), (10, 10, 10, 30))
+    assert tracker.update(1, odd).tolist() == [1, 2]
+    assert tracker.update(2, odd).tolist() == [1, 2]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.lists(
+            st.tuples(st.integers(-10, 110), st.integers(-10, 190), st.integers(1, 3)), max_size=5
+        ),
+        max_size=6,
+    )
+)
+def test_any_objects_have_numbers_of_their_own(frames):
+    tracker, seen, classes = Tracker(memory=2), 0, {}
+    for frame, found in enumerate(frames):
+        ids = [class_id for _, _, class_id in found]
+        boxes = [square(y, x) for y, x, _ in found]
+        numbers = tracker.update(frame, objects(*boxes, class_ids=ids)).tolist()
+        assert len(set(numbers)) == len(numbers) == len(found)
+        # New numbers follow on without gaps, and a number never changes its class.
+        new = sorted(number for number in numbers if number > seen)
+        assert new == list(range(seen + 1, seen + 1 + len(new)))
+        seen += len(new)
+        for number, class_id in zip(numbers, ids, strict=True):
+            assert classes.setdefault(number, class_id) == class_id
