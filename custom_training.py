@@ -85,9 +85,15 @@ class CustomDataset(utils.Dataset):
                 if region.label not in names:
                     raise ValueError(
                         f"{folder / name}, region {region.number}: the class {region.label!r} is "
-                        f"not one of {', '.join(names)}"
+                        f"none of those to find ({', '.join([*names[:5], '...'][: len(names)])})"
                     )
-            self.add_image("object", image_id=name, path=str(paths[name]), regions=image.regions)
+            self.add_image(
+                "object",
+                image_id=name,
+                path=str(paths[name]),
+                regions=image.regions,
+                class_ids=[names.index(region.label) + 1 for region in image.regions],
+            )
 
     def load_mask(self, image_id):
         """Return the masks, bool `[H, W, N]`, and the class ids, int32 `[N]`, of a photo."""
@@ -95,14 +101,13 @@ class CustomDataset(utils.Dataset):
         if info["source"] != "object":
             return super().load_mask(image_id)
         height, width = read_shape(info["path"])
-        regions = info["regions"]
-        masks = np.zeros((height, width, len(regions)), bool)
-        class_ids = np.zeros(len(regions), np.int32)
-        for index, region in enumerate(regions):
+        masks = np.zeros((height, width, len(info["regions"])), bool)
+        class_ids = np.array(info["class_ids"], np.int32)
+        for index, region in enumerate(info["regions"]):
             masks[..., index] = region_mask(region, (height, width))
-            class_id = self.class_names.index(region.label)
-            # A group that is outlined as one has a negative id.
-            class_ids[index] = -class_id if region.crowd else class_id
+            if region.crowd:
+                # A group that is outlined as one.
+                class_ids[index] *= -1
         return masks, class_ids
 
     def image_reference(self, image_id):

@@ -38,26 +38,21 @@ def augmentation():
     """Return the imgaug pipeline; see https://imgaug.readthedocs.io for what else there is."""
     from imgaug import augmenters as iaa
 
+    moved = iaa.Affine(
+        rotate=(-2, 2),
+        shear=(-1, 1),
+        translate_percent={"x": (-0.02, 0.02), "y": (-0.04, 0.04)},
+        scale={"x": (0.98, 1.02), "y": (0.98, 1.04)},
+    )
+    bent = iaa.PiecewiseAffine(scale=(0.001, 0.025))
+    brighter, harder = iaa.Multiply((0.9, 1.1)), iaa.LinearContrast((0.9, 1.1))
+    blurred = iaa.GaussianBlur(sigma=(0.0, 0.5))
+    sharpened = iaa.Sharpen(alpha=(0.0, 0.1), lightness=(0.95, 1.05))
     return iaa.Sequential(
         [
-            iaa.OneOf(
-                [
-                    iaa.Affine(
-                        scale={"x": (0.98, 1.02), "y": (0.98, 1.04)},
-                        translate_percent={"x": (-0.02, 0.02), "y": (-0.04, 0.04)},
-                        rotate=(-2, 2),
-                        shear=(-1, 1),
-                    ),
-                    iaa.PiecewiseAffine(scale=(0.001, 0.025)),
-                ]
-            ),
-            iaa.OneOf([iaa.Multiply((0.9, 1.1)), iaa.LinearContrast((0.9, 1.1))]),
-            iaa.OneOf(
-                [
-                    iaa.GaussianBlur(sigma=(0.0, 0.5)),
-                    iaa.Sharpen(alpha=(0.0, 0.1), lightness=(0.95, 1.05)),
-                ]
-            ),
+            iaa.OneOf([moved, bent]),
+            iaa.OneOf([brighter, harder]),
+            iaa.OneOf([blurred, sharpened]),
             iaa.Crop(percent=(0, 0.1)),
         ]
     )

@@ -16,8 +16,8 @@ An object keeps its number and its colour from frame to frame. No display is nee
 sound need `ffmpeg` on the PATH; without it the best codec of OpenCV is taken and there is no sound.
 
 The video grows in clip_masked.part.mp4 until it is whole. Ctrl-C finishes it as far as it is.
-Should the program be killed, ffmpeg finishes the part; without ffmpeg a part that ends in .mkv, .avi or
-.webm plays as it is, one that ends in .mp4 does not.
+Should the program be killed, ffmpeg finishes the part; without ffmpeg a part that ends in .mkv
+or .avi plays as it is, one that ends in .mp4 or .mov does not.
 
 Scripts import the drawing from here: `apply_mask`, `random_colors`, `display_instances_mask`, on
 BGR frames as OpenCV gives them.

@@ -2,7 +2,7 @@
 
 A run's folder holds `mask_rcnn_<name>_0001.h5`... after each epoch, the best and the newest of
 them as `mask_rcnn_<name>_best.h5` and `..._last.h5`, the class names in `classes.txt`, and in
-`training_state.h5` what training needs besides weights: epoch, best score, learning rate and the
+`training_state.hdf5` what training needs besides weights: epoch, best score, learning rate and the
 optimizer's variables. Every file is written beside its place and renamed, so a full disk or a
 killed process costs the running epoch and nothing else.
 """
@@ -87,23 +87,28 @@ class State:
 
 def optimizer_variables(optimizer) -> dict[str, np.ndarray]:
     """Return the variables of an optimizer by path, but for the learning rate."""
-    return {
-        variable.path: np.asarray(variable)
-        for variable in optimizer.variables
-        if variable is not optimizer.learning_rate
-    }
+    return {path: np.asarray(variable) for path, variable in _variables(optimizer).items()}
 
 
 def restore_optimizer(optimizer, arrays: dict[str, np.ndarray]) -> bool:
     """Assign an optimizer's variables; False, with nothing assigned, where they do not fit."""
-    variables = [v for v in optimizer.variables if v is not optimizer.learning_rate]
-    fits = len(variables) == len(arrays) and all(
-        v.path in arrays and tuple(v.shape) == arrays[v.path].shape for v in variables
+    variables = _variables(optimizer)
+    fits = variables.keys() == arrays.keys() and all(
+        tuple(variable.shape) == arrays[path].shape for path, variable in variables.items()
     )
     if fits:
-        for variable in variables:
-            variable.assign(arrays[variable.path])
+        for path, variable in variables.items():
+            variable.assign(arrays[path])
     return fits
+
+
+def _variables(optimizer):
+    # Keras numbers the optimizers of a process, `sgd_1/...`: that is left out of the path.
+    return {
+        variable.path.removeprefix(f"{optimizer.name}/"): variable
+        for variable in optimizer.variables
+        if variable is not optimizer.learning_rate
+    }
 
 
 class Checkpoints(keras.callbacks.Callback):

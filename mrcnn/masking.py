@@ -80,9 +80,9 @@ def draw_objects(
             picture = splash_frame(item.frame.image, result)
         elif draw:
             colors = [number_color(number) for number in item.numbers]
-            picture = draw_frame(item.frame.image, result, colors)
             captions = captions_of(result, item.numbers, class_names)
-            labels.draw(picture, result["rois"], item.numbers, captions, colors)
+            image, numbers = item.frame.image, item.numbers
+            picture = draw_frame(image, result, colors, captions, numbers, labels)
         if describe and item.fresh:
             records = object_records(result, class_names)
             objects = [

@@ -181,7 +181,8 @@ class MaskRCNN:
 
     def get_imagenet_weights(self):
         """Download ResNet-50's ImageNet weights where they are not yet; return the file's path."""
-        return str(download(IMAGENET_WEIGHTS, Path(self.model_dir) / IMAGENET_WEIGHTS.name))
+        path = Path(self.model_dir) / IMAGENET_WEIGHTS.name
+        return str(path if path.exists() else download(IMAGENET_WEIGHTS, path))
 
     # -- Training ----------------------------------------------------------------------------------
 
@@ -310,7 +311,7 @@ class MaskRCNN:
                 images = len(part.generator.dataset.image_ids)
                 size = f"{images} images, {config.BATCH_SIZE} a batch"
                 log(f"{name}: {size}: {len(part)} steps an epoch")
-        log(f"Starting at epoch {self.epoch + 1} of {epochs}, learning rate {learning_rate}")
+        log(f"Starting at epoch {self.epoch + 1} of {epochs}, learning rate {learning_rate:g}")
         log(f"Checkpoints: {self.log_dir}")
         checkpoints.write_class_names(self.log_dir, self.class_names)
         history = training.fit(
@@ -320,7 +321,8 @@ class MaskRCNN:
             first_epoch=self.epoch,
             epochs=epochs,
             log_dir=self.log_dir,
-            callbacks=[saver, *(custom_callbacks or [])],
+            # The learning rate that they set is part of the state that is saved.
+            callbacks=[*(custom_callbacks or []), saver],
             memory_advice="lower IMAGES_PER_GPU, IMAGE_MAX_DIM or TRAIN_ROIS_PER_IMAGE, or take "
             'BACKBONE = "resnet50"',
         )

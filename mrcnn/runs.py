@@ -11,7 +11,7 @@ from pathlib import Path
 
 import h5py
 
-STATE_FILE = "training_state.h5"
+STATE_FILE = "training_state.hdf5"
 CLASSES_FILE = "classes.txt"
 RUN = re.compile(r"(?P<name>.*?)(?P<time>\d{8}T\d{4})")
 CHECKPOINT = re.compile(r"mask_rcnn_(?P<name>.+)_(?P<epoch>\d{4,})\.h5")

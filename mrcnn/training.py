@@ -220,19 +220,20 @@ def fit(
 ):
     """Train a compiled `Network` from epoch `first_epoch` (0-based) up to `epochs` in all.
 
-    Losses go to `log_dir/losses.csv`, and to TensorBoard where it is installed. Ctrl-C ends the
-    run without a traceback. Returns the Keras History. Raises TrainingError for a loss that is
-    not finite, and with `memory_advice` where the device's memory does not suffice.
+    Losses go to `log_dir/losses.csv`, and to TensorBoard where it is installed. `callbacks` run
+    before what is printed and logged. Returns the Keras History. Raises TrainingError for a loss
+    that is not finite, and with `memory_advice` where the device's memory does not suffice.
     """
     log_dir = Path(log_dir)
     log_dir.mkdir(parents=True, exist_ok=True)
     callbacks = [
         _EpochCounter(batches, validation),
         _StopOnNonFinite(batches),
+        # What an epoch leaves is written before anybody reads that it is done.
+        *callbacks,
         _Progress(batches, epochs),
         keras.callbacks.CSVLogger(str(log_dir / "losses.csv"), append=first_epoch > 0),
         *_tensorboard(log_dir),
-        *callbacks,
     ]
     try:
         return model.fit(

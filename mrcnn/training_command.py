@@ -132,8 +132,8 @@ def run_train(script: Script, arguments) -> int:
     report = check(script, arguments.dataset, make_config(script.config, arguments))
     print(report.text(), flush=True)
     if report.errors:
-        print("Nothing was trained.", file=sys.stderr)
-        return 1
+        more = f" (and {len(report.errors) - 1} more errors)" if len(report.errors) > 1 else ""
+        raise ValueError(f"nothing is trained on wrong data: {report.errors[0]}{more}")
     class_names = ["BG", *(script.dataset.CLASSES or report.subsets[0].annotations.class_names)]
     path = fine_tuning.find_weights(
         arguments.weights, arguments.logs, script.config.NAME, ROOT, arguments.resume

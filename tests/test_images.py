@@ -17,6 +17,7 @@ from mrcnn.data.images import (
     find_images,
     mold_image,
     read_image,
+    read_shape,
     resize,
     resize_image,
     unmold_image,
@@ -99,6 +100,23 @@ def test_exif_orientation_is_applied(tmp_path, name, orientation):
     upright = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
     assert difference(read_image(path), np.asarray(upright)) == 0
     assert read_image(path).shape == ((60, 40, 3) if orientation >= 5 else (40, 60, 3))
+    assert read_shape(path) == read_image(path).shape[:2]
+
+
+def test_the_shape_of_a_photo_is_read_without_its_pixels(tmp_path):
+    path = saved(tmp_path, photo(), "a.jpg")
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(ImageError):
+        read_image(path)
+    assert read_shape(path) == (40, 60)
+
+
+def test_the_shape_of_what_is_no_image(tmp_path):
+    with pytest.raises(ImageError, match=r"none\.jpg: no such file"):
+        read_shape(tmp_path / "none.jpg")
+    (tmp_path / "text.jpg").write_text("no photo")
+    with pytest.raises(ImageError, match=r"text\.jpg: not an image"):
+        read_shape(tmp_path / "text.jpg")
 
 
 def test_orientation_by_hand(tmp_path):

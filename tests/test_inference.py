@@ -108,7 +108,7 @@ def test_detect(run):
 
 
 def test_detect_takes_any_number_of_images_of_any_size(run):
-    golden, model, images, _, _ = run
+    _golden, model, images, _, _ = run
     several = [*images, images[0][:100], images[-1][:, :90]]
     results = model.detect(several)
     assert [r["masks"].shape[:2] for r in results] == [image.shape[:2] for image in several]

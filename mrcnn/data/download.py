@@ -21,6 +21,11 @@ class RemoteFile(NamedTuple):
     size: int | None = None
     digest: str | None = None
 
+    @property
+    def name(self) -> str:
+        """The file's name on the net."""
+        return self.url.rpartition("/")[2]
+
 
 COCO_WEIGHTS = RemoteFile(
     "https://github.com/matterport/Mask_RCNN/releases/download/v2.0/mask_rcnn_coco.h5",

@@ -12,18 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-# Encoder and options by container. crf is the quality, less is better; on a machine that runs a
-# network, veryfast leaves the processor to it.
-_H264 = ("libx264", "-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p")
-_VP9 = ("libvpx-vp9", "-deadline", "realtime", "-cpu-used", "6", "-row-mt", "1", "-crf", "30")
-_VP9 += ("-b:v", "0", "-pix_fmt", "yuv420p")
-ENCODERS = dict.fromkeys((".mp4", ".mov", ".m4v", ".mkv", ".avi"), _H264)
-ENCODERS[".webm"] = _VP9
-CODEC_NAMES = {"libx264": "H.264", "libvpx-vp9": "VP9"}
-# Sound that is not copied as it is.
-SOUND_ENCODERS = {".webm": "libopus", ".avi": "libmp3lame"}
+# crf is the quality, less is better; on a machine that runs a network, veryfast leaves the
+# processor to it. Not every player shows other pixels than yuv420p.
+ENCODER = "libx264"
+OPTIONS = ("-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p")
 # Makes a player start before it has the whole file.
-INDEX_FIRST = dict.fromkeys((".mp4", ".mov", ".m4v"), ("-movflags", "+faststart"))
+INDEX_FIRST = dict.fromkeys((".mp4", ".mov"), ("-movflags", "+faststart"))
 QUIET = ("-hide_banner", "-loglevel", "error", "-nostdin", "-y")
 
 
@@ -38,11 +32,10 @@ def _encoders(program: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, errors="replace").stdout
 
 
-def can_encode(suffix: str) -> bool:
-    """Return whether ffmpeg is there and has the encoder for a container such as ".mp4"."""
+def can_encode() -> bool:
+    """Return whether ffmpeg is there and encodes H.264."""
     program = find()
-    encoder = ENCODERS.get(suffix.lower(), ("",))[0]
-    return bool(program and encoder) and f" {encoder} " in _encoders(program)
+    return program is not None and f" {ENCODER} " in _encoders(program)
 
 
 def _name(path: str | Path) -> str:
@@ -58,8 +51,7 @@ class Encoder:
     """
 
     def __init__(self, path: Path, size: tuple[int, int], rate: float):
-        options = ENCODERS[path.suffix.lower()]
-        self.codec = CODEC_NAMES[options[0]]
+        self.codec = "H.264"
         height, width = size
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115
         # A session of its own: Ctrl-C in the terminal is not for ffmpeg.
@@ -76,7 +68,7 @@ class Encoder:
                 "bgr24",
             ]
             + ["-video_size", f"{width}x{height}", "-framerate", f"{rate:.6f}", "-i", "pipe:0"]
-            + ["-an", "-c:v", *options, _name(path)],
+            + ["-an", "-c:v", ENCODER, *OPTIONS, _name(path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=self._complaints,
@@ -115,7 +107,8 @@ def has_sound(path: str | Path) -> bool:
 def add_sound(video: Path, source: str | Path, start: float, duration: float) -> str | None:
     """Put the sound of `source`, from `start` for `duration` seconds, into the file `video`.
 
-    The pictures are copied as they are, and the sound too where both files are of one kind.
+    The pictures are copied as they are, and the sound too where it is not cut at its beginning and
+    both files are of one kind.
     Returns None, or why there is no sound; `video` is then as it was.
     """
     if not find():
@@ -123,8 +116,9 @@ def add_sound(video: Path, source: str | Path, start: float, duration: float) ->
     if not has_sound(source):
         return f"{source} has none"
     suffix = video.suffix.lower()
-    same = suffix == Path(source).suffix.lower()
-    codec = "copy" if same else SOUND_ENCODERS.get(suffix, "aac")
+    # A copy can begin at some packets only, and would be out of step with the pictures.
+    as_it_is = not start and suffix == Path(source).suffix.lower()
+    codec = "copy" if as_it_is else "libmp3lame" if suffix == ".avi" else "aac"
     with_sound = video.with_name(f"{video.stem}.sound{video.suffix}")
     command = [find(), *QUIET, "-i", _name(video)]
     command += ["-ss", f"{start:.6f}", "-t", f"{duration:.6f}", "-i", _name(source)]

@@ -6,6 +6,7 @@ object's colour follows from its number, and its label stays on its side of the 
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
 from mrcnn.data import drawing, lettering
@@ -35,37 +36,8 @@ def number_color(number: int) -> Color:
     return frame_color(drawing.class_color(number)[::-1])
 
 
-def draw_frame(
-    frame: np.ndarray, result: dict, colors: Sequence, captions: Sequence[str] | None = None
-) -> np.ndarray:
-    """Return a copy of `frame` with the objects of `result` (see `MaskRCNN.detect`) drawn on it.
-
-    `colors` are BGR, one an object; `captions` None draws no labels.
-    """
-    fractions = [np.array(frame_color(color)) / 255 for color in colors]
-    # Drawing does not ask which channel is red.
-    return drawing.draw_instances(
-        frame,
-        result["rois"],
-        result["masks"],
-        result["class_ids"],
-        (),
-        colors=fractions,
-        captions=captions or [""] * len(fractions),
-    )
-
-
-def splash_frame(frame: np.ndarray, result: dict) -> np.ndarray:
-    """Return a copy of `frame` in grey, the objects of `result` in colour."""
-    masks = np.asarray(result["masks"])
-    if not len(result["rois"]):
-        masks = np.zeros((*frame.shape[:2], 0), bool)
-    splash = drawing.draw_splash(frame[..., ::-1], masks)
-    return np.ascontiguousarray(splash[..., ::-1])
-
-
 class Labels:
-    """Puts a label to each object, frame after frame on the same side of it."""
+    """Puts a label to each object, frame after frame on the same side of it; all in RGB."""
 
     def __init__(self):
         self._sides: dict[int, int] = {}
@@ -102,3 +74,46 @@ def _hits(place, taken) -> bool:
         (np.maximum(place[:2], other[:2]) < np.minimum(place[2:], other[2:])).all()
         for other in taken
     )
+
+
+def draw_frame(
+    frame: np.ndarray,
+    result: dict,
+    colors: Sequence,
+    captions: Sequence[str],
+    numbers: Sequence[int] | None = None,
+    labels: Labels | None = None,
+) -> np.ndarray:
+    """Return a copy of a frame with its objects drawn on it.
+
+    Arguments:
+        frame: uint8 `[H, W, 3]`.
+        result: `rois`, `masks` and `class_ids` as `MaskRCNN.detect` returns them.
+        colors, captions: one an object.
+        numbers, labels: of a video, the objects' numbers and the `Labels` of the frames before;
+            without them each frame finds the best places for its own labels.
+    """
+    # RGB, since the letters on a label are dark or white by how bright its colour is.
+    rgb = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+    colors = [frame_color(color)[::-1] for color in colors]
+    drawn = drawing.draw_instances(
+        rgb,
+        result["rois"],
+        result["masks"],
+        result["class_ids"],
+        (),
+        colors=[np.array(color) / 255 for color in colors],
+        captions=captions if labels is None else [""] * len(colors),
+    )
+    if labels is not None:
+        labels.draw(drawn, result["rois"], numbers, captions, colors)
+    return cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)
+
+
+def splash_frame(frame: np.ndarray, result: dict) -> np.ndarray:
+    """Return a copy of `frame` in grey, the objects of `result` in colour."""
+    masks = np.asarray(result["masks"])
+    if not len(result["rois"]):
+        masks = np.zeros((*frame.shape[:2], 0), bool)
+    splash = drawing.draw_splash(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), masks)
+    return cv2.cvtColor(splash, cv2.COLOR_RGB2BGR)

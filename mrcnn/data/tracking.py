@@ -17,8 +17,8 @@ MIN_OVERLAP = 0.15
 # have moved, and by this factor may its box have grown or shrunk.
 MAX_DISTANCE = 1.0
 MAX_GROWTH = 2.0
-# How much of the newest speed is believed; boxes jitter by some pixels.
-NEW_SPEED_SHARE = 0.5
+# What an older speed still counts for after a frame; boxes jitter by some pixels.
+OLD_SPEED_SHARE = 0.5
 
 
 @dataclass
@@ -67,11 +67,10 @@ class Tracker:
         new = [track for track in found if all(track is not second for _, second in pairs)]
         pairs += _pairs(old, new, _nearness, 0)
         for before, now in pairs:
-            now.number = before.number
-            speed = (_center(now.box) - _center(before.box)) / (now.frame - before.frame)
-            first = not before.speed.any()
-            share = 1 if first else NEW_SPEED_SHARE
-            now.speed = share * speed + (1 - share) * before.speed
+            now.number, gap = before.number, now.frame - before.frame
+            speed = (_center(now.box) - _center(before.box)) / gap
+            share = OLD_SPEED_SHARE**gap if before.speed.any() else 0
+            now.speed = share * before.speed + (1 - share) * speed
         for track in found:
             if not track.number:
                 self._last_number += 1

@@ -34,13 +34,16 @@ TIME_STEP = 1e-3
 CODECS = {
     ".mp4": ("avc1", "mp4v"),
     ".mov": ("avc1", "mp4v"),
-    ".m4v": ("avc1", "mp4v"),
     ".mkv": ("H264", "mp4v"),
     ".avi": ("H264", "XVID", "MJPG"),
-    ".webm": ("VP90", "VP80"),
 }
-CODEC_NAMES = {"avc1": "H.264", "H264": "H.264", "mp4v": "MPEG-4", "XVID": "MPEG-4"}
-CODEC_NAMES |= {"MJPG": "Motion JPEG", "VP90": "VP9", "VP80": "VP8"}
+CODEC_NAMES = {
+    "avc1": "H.264",
+    "H264": "H.264",
+    "mp4v": "MPEG-4",
+    "XVID": "MPEG-4",
+    "MJPG": "Motion JPEG",
+}
 
 
 class VideoError(ValueError):
@@ -246,10 +249,10 @@ class VideoWriter:
         size: (height, width). Codecs want even ones: an odd row or column at the end is left out.
         rate: frames a second.
 
-    `codec` is its name in words. With ffmpeg on the PATH it is H.264 (VP9 in .webm), else what
-    this OpenCV can write. `close` finishes the file. A process that is killed leaves the part
-    behind: ffmpeg finishes it, and .mkv, .avi and .webm play as far as they came, but an .mp4 or
-    .mov written without ffmpeg misses its table of contents then and does not play.
+    `codec` is its name in words: H.264 with ffmpeg on the PATH, else the best of OpenCV's. `close`
+    finishes the file. A process that is killed leaves the part behind: ffmpeg finishes it, and
+    without ffmpeg .mkv and .avi play as far as they came, but .mp4 and .mov lack their table of
+    contents and do not play.
 
     Raises ValueError for endings and codecs that are missing, OSError where `path` cannot be
     written.
@@ -271,7 +274,7 @@ class VideoWriter:
             raise OSError(f"{path} cannot be written: {error.strerror}") from error
         try:
             # An encoder that ffmpeg lacks is looked for in OpenCV.
-            encoder = ffmpeg.Encoder if ffmpeg.can_encode(path.suffix) else _OpenCVEncoder
+            encoder = ffmpeg.Encoder if ffmpeg.can_encode() else _OpenCVEncoder
             self._encoder = encoder(self.part, self._even, rate)
         except BaseException:
             self.part.unlink(missing_ok=True)

@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""What a video costs besides the network, and whether memory stays flat.
+
+    python benchmarks/video.py
+    python benchmarks/video.py --frames 1000 --network 100
+
+A thousand frames of 1280 x 720 with five objects go through `video_mask.py`'s pipeline. A
+stand-in finds the objects in no time, or in `--network` milliseconds, asleep as a program is that
+waits for a GPU. It prints a table: each stage's time for itself, the time of the whole, and the
+memory of this process as the run goes on.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from mrcnn.data.video import Video, VideoWriter
+from mrcnn.masking import draw_objects, find_objects
+from mrcnn.video_run import mask_video
+
+HEIGHT, WIDTH, OBJECTS = 720, 1280, 5
+NAMES = ["BG", "AC Remote"]
+# The first frames fill the queues and load fonts and codecs.
+SETTLED = 100
+
+
+def boxes_of(index: int) -> np.ndarray:
+    """Return the boxes int `[5, 4]` of a frame; the objects go round in circles."""
+    angles = index / 60 + np.arange(OBJECTS) * 2 * np.pi / OBJECTS
+    y = 260 + 180 * np.sin(angles)
+    x = 560 + 400 * np.cos(angles)
+    return np.stack([y, x, y + 200, x + 140], -1).astype(np.int32)
+
+
+class StandIn:
+    """`MaskRCNN.detect` without a network: ellipses where the video has them."""
+
+    def __init__(self, seconds: float):
+        self.seconds, self.index = seconds, 0
+        self.ellipse = np.zeros((200, 140), np.uint8)
+        cv2.ellipse(self.ellipse, (70, 100), (65, 95), 0, 0, 360, 1, cv2.FILLED)
+
+    def detect(self, images):
+        boxes = boxes_of(self.index)
+        masks = np.zeros((HEIGHT, WIDTH, OBJECTS), bool)
+        for number, (y1, x1, y2, x2) in enumerate(boxes):
+            masks[y1:y2, x1:x2, number] = self.ellipse
+        self.index += 1
+        time.sleep(self.seconds)
+        ones = np.ones(OBJECTS)
+        ids, scores = ones.astype(np.int32), np.float32(0.97) * ones
+        return [{"rois": boxes, "class_ids": ids, "scores": scores, "masks": masks}]
+
+
+def make_clip(path: Path, count: int):
+    """Write a video whose background moves, so that it is neither easy nor hard to encode."""
+    noise = np.random.default_rng(0).integers(0, 256, (HEIGHT // 8, WIDTH // 4, 3), dtype=np.uint8)
+    wide = cv2.GaussianBlur(cv2.resize(noise, (2 * WIDTH, HEIGHT)), (0, 0), 3)
+    writer = VideoWriter(path, (HEIGHT, WIDTH), 30)
+    for index in range(count):
+        left = 2 * index % WIDTH
+        writer.write(wide[:, left : left + WIDTH])
+    writer.close()
+
+
+def memory() -> float:
+    """Return the MiB that this process holds."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096 / 2**20
+
+
+def milliseconds(function, items) -> tuple[float, list]:
+    """Return the milliseconds that `function` takes for an item, and what it returns."""
+    began = time.perf_counter()
+    results = list(function(items))
+    return 1000 * (time.perf_counter() - began) / max(len(results), 1), results
+
+
+def time_stages(clip: Path, folder: Path, count: int = 60):
+    """Print the time of each stage for itself."""
+    with Video(clip) as video:
+        read, frames = milliseconds(lambda _: video.frames(0, count / video.rate), None)
+    detect = StandIn(0).detect
+    stand_in, _ = milliseconds(lambda items: map(detect, items), [[None]] * len(frames))
+    find, found = milliseconds(lambda items: find_objects(items, StandIn(0).detect, 30), frames)
+    list(draw_objects(found[:2], NAMES))  # fonts
+    draw, drawn = milliseconds(lambda items: draw_objects(items, NAMES), found)
+    describe, _ = milliseconds(
+        lambda items: draw_objects(items, NAMES, draw=False, describe=True), found
+    )
+    writer = VideoWriter(folder / "stages.mp4", (HEIGHT, WIDTH), 30)
+    began = time.perf_counter()
+    for item in drawn:
+        writer.write(item.picture)
+    writer.close()
+    write = 1000 * (time.perf_counter() - began) / len(drawn)
+    print("| stage | ms a frame |")
+    print("|---|---|")
+    print(f"| read | {read:.1f} |")
+    print(f"| to RGB, number the objects | {max(find - stand_in, 0):.1f} |")
+    print(f"| draw | {draw:.1f} |")
+    print(f"| describe (--json only) | {describe:.1f} |")
+    print(f"| write, {writer.codec} | {write:.1f} |")
+
+
+def time_whole(clip: Path, folder: Path, network_ms: float):
+    """Print the time of a whole run, and the memory during it."""
+    rows = []
+
+    def note(found):
+        rows.append((time.perf_counter(), memory()))
+
+    writer = VideoWriter(folder / "whole.mp4", (HEIGHT, WIDTH), 30)
+    with Video(clip) as video:
+        mask_video(video, StandIn(network_ms / 1000).detect, NAMES, writer=writer, on_frame=note)
+    writer.close()
+    each = 1000 * (rows[-1][0] - rows[0][0]) / (len(rows) - 1)
+    steps = sorted({SETTLED, len(rows) // 4, len(rows) // 2, len(rows) - 1})
+    held = ", ".join(f"{rows[step][1]:.0f} at {step + 1}" for step in steps if step < len(rows))
+    print(f"| {network_ms:g} | {writer.count} | {each:.1f} | {each - network_ms:.1f} | {held} |")
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--frames", type=int, default=1000)
+    parser.add_argument("--network", type=float, default=100, help="ms of the second run")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        clip = folder / "clip.mp4"
+        make_clip(clip, arguments.frames)
+        print(f"{WIDTH} x {HEIGHT}, {OBJECTS} objects, {arguments.frames} frames\n")
+        time_stages(clip, folder)
+        print("\n| network, ms | frames out | whole, ms a frame | added, ms | memory, MiB |")
+        print("|---|---|---|---|---|")
+        time_whole(clip, folder, 0)
+        time_whole(clip, folder, arguments.network)
+
+
+if __name__ == "__main__":
+    main()

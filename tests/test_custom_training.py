@@ -1,0 +1,447 @@
+"""The training scripts, from the command line to the files that they leave."""
+
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import h5py
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import custom_training
+import custom_training_augmentation
+from custom_training import CustomConfig, CustomDataset
+from mrcnn import checkpoints, training_command
+from mrcnn.model import MaskRCNN
+from mrcnn.nn.weights import inspect
+from tests.small import SIDE, SmallConfig
+from tests.video_clips import grey_frames, read_all, write_clip
+
+ROOT = Path(custom_training.__file__).parent
+# The settings of the small network; what the script sets itself stays the script's.
+SMALL = {
+    name: value
+    for name, value in vars(SmallConfig).items()
+    if name.isupper() and name not in vars(CustomConfig)
+}
+TinyConfig = type("TinyConfig", (CustomConfig,), SMALL)
+SCRIPT = dataclasses.replace(custom_training.SCRIPT, config=TinyConfig)
+
+
+def rect(x, y, width, height, label):
+    shape = {"name": "rect", "x": x, "y": y, "width": width, "height": height}
+    return {"shape_attributes": shape, "region_attributes": {"kind": label}}
+
+
+def write_subset(folder, images, seed=0):
+    """Write pictures with bright rectangles and their VIA export."""
+    folder.mkdir(parents=True)
+    entries = {}
+    for index, (name, regions) in enumerate(images.items()):
+        rng = np.random.default_rng((seed, index))
+        image = cv2.resize(rng.integers(0, 120, (5, 5, 3), np.uint8), (SIDE, SIDE))
+        for region in regions:
+            x, y, width, height = list(region["shape_attributes"].values())[1:]
+            image[y : y + height, x : x + width] = rng.integers(150, 255, 3)
+        cv2.imwrite(str(folder / name), image)
+        size = (folder / name).stat().st_size
+        entries[f"{name}{size}"] = {"filename": name, "size": size, "regions": regions}
+    (folder / "export.json").write_text(json.dumps(entries))
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """Five photos with cups and plates to train and one without; two with plates to validate."""
+    folder = tmp_path / "dataset"
+    train = {
+        f"{i}.png": [rect(10 + 9 * i, 20, 40, 50, "plate"), rect(5, 80, 30, 40, "cup")]
+        for i in range(5)
+    }
+    write_subset(folder / "train", {**train, "nothing.png": []})
+    write_subset(folder / "val", {f"v{i}.png": [rect(9, 9, 60, 60, "plate")] for i in (1, 2)}, 1)
+    return folder
+
+
+def loaded(folder, subset="train", class_names=None):
+    data = CustomDataset()
+    data.load_custom(folder, subset, class_names)
+    data.prepare()
+    return data
+
+
+# -- The data set ------------------------------------------------------------------------------
+
+
+def test_all_classes_are_found_and_numbered_alike_in_all_subsets(dataset):
+    for subset in ("train", "val"):
+        assert loaded(dataset, subset).class_names == ["BG", "cup", "plate"]
+    _, class_ids = loaded(dataset, "val").load_mask(0)
+    assert class_ids.tolist() == [2]
+
+
+def test_masks_and_class_ids_are_those_of_the_regions(dataset):
+    data = loaded(dataset)
+    masks, class_ids = data.load_mask(1)
+    assert class_ids.tolist() == [2, 1]
+    assert masks.shape == (SIDE, SIDE, 2) and masks.dtype == bool
+    expected = np.zeros((SIDE, SIDE), bool)
+    expected[20:70, 19:59] = True
+    np.testing.assert_array_equal(masks[..., 0], expected)
+    assert data.image_reference(1) == str(dataset / "train" / "1.png")
+
+
+def test_a_photo_without_objects_has_no_masks(dataset):
+    masks, class_ids = loaded(dataset).load_mask(5)
+    assert masks.shape == (SIDE, SIDE, 0) and class_ids.shape == (0,)
+
+
+def test_classes_can_be_chosen_in_ones_own_order(dataset, monkeypatch):
+    monkeypatch.setattr(CustomDataset, "CLASSES", ["plate", "cup"])
+    assert loaded(dataset).load_mask(0)[1].tolist() == [1, 2]
+
+
+def test_an_unknown_class_names_photo_and_region(dataset):
+    with pytest.raises(ValueError, match=r"0\.png, region 2: the class 'cup' .*\(plate\)"):
+        loaded(dataset, class_names=["plate"])
+
+
+def test_the_attribute_can_be_named(dataset, monkeypatch):
+    monkeypatch.setattr(CustomDataset, "ATTRIBUTE", "color")
+    with pytest.raises(ValueError, match="no region has the attribute 'color': there are kind"):
+        loaded(dataset)
+
+
+def test_an_annotation_without_its_photo_is_told(dataset, capsys):
+    (dataset / "train" / "3.png").unlink()
+    assert loaded(dataset).num_images == 5
+    assert f"{dataset / 'train' / '3.png'}: there is no such photo" in capsys.readouterr().out
+
+
+# -- Training ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def eager():
+    """A few steps take less time than tracing a graph."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def many_classes(tmp_path_factory):
+    """Weights of the small network for 81 classes, as a file from elsewhere has them."""
+    path = tmp_path_factory.mktemp("weights") / "many.h5"
+    config = type("ManyConfig", (TinyConfig,), {"NUM_CLASSES": 81})()
+    MaskRCNN("training", config, path.parent).save_weights(str(path))
+    with h5py.File(path, "a") as file:
+        del file.attrs["mask_rcnn"]
+    return path
+
+
+@pytest.fixture
+def run(dataset, tmp_path, capsys):
+    """A function: runs a command on the data set, returns (exit code, stdout, stderr)."""
+
+    def command(name, *options, script=SCRIPT):
+        words = [name, "--dataset", str(dataset)]
+        words += ["--logs", str(tmp_path / "log")] if name != "check" else []
+        code = training_command.main(script, [*words, *map(str, options)])
+        return code, *capsys.readouterr()
+
+    return command
+
+
+def only_run(tmp_path):
+    (folder,) = (tmp_path / "log").iterdir()
+    return folder
+
+
+def test_from_81_classes_to_those_of_the_data_set_and_on(run, tmp_path, many_classes, eager):
+    start = ["train", "--weights", many_classes, "--seed", 1, "--batch", 3]
+    code, out, err = run(*start, "--epochs", 1)
+    assert (code, err) == (0, "")
+    told = [
+        "Verdict: fit for training",
+        "no GPU: expect slow steps",
+        "Classes: cup (5 in train, 0 in val), plate (5 in train, 2 in val)",
+        "The weights are for 80 classes, the data set has 2 classes (cup, plate): "
+        "mrcnn_class_logits, mrcnn_bbox_fc, mrcnn_mask start anew",
+        "Training: 5 images, 3 a batch: 2 steps an epoch",
+        "Validation: 2 images, 3 a batch: 1 steps an epoch",
+        "epoch 1/1:",
+    ]
+    places = [out.find(text) for text in told]
+    assert -1 not in places and places == sorted(places), out
+
+    folder = only_run(tmp_path)
+    info = inspect(folder / "mask_rcnn_object_0001.h5")
+    assert info.class_names == ["BG", "cup", "plate"] and info.num_classes == 3
+
+    code, out, err = run("train", "--resume", "--epochs", 2)
+    assert (code, err) == (0, "")
+    assert "Training: 5 images, 3 a batch" in out, "the settings of the run stay"
+    assert "Starting at epoch 2 of 2" in out
+    assert "start anew" not in out and "starts anew" not in out
+    assert only_run(tmp_path) == folder
+    assert checkpoints.State.load(folder / checkpoints.STATE_FILE).epoch == 2
+
+    code, out, _ = run("train", "--resume", "--epochs", 2)
+    assert code == 0 and "2 epochs are done already" in out
+
+    # A run that was killed between its weights and its state goes on from the epoch before.
+    third = folder / "mask_rcnn_object_0003.h5"
+    third.write_bytes((folder / "mask_rcnn_object_0002.h5").read_bytes())
+    unfinished = folder / ".mask_rcnn_object_0003.h5.0f0f.part"
+    unfinished.touch()
+    code, out, _ = run("train", "--resume", "--epochs", 3, "--keep-negatives")
+    assert code == 0 and "Starting at epoch 3 of 3" in out
+    assert "Training: 6 images" in out
+    assert not unfinished.exists()
+
+
+def test_ctrl_c_says_how_to_go_on(run, tmp_path, many_classes, eager):
+    class Interrupt(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if self.model.optimizer.iterations == interrupt_at:
+                raise KeyboardInterrupt
+
+    def train(model, dataset_dir, **options):
+        return custom_training.train(model, dataset_dir, custom_callbacks=[Interrupt()], **options)
+
+    script = dataclasses.replace(SCRIPT, train=train)
+    interrupt_at = 1
+    options = ["train", "--weights", many_classes, "--steps", 2, "--batch", 1]
+    code, out, err = run(*options, script=script)
+    assert (code, err) == (130, "")
+    assert "Stopped before the first epoch was done" in out
+    interrupt_at = 3
+    code, out, err = run(*options, script=script)
+    assert (code, err) == (130, "")
+    assert "mask_rcnn_object_0001.h5 holds what was learned in 1 epoch." in out
+    assert "--weights last --resume goes on" in out
+
+
+def test_a_learning_rate_that_a_callback_set_is_resumed(run, tmp_path, many_classes, eager):
+    class Lower(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.optimizer.learning_rate = 1e-5
+
+    def train(model, dataset_dir, **options):
+        return custom_training.train(model, dataset_dir, custom_callbacks=[Lower()], **options)
+
+    options = ["--steps", 1, "--batch", 1]
+    script = dataclasses.replace(SCRIPT, train=train)
+    run("train", "--weights", many_classes, "--epochs", 1, *options, script=script)
+    code, out, _ = run("train", "--resume", "--epochs", 2, *options)
+    assert code == 0 and "Starting at epoch 2 of 2, learning rate 1e-05" in out
+
+
+def test_other_classes_cannot_be_resumed_but_start_anew(
+    run, dataset, tmp_path, many_classes, eager
+):
+    options = ["--steps", 1, "--batch", 1, "--epochs", 1]
+    assert run("train", "--weights", many_classes, *options)[0] == 0
+    for subset in ("train", "val"):
+        file = dataset / subset / "export.json"
+        file.write_text(file.read_text().replace("plate", "dish"))
+    code, _, err = run("train", "--resume")
+    assert code == 1 and "is of a run for other classes than cup, dish" in err
+    code, out, _ = run("train", "--weights", "last", *options)
+    assert code == 0 and "Starting at epoch 1 of 1" in out
+    assert "are for 2 classes (cup, plate), the data set has 2 classes (cup, dish)" in out
+
+
+def test_wrong_data_is_not_trained_on(run, dataset, tmp_path, many_classes):
+    (dataset / "train" / "0.png").write_bytes(b"no photo")
+    code, out, err = run("train", "--weights", many_classes)
+    assert code == 1 and "Verdict: training would be wrong" in out
+    assert err.count("\n") == 1 and "train/0.png" in err
+    assert not (tmp_path / "log").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--weights", "last"], "no checkpoint of 'object' under .*log: train first"),
+        (["--resume"], "no checkpoint of 'object'"),
+        (["--weights", "coco", "--resume"], "coco weights are no run that could be resumed"),
+        (["--weights", "none.h5"], "none.h5: no such weights file"),
+        (["--weights", ROOT / "custom_training.py"], "is not an HDF5 weights file"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_sentence(run, options, sentence):
+    code, _, err = run("train", *options)
+    assert code == 1
+    assert err.count("\n") == 1
+    assert re.search(sentence, err)
+
+
+def test_a_loss_that_is_not_finite_is_one_sentence(run, many_classes, eager):
+    code, _, err = run("train", "--weights", many_classes, "--learning-rate", 1e30, "--batch", 1)
+    assert code == 1
+    assert err.count("\n") == 1 and "not finite at step" in err
+
+
+def test_num_classes_must_be_those_of_the_data_set(dataset, tmp_path):
+    model = MaskRCNN("training", TinyConfig(), tmp_path)
+    with pytest.raises(ValueError, match=r"NUM_CLASSES is 2, but .* has 3: BG, cup, plate"):
+        custom_training.train(model, dataset)
+
+
+# -- Augmentation ------------------------------------------------------------------------------
+
+
+def test_the_pipeline_moves_image_and_masks_together():
+    from mrcnn.data.augment import augment
+
+    pipeline = custom_training_augmentation.augmentation()
+    image = np.zeros((SIDE, SIDE, 3), np.uint8)
+    image[30:90, 40:100] = 200
+    mask = image[..., :1] > 0
+    rng = np.random.default_rng(4)
+    moves = 0
+    for _ in range(12):
+        moved, masks = augment(image, mask, pipeline, rng)
+        seen = moved[..., 0] > 100
+        overlap = (seen & masks[..., 0]).sum() / (seen | masks[..., 0]).sum()
+        assert overlap > 0.95
+        moves += not np.array_equal(masks, mask)
+    assert moves >= 10
+
+
+def test_the_second_script_trains_with_the_pipeline(dataset):
+    class Model:
+        config = TinyConfig()
+
+        def train(self, *datasets, **options):
+            return datasets, options
+
+    (train, val), options = custom_training_augmentation.train(Model(), dataset)
+    assert options["augmentation"].augment_image(np.zeros((8, 8, 3), np.uint8)).shape == (8, 8, 3)
+    assert (options["epochs"], options["layers"]) == (30, "heads")
+    assert (train.num_images, val.num_images) == (5, 2)
+    _, options = custom_training.train(Model(), dataset)
+    assert "augmentation" not in options
+
+
+def test_check_draws_the_annotations_and_their_augmentation(run, dataset, tmp_path):
+    code, out, err = run("check", "--preview", tmp_path / "plain")
+    assert (code, err) == (0, "") and "Verdict: fit for training" in out
+    assert len(list((tmp_path / "plain").rglob("*.jpg"))) == 8
+    script = custom_training_augmentation.SCRIPT
+    assert run("check", "--preview", tmp_path / "moved", script=script)[0] == 0
+    assert len(list((tmp_path / "moved").rglob("*.augmented.jpg"))) == 8
+    (dataset / "val" / "v1.png").write_bytes(b"")
+    assert run("check")[0] == 1
+
+
+# -- Evaluation and splash ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def detector(published_weights):
+    """Options: weights for COCO's classes, whose numbers were never trained, at a small size."""
+    return ["--weights", published_weights("resnet50"), "--image-size", 64]
+
+
+def test_evaluate_writes_tables_curves_and_pictures(run, dataset, tmp_path, detector):
+    file = dataset / "val" / "export.json"
+    file.write_text(file.read_text().replace("plate", "bowl"))
+    output = tmp_path / "evaluation"
+    code, out, err = run("evaluate", *detector, "--output", output, script=custom_training.SCRIPT)
+    assert (code, err) == (0, "")
+    assert "2 images" in out and "bowl" in out
+    summary = json.loads((output / "evaluation.json").read_text())
+    assert summary["images"] == 2 and summary["mask"]["AP"] is not None
+    names = {path.name for path in output.iterdir()}
+    assert {"classes.csv", "precision_recall.png", "f1.png", "confusion.png", "worst"} <= names
+    picture = cv2.imread(str(next((output / "worst").iterdir())))
+    # The annotated and the found side by side.
+    assert picture.shape[0] == SIDE and picture.shape[1] > 2 * SIDE
+
+
+def test_evaluate_refuses_classes_that_the_weights_do_not_know(run, detector):
+    code, _, err = run("evaluate", *detector)
+    assert code == 1 and err.count("\n") == 1
+    assert "the class 'plate' is none of those to find (person, bicycle, " in err
+
+
+def test_splash_of_an_image_and_of_a_video(dataset, tmp_path, detector, capsys):
+    photo, clip = dataset / "val" / "v1.png", write_clip(tmp_path / "c.avi", grey_frames(3))
+
+    def splash(*options):
+        return training_command.main(
+            custom_training.SCRIPT, ["splash", *map(str, [*detector, *options])]
+        )
+
+    assert splash("--image", photo, "--output", tmp_path / "s.png") == 0
+    assert cv2.imread(str(tmp_path / "s.png")).shape == (SIDE, SIDE, 3)
+    assert splash("--video", clip, "--output", tmp_path / "s.avi") == 0
+    assert len(read_all(tmp_path / "s.avi")) == 3
+    capsys.readouterr()
+    before = photo.read_bytes()
+    assert splash("--image", photo, "--output", photo) == 1
+    assert "would replace what is read" in capsys.readouterr().err
+    assert photo.read_bytes() == before
+
+
+def test_color_splash_keeps_the_colour_of_the_objects_alone():
+    image = np.zeros((4, 6, 3), np.uint8)
+    image[..., 0] = 200
+    mask = np.zeros((4, 6, 2), bool)
+    mask[:2, :3, 0] = mask[3, 5, 1] = True
+    for script in (custom_training, custom_training_augmentation):
+        splash = script.color_splash(image, mask)
+        objects = mask.any(axis=-1)
+        assert (splash[objects] == [200, 0, 0]).all()
+        assert (splash[~objects] == splash[~objects][:, :1]).all()
+
+
+def test_detect_and_color_splash_wants_one_source():
+    with pytest.raises(ValueError, match="image_path or video_path"):
+        custom_training.detect_and_color_splash(None)
+
+
+# -- The command line --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("script", ["custom_training", "custom_training_augmentation"])
+def test_help_needs_no_network(script):
+    code = (
+        f"import sys, {script} as s; "
+        "assert not {'keras', 'tensorflow', 'imgaug', 'matplotlib', 'scipy'} & set(sys.modules); "
+        "s.run(s.SCRIPT, ['--help'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"python {script}.py train --dataset dataset --weights coco" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["fly"],
+        ["train"],
+        ["train", "--weights", "last", "--image-size", "100"],
+        ["train", "--weights", "last", "--epochs", "0"],
+        ["train", "--weights", "last", "--learning-rate", "nan"],
+        ["train", "--weights", "last", "--resume", "--learning-rate", "0.1"],
+        ["train", "--weights", "last", "--image", "photo.jpg"],
+        ["splash", "--weights", "last"],
+        ["splash", "--weights", "last", "--image", "a.jpg", "--video", "b.mp4"],
+        ["evaluate", "--min-confidence", "2"],
+    ],
+)
+def test_mistakes_in_the_command_line_end_with_2(words, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        training_command.main(SCRIPT, words)
+    assert exit_.value.code == 2
+    assert "error: " in capsys.readouterr().err

@@ -1,0 +1,90 @@
+"""A model's detections against a data set's annotation."""
+
+import numpy as np
+import pytest
+
+from mrcnn.data.masks import extract_bboxes
+from mrcnn.evaluating import PICTURE_SIDE, draw_comparison, evaluate
+from mrcnn.utils import Dataset
+
+
+class Squares(Dataset):
+    """Grey images with two squares each, one of each class; a third lies outside the image."""
+
+    def __init__(self, count=3, height=60, width=80):
+        super().__init__()
+        self.shape = height, width
+        self.add_class("squares", 1, "left")
+        self.add_class("squares", 2, "right")
+        for index in range(count):
+            self.add_image("squares", index, f"folder/{index}.jpg")
+        self.prepare()
+
+    def load_image(self, image_id):
+        return np.full((*self.shape, 3), 100 + image_id, np.uint8)
+
+    def load_mask(self, image_id):
+        masks = np.zeros((*self.shape, 3), bool)
+        masks[10:40, 5:25, 0] = True
+        masks[10:40, 45:75, 1] = True
+        return masks, np.array([1, 2, 2], np.int32)
+
+
+class Model:
+    """Finds the squares of `Squares`, those of the class `blind` as of the other class."""
+
+    def __init__(self, dataset, blind=None):
+        self.dataset, self.blind = dataset, blind
+
+    def detect(self, images):
+        (image,) = images
+        masks, class_ids = self.dataset.load_mask(int(image[0, 0, 0]) - 100)
+        masks, class_ids = masks[..., :2], class_ids[:2].copy()
+        if self.blind:
+            class_ids[class_ids == self.blind] = 3 - self.blind
+        scores = np.array([0.9, 0.6], np.float32)
+        boxes = extract_bboxes(masks)
+        return [{"rois": boxes, "class_ids": class_ids, "scores": scores, "masks": masks}]
+
+
+def test_what_is_all_found_scores_one():
+    dataset, calls = Squares(), []
+    evaluation = evaluate(Model(dataset), dataset, lambda *count: calls.append(count))
+    summary = evaluation.summary()
+    assert summary["mask"]["AP"] == summary["box"]["AP"] == 1
+    # What lies outside the image cannot be found.
+    assert summary["overall"]["objects"] == 6
+    assert calls == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_classes_that_are_taken_for_each_other_are_named_with_their_image():
+    dataset = Squares(count=1)
+    evaluation = evaluate(Model(dataset, blind=2), dataset)
+    assert evaluation.confusion(threshold=0).tolist() == [[0, 0, 0], [0, 1, 0], [0, 1, 0]]
+    assert [miss.image_id for miss in evaluation.worst(9, threshold=0)] == ["folder/0.jpg"]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_picture_shows_the_annotation_and_what_was_found(turned):
+    dataset = Squares(count=1, height=100 if turned else 60)
+    picture = draw_comparison(Model(dataset), dataset, 0, min_confidence=0.7)
+    height, width = dataset.shape
+    halves = (
+        (picture[:, :width], picture[:, -width:])
+        if turned
+        else (picture[:height], picture[-height:])
+    )
+    for half in halves:
+        assert half.shape == (*dataset.shape, 3)
+    annotated, found = halves
+    inside_left, inside_right = (25, 15), (25, 60)
+    assert (annotated[inside_left] != 100).any() and (annotated[inside_right] != 100).any()
+    assert (found[inside_left] != 100).any()
+    # That one has a score of 0.6.
+    assert (found[inside_right] == 100).all()
+
+
+def test_large_photos_become_small_pictures():
+    dataset = Squares(count=1, height=2000, width=3000)
+    picture = draw_comparison(Model(dataset), dataset, 0, min_confidence=0)
+    assert picture.shape[1] == PICTURE_SIDE

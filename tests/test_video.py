@@ -1,0 +1,291 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mrcnn.data import ffmpeg, video
+from mrcnn.data.video import Video, VideoError, VideoWriter, true_rate
+from tests.video_clips import grey_frames, grey_index, read_all, write_clip
+
+ROOT = Path(__file__).parent.parent
+needs_ffmpeg = pytest.mark.skipif(not ffmpeg.can_encode(), reason="there is no ffmpeg")
+
+
+@pytest.fixture
+def without_ffmpeg(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+
+
+@pytest.fixture
+def clip(tmp_path):
+    """Forty frames at 20 a second: two seconds."""
+    return write_clip(tmp_path / "clip.avi", grey_frames(40), rate=20)
+
+
+# -- Reading -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("announced", "gap", "rate"),
+    [
+        (25, 1 / 25, 25),
+        (59.94, 2 / 59.94, 29.97),  # every other frame is a repeat that is never decoded
+        (90, 3 / 90, 30),
+        (28, 1 / 15, 28),  # uneven frames that begin slowly: the mean counts
+        (12, 1 / 30, 12),  # and that begin fast
+        (0, 1 / 30, 30),
+        (float("nan"), 1 / 30, 30),
+        (1000, 1 / 30, 30),  # Matroska's time base
+        (1000, 0, 25),
+        (25, 0, 25),
+    ],
+)
+def test_true_rate(announced, gap, rate):
+    assert true_rate(announced, [gap * index for index in range(10)]) == pytest.approx(rate)
+
+
+def test_true_rate_without_times():
+    assert true_rate(30, []) == true_rate(30, [0.0]) == 30
+    assert true_rate(0, []) == 25
+
+
+def test_every_frame_is_read_once(clip):
+    with Video(clip) as opened:
+        frames = list(opened.frames())
+    assert (opened.size, opened.rate, opened.live) == ((48, 64), 20, False)
+    assert opened.duration == pytest.approx(2)
+    assert [frame.index for frame in frames] == list(range(40))
+    assert [grey_index(frame.image) for frame in frames] == list(range(40))
+    assert [frame.time for frame in frames] == pytest.approx([index / 20 for index in range(40)])
+    assert opened.missing == 0
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [(0.5, 1.0, range(10, 20)), (1.9, None, range(38, 40)), (0.49, 0.5, []), (5, None, [])],
+)
+def test_a_part_is_exact(clip, start, end, expected):
+    with Video(clip) as opened:
+        frames = list(opened.frames(start, end))
+    assert [grey_index(frame.image) for frame in frames] == list(expected)
+    assert [frame.index for frame in frames] == list(range(len(expected)))
+    assert opened.missing == 0
+    if frames:
+        assert frames[0].time == pytest.approx(start)
+
+
+def test_a_container_that_counts_frames_twice(tmp_path):
+    """Each second packet empty, as some AVI files have it: the speed is half of the announced."""
+    path = write_clip(tmp_path / "clip.avi", grey_frames(30), rate=20)
+    data = bytearray(path.read_bytes())
+    # The index at the end would tell the truth: OpenCV reads on without it.
+    header = data.index(b"strh") + 8
+    assert data[header + 20 : header + 28] != bytes(8)  # scale and rate
+    with Video(path) as opened:
+        times = [frame.time for frame in opened.frames()]
+    assert true_rate(40, times) == pytest.approx(20)
+
+
+def test_a_truncated_video_tells_what_is_missing(tmp_path):
+    rng = np.random.default_rng(0)
+    noise = [rng.integers(0, 256, (48, 64, 3), dtype=np.uint8) for _ in range(100)]
+    path = write_clip(tmp_path / "clip.avi", noise, rate=20)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with Video(path) as opened:
+        count = len(list(opened.frames()))
+    assert 40 <= count <= 55
+    assert opened.missing == pytest.approx(5 - count / 20, abs=0.1)
+
+
+def test_a_stream_that_changes_its_size_keeps_the_first(clip):
+    with Video(clip) as opened:
+        opened.size = (24, 32)
+        assert {frame.image.shape for frame in opened.frames()} == {(24, 32, 3)}
+
+
+def test_what_is_no_video(tmp_path, capfd):
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "text.mp4").write_text("this is not a video\n" * 100)
+    whole = write_clip(tmp_path / "whole.mp4", grey_frames(20), code="mp4v")
+    (tmp_path / "cut.mp4").write_bytes(whole.read_bytes()[:1000])
+    header = write_clip(tmp_path / "some.avi", grey_frames(3)).read_bytes()
+    (tmp_path / "none.avi").write_bytes(header[: header.index(b"movi") + 4])
+    for name, words in {
+        "gone.mp4": "no such file",
+        ".": "folder",
+        "empty.mp4": "empty",
+        "text.mp4": "not a video",
+        "cut.mp4": "cut off",
+        "none.avi": "none.avi (is not a video|holds no frame)",
+    }.items():
+        with pytest.raises(VideoError, match=words):
+            Video(tmp_path / name)
+    with pytest.raises(VideoError, match="no camera 97"):
+        Video(97)
+    with pytest.raises(VideoError, match="does not answer"):
+        Video("http://127.0.0.1:9/none.mp4")
+    assert capfd.readouterr() == ("", "")  # one sentence, no chatter of the libraries
+
+
+# -- Writing -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi", ".mov"])
+def test_frames_in_are_frames_out(tmp_path, suffix, without_ffmpeg, capfd):
+    path = tmp_path / "new" / f"out{suffix}"
+    writer = VideoWriter(path, (48, 64), 12.5)
+    for frame in grey_frames(30):
+        writer.write(frame)
+    assert not path.exists()
+    assert writer.close() is None
+    assert [grey_index(frame) for frame in read_all(path)] == list(range(30))
+    assert cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FPS) == pytest.approx(12.5)
+    assert [other.name for other in path.parent.iterdir()] == [path.name]
+    assert capfd.readouterr().err == ""
+
+
+def test_odd_sizes_lose_their_last_row_and_column(tmp_path, without_ffmpeg):
+    writer = VideoWriter(tmp_path / "out.avi", (49, 65), 25)
+    writer.write(np.full((49, 65, 3), 90, np.uint8))
+    writer.close()
+    assert [frame.shape for frame in read_all(tmp_path / "out.avi")] == [(48, 64, 3)]
+    with pytest.raises(ValueError, match="too small"):
+        VideoWriter(tmp_path / "other.avi", (1, 65), 25)
+
+
+def test_without_frames_there_is_no_file(tmp_path, without_ffmpeg):
+    VideoWriter(tmp_path / "out.mp4", (48, 64), 25).close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_written(tmp_path, monkeypatch, without_ffmpeg):
+    with pytest.raises(ValueError, match=r"out.gif: .*\.mp4, "):
+        VideoWriter(tmp_path / "out.gif", (48, 64), 25)
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"out.mp4 cannot be written"):
+        VideoWriter(tmp_path / "file" / "out.mp4", (48, 64), 25)
+    monkeypatch.setitem(video.CODECS, ".mp4", ("zzzz",))
+    with pytest.raises(ValueError, match=r"no codec for \.mp4 files \(zzzz\)"):
+        VideoWriter(tmp_path / "out.mp4", (48, 64), 25)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="folders have no such mode")
+def test_a_read_only_folder(without_ffmpeg):
+    folder = Path(tempfile.mkdtemp())
+    is_root = os.geteuid() == 0
+    try:
+        folder.chmod(0o555)
+        if is_root:  # who may write everywhere
+            os.seteuid(65534)
+        with pytest.raises(OSError, match=r"out.mp4 cannot be written: Permission denied"):
+            VideoWriter(folder / "out.mp4", (48, 64), 25)
+    finally:
+        if is_root:
+            os.seteuid(0)
+        folder.chmod(0o755)
+        shutil.rmtree(folder)
+
+
+def test_a_file_that_cannot_be_read_again_is_no_success(tmp_path, without_ffmpeg):
+    writer = VideoWriter(tmp_path / "out.mp4", (48, 64), 25)
+    writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer._encoder.close()
+    writer.part.write_bytes(writer.part.read_bytes()[:100])  # as a full disk leaves it
+    with pytest.raises(OSError, match="disk full"):
+        writer.close()
+    assert not writer.path.exists()
+
+
+KILLED = """
+import os, signal, sys
+import numpy as np
+from mrcnn.data import ffmpeg
+from mrcnn.data.video import VideoWriter
+if sys.argv[2] == "without":
+    ffmpeg.find = lambda: None
+noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
+writer = VideoWriter(sys.argv[1], (240, 320), 25)
+for index in range(150):
+    writer.write(np.roll(noise, 7 * index, 1))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
+@pytest.mark.parametrize(
+    ("name", "program", "least"),
+    [("out.avi", "without", 100), pytest.param("out.mp4", "with", 150, marks=needs_ffmpeg)],
+)
+def test_the_part_of_a_killed_process_plays(tmp_path, name, program, least):
+    command = [sys.executable, "-c", KILLED, tmp_path / name, program]
+    assert subprocess.run(command, cwd=ROOT).returncode == -signal.SIGKILL
+    assert not (tmp_path / name).exists()
+    part = (tmp_path / name).with_suffix(f".part{name[-4:]}")
+    if program == "with":  # ffmpeg needs a moment to see the end of the pipe
+        for _ in range(100):
+            if cv2.VideoCapture(str(part)).isOpened():
+                break
+            time.sleep(0.05)
+    assert len(read_all(part)) >= least
+
+
+# -- ffmpeg ------------------------------------------------------------------------------------
+
+
+@needs_ffmpeg
+def test_h264_has_every_frame(tmp_path):
+    writer = VideoWriter(tmp_path / "a: b-%d.mp4", (48, 64), 29.97)
+    for frame in grey_frames(30):
+        writer.write(frame)
+    writer.close()
+    capture = cv2.VideoCapture(str(writer.path))
+    fourcc = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little")
+    assert (fourcc, writer.codec) == (b"h264", "H.264")
+    assert [grey_index(frame) for frame in read_all(writer.path)] == list(range(30))
+
+
+@needs_ffmpeg
+def test_sound_is_kept_and_cut(tmp_path):
+    silent = write_clip(tmp_path / "silent.avi", grey_frames(60), rate=20)
+    loud = tmp_path / "loud.mkv"
+    tone = ["-f", "lavfi", "-i", "sine=frequency=440:duration=3"]
+    subprocess.run(["ffmpeg", "-loglevel", "error", "-i", silent, *tone, loud], check=True)
+    for name in ("out.mp4", "out.mkv"):
+        writer = VideoWriter(tmp_path / name, (48, 64), 20)
+        for frame in grey_frames(20):
+            writer.write(frame)
+        assert writer.close(sound=loud, start=1.0) is None
+        assert ffmpeg.has_sound(writer.path)
+        assert len(read_all(writer.path)) == 20
+        # The sound ends with the pictures, not with its source.
+        told = subprocess.run(["ffmpeg", "-i", writer.path], capture_output=True, text=True).stderr
+        assert "Duration: 00:00:01.0" in told
+    writer = VideoWriter(tmp_path / "quiet.mp4", (48, 64), 20)
+    writer.write(next(grey_frames(1)))
+    assert writer.close(sound=silent) == f"{silent} has none"
+    assert writer.path.exists()
+
+
+@needs_ffmpeg
+def test_an_encoder_that_stops_is_an_error(tmp_path):
+    writer = VideoWriter(tmp_path / "out.mp4", (480, 640), 20)
+    writer._encoder._process.kill()
+    with pytest.raises(OSError, match="ffmpeg says"):
+        for frame in grey_frames(10, 480, 640):
+            writer.write(frame)
+
+
+def test_without_ffmpeg_it_says_so(tmp_path, clip, without_ffmpeg):
+    writer = VideoWriter(tmp_path / "out.mp4", (48, 64), 20)
+    writer.write(next(grey_frames(1)))
+    assert "not on the PATH" in writer.close(sound=clip)
+    assert len(read_all(writer.path)) == 1

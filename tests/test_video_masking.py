@@ -1,0 +1,287 @@
+import json
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+import video_mask
+from mrcnn.data import drawing
+from mrcnn.data.frame_drawing import Labels, frame_color, number_color, splash_frame
+from mrcnn.data.frame_records import FrameRecords
+from mrcnn.data.masks import decode_rle
+from mrcnn.data.video import Frame, Video, VideoWriter
+from mrcnn.masking import find_objects, pipeline
+from mrcnn.video_run import mask_video
+from tests.video_clips import RedDetector, read_all, remote_boxes, remote_frames, write_clip
+
+NAMES = ["BG", "AC Remote"]
+
+
+# -- Colours -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("color", "expected"),
+    [
+        ((10, 20, 255), (10, 20, 255)),
+        ((0.0, 0.5, 1.0), (0, 128, 255)),
+        ((0, 1, 1), (0, 1, 1)),  # whole numbers are never fractions
+        ((0.0, 1.5, 254.6), (0, 2, 255)),
+        (np.array([255, 0, 7], np.uint8), (255, 0, 7)),
+    ],
+)
+def test_colors_of_both_ranges(color, expected):
+    assert frame_color(color) == expected
+
+
+@pytest.mark.parametrize("color", [(1, 2), (-1, 0, 0), (0, 0, 256), "red", (float("nan"),) * 3])
+def test_what_is_no_color(color):
+    with pytest.raises(ValueError, match="a colour"):
+        frame_color(color)
+
+
+def test_numbers_have_colors_of_their_own():
+    colors = [number_color(number) for number in range(1, 97)]
+    assert len(set(colors)) == 96
+    blue, green, red = number_color(1)
+    assert (red, green, blue) == tuple(round(c * 255) for c in drawing.class_color(1))
+
+
+def test_random_colors_are_bgr_bytes():
+    colors = video_mask.random_colors(12)
+    assert len(set(colors)) == 12
+    assert colors == video_mask.random_colors(20)[:12]
+    assert all(isinstance(value, int) and 0 <= value <= 255 for c in colors for value in c)
+    red, green, blue = drawing.random_colors(12)[3]
+    assert colors[3] == frame_color((blue, green, red))
+    cv2.rectangle(np.zeros((5, 5, 3), np.uint8), (0, 0), (2, 2), colors[0])  # OpenCV takes them
+
+
+def test_apply_mask_paints_the_color_and_not_a_shadow():
+    image = np.full((2, 2, 3), 200, np.uint8)
+    mask = np.array([[1, 0], [0, 0]])
+    painted = video_mask.apply_mask(image, mask, (0.0, 0.5, 1.0))
+    assert painted is image
+    assert image[0, 0].tolist() == [100, 164, 227]
+    assert (image.reshape(-1, 3)[1:] == 200).all()
+    again = np.full((2, 2, 3), 200, np.uint8)
+    assert (video_mask.apply_mask(again, mask, (0, 128, 255), alpha=0.5) == image).all()
+
+
+# -- Drawing -----------------------------------------------------------------------------------
+
+
+def detection(boxes, shape=(100, 160)):
+    masks = np.zeros((*shape, len(boxes)), bool)
+    for index, (y1, x1, y2, x2) in enumerate(boxes):
+        masks[y1:y2, x1:x2, index] = True
+    ids = np.ones(len(boxes), np.int32)
+    scores = np.full(len(boxes), 0.9, np.float32)
+    return {"rois": np.array(boxes).reshape(-1, 4), "masks": masks, "class_ids": ids} | {
+        "scores": scores
+    }
+
+
+def test_display_instances_mask_as_older_scripts_call_it():
+    found = detection([(20, 20, 60, 60), (30, 90, 80, 140)])
+    frame = np.full((100, 160, 3), 200, np.uint8)
+    arguments = (found["rois"], found["masks"], found["class_ids"], NAMES, found["scores"])
+    colors = [(255, 0, 0), (0.0, 0.0, 1.0), (0, 255, 0)]  # one too many, as a fixed list has
+    drawn = video_mask.display_instances_mask(frame, *arguments, colors)
+    assert drawn is frame
+    # BGR: the first is blue, the second red, outside nothing has changed.
+    assert frame[50, 40].tolist() == [228, 100, 100]
+    assert frame[70, 110].tolist() == [100, 100, 228]
+    assert (frame[:, 142:] == 200).all()
+    # Without colours they are those of photos, with red and blue in their places.
+    plain = np.full((100, 160, 3), 200, np.uint8)
+    video_mask.display_instances_mask(plain, *arguments)
+    photo = drawing.draw_instances(
+        np.full((100, 160, 3), 200, np.uint8),
+        *(found["rois"], found["masks"], found["class_ids"], NAMES, found["scores"]),
+    )
+    assert (plain[..., ::-1] == photo).all()
+
+
+def test_display_instances_mask_without_objects():
+    found = detection([])
+    frame = np.full((100, 160, 3), 200, np.uint8)
+    empty = (found["rois"], found["masks"], found["class_ids"], NAMES, found["scores"])
+    assert (video_mask.display_instances_mask(frame, *empty) == 200).all()
+
+
+def test_splash_knows_which_channel_is_red():
+    frame = np.zeros((100, 160, 3), np.uint8)
+    frame[:] = (0, 0, 200)
+    drawn = splash_frame(frame, detection([(20, 20, 60, 60)]))
+    assert drawn[40, 40].tolist() == [0, 0, 200]
+    assert drawn[80, 80].tolist() == [60, 60, 60]  # the weight of red is 0.299
+    nothing = {"rois": np.zeros((0, 4)), "masks": np.zeros((0, 0, 0))}
+    assert (splash_frame(frame, nothing) == 60).all()
+
+
+def test_labels_stay_on_their_side():
+    labels, tops = Labels(), []
+    for shift in range(12):
+        frame = np.zeros((200, 300, 3), np.uint8)
+        # Object 2 comes from below until its label would lie on that of object 1, and goes on.
+        boxes = np.array([(80, 50, 120, 150), (140 - 6 * shift, 60, 180 - 6 * shift, 160)])
+        labels.draw(frame, boxes, [1, 2], ["one #1", "two #2"], [(255, 0, 0), (0, 0, 255)])
+        blue, red = (np.flatnonzero(frame[:, 56 if c == 0 else 66, c] == 255) for c in (0, 2))
+        tops.append((blue.min() - boxes[0, 0], red.min() - boxes[1, 0]))
+    first, second = zip(*tops, strict=True)
+    assert set(first) == {first[0]}  # the older one never moves
+    changes = np.count_nonzero(np.diff(second))
+    assert changes == 1 and second[0] < 0 < second[-1]
+
+
+def test_labels_stay_in_the_picture():
+    frame = np.zeros((60, 40, 3), np.uint8)
+    boxes = np.array([(-5, -9, 3, 3), (50, 30, 70, 60)])
+    Labels().draw(frame, boxes, [4, 3], ["a long, long name", "b"], [(9, 9, 9)] * 2)
+    assert frame.any()
+
+
+# -- Stages ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory):
+    return write_clip(tmp_path_factory.mktemp("clip") / "remotes.avi", remote_frames(30))
+
+
+def number_of(box, index):
+    """Return whose box it is on a frame of `remote_frames`."""
+    near = {
+        number: np.abs(np.subtract(box, other)).max()
+        for number, other in remote_boxes(index).items()
+    }
+    assert min(near.values()) <= 2
+    return min(near, key=near.get)
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_numbers_and_colors_stay_over_a_rendered_clip(rendered, tmp_path, every):
+    detector, found = RedDetector(), []
+    writer = VideoWriter(tmp_path / "out.mp4", (192, 320), 25)
+    with Video(rendered) as video:
+        mask_video(video, detector.detect, NAMES, writer=writer, every=every, on_frame=found.append)
+    writer.close()
+    assert len(found) == len(read_all(writer.path)) == 30
+    assert detector.calls == 30 // every
+    numbers = {}
+    for index, item in enumerate(found):
+        assert item.frame.index == index
+        assert item.fresh == (index % every == 0)
+        seen_at = index - index % every
+        for box, number in zip(item.result["rois"], item.numbers, strict=True):
+            numbers.setdefault(number_of(box, seen_at), set()).add(int(number))
+        assert len(item.numbers) == len(remote_boxes(seen_at))
+    # Each remote one number from the first frame to the last, the hidden one too.
+    assert sorted(map(list, numbers.values())) == [[1], [2]]
+
+    frames = list(remote_frames(30))
+    for index, picture in enumerate(read_all(writer.path)):
+        for remote, (y1, x1, y2, x2) in remote_boxes(index - index % every).items():
+            (number,) = numbers[remote]
+            center = ((y1 + y2) // 2, (x1 + x2) // 2)
+            expected = frames[index][center] / 2 + np.array(number_color(number)) / 2
+            assert np.abs(picture[center] - expected).max() < 25  # chroma is coarse in videos
+
+
+def test_records_grow_frame_by_frame(rendered, tmp_path):
+    path = tmp_path / "out" / "found.json"
+    records = FrameRecords(path, {"video": "ü.mp4"})
+    with Video(rendered) as video:
+        mask_video(video, RedDetector().detect, NAMES, records=records, start=0.2, end=0.6)
+    assert not path.exists()
+    records.close()
+    assert [other.name for other in path.parent.iterdir()] == ["found.json"]
+    text = path.read_text(encoding="utf-8")
+    document = json.loads(text)
+    assert document["video"] == "ü.mp4"
+    frames = document["frames"]
+    assert [frame["frame"] for frame in frames] == list(range(10))
+    assert [frame["time_s"] for frame in frames] == [round(0.2 + i / 25, 4) for i in range(10)]
+    for line, frame in zip(text.splitlines()[1:-1], frames, strict=True):
+        assert json.loads(line.rstrip(",")) == frame
+    (first, second) = frames[0]["objects"]
+    assert (first["number"], first["class"], second["number"]) == (1, "AC Remote", 2)
+    y1, x1, y2, x2 = remote_boxes(5)[2]  # the network's first object is the one on the right
+    assert decode_rle(first["rle"])[(y1 + y2) // 2, (x1 + x2) // 2]
+    assert first["box"]["x1"] == pytest.approx(x1, abs=2)
+
+
+def test_records_without_frames_are_no_file(tmp_path):
+    FrameRecords(tmp_path / "found.json", {}).close()
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"found.json cannot be written"):
+        FrameRecords(tmp_path / "file" / "found.json", {})
+
+
+def test_the_network_sees_rgb():
+    image = np.zeros((4, 4, 3), np.uint8)
+    image[:] = (1, 2, 3)
+    seen = []
+
+    def detect(images):
+        seen.extend(images)
+        return RedDetector().detect(images)
+
+    list(find_objects([Frame(0, 0.0, image)], detect, 25))
+    assert seen[0][0, 0].tolist() == [3, 2, 1]
+
+
+def test_stages_overlap():
+    image = np.zeros((40, 60, 3), np.uint8)
+
+    def frames():
+        for index in range(12):
+            time.sleep(0.03)
+            yield Frame(index, index / 25, image)
+
+    began = time.monotonic()
+    with pipeline(frames(), RedDetector(seconds=0.03).detect, NAMES, 25) as items:
+        for _ in items:
+            time.sleep(0.03)
+    assert time.monotonic() - began < 0.8  # one after the other it is 1.08 s
+
+
+class Camera:
+    """A source that gives a frame every hundredth second, whether or not someone takes it."""
+
+    live, rate, size = True, 100.0, (40, 60)
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    def frames(self, start=0.0, end=None):
+        self.began = time.perf_counter()
+        for index in range(round(self.seconds * self.rate)):
+            time.sleep(max(0, self.began + index / self.rate - time.perf_counter()))
+            now = time.perf_counter() - self.began
+            yield Frame(index, now, np.zeros((40, 60, 3), np.uint8))
+
+
+def test_a_camera_never_lags_and_its_film_keeps_real_time(tmp_path):
+    camera, ages = Camera(seconds=1.2), []
+    writer = VideoWriter(tmp_path / "out.avi", camera.size, camera.rate)
+
+    def note(found):
+        ages.append(time.perf_counter() - camera.began - found.frame.time)
+
+    mask_video(camera, RedDetector(seconds=0.1).detect, NAMES, writer=writer, on_frame=note)
+    writer.close()
+    assert 8 <= len(ages) <= 13  # of 120 frames those that the network had time for
+    assert max(ages) < 0.2 and ages[-1] < ages[0] + 0.08
+    assert len(read_all(writer.path)) == pytest.approx(110, abs=15)
+
+
+def test_an_error_of_the_network_is_not_lost(rendered):
+    def detect(images):
+        raise ValueError("it is out of memory")
+
+    with Video(rendered) as video, pytest.raises(ValueError, match="out of memory"):
+        mask_video(video, detect, NAMES)
