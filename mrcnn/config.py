@@ -12,7 +12,8 @@ import numpy as np
 
 from mrcnn import image_meta
 
-BACKBONES = ("resnet50", "resnet101")
+BACKBONES = ("resnet50", "resnet101", "compact")
+PRECISIONS = ("float32", "bfloat16", "auto")
 RESIZE_MODES = ("none", "square", "pad64", "crop")
 LOSS_NAMES = (
     "rpn_class_loss",
@@ -68,7 +69,7 @@ class Config:
     VALIDATION_STEPS = 50
 
     # -- Backbone and feature pyramid ----------------------------------------------------------
-    # "resnet50", "resnet101", or a function (image, stage5, train_bn) -> [C1, C2, C3, C4, C5].
+    # "resnet50", "resnet101", "compact", or a function (image, stage5, train_bn) -> [C1, .. C5].
     BACKBONE = "resnet101"
     # With a BACKBONE of your own: a function (image_shape) -> [[height, width] of P2..P6].
     COMPUTE_BACKBONE_SHAPE = None
@@ -76,10 +77,17 @@ class Config:
     BACKBONE_STRIDES = [4, 8, 16, 32, 64]
     # Channels of the pyramid's levels.
     TOP_DOWN_PYRAMID_SIZE = 256
+    # Channels of the RPN's shared convolution.
+    RPN_CONV_LAYER_SIZE = 512
     # Width of the two fully connected layers of the class head.
     FPN_CLASSIF_FC_LAYERS_SIZE = 1024
+    # Channels of the convolutions of the mask head.
+    MASK_CONV_LAYERS_SIZE = 256
     # Classes, the background (id 0) included.
     NUM_CLASSES = 1
+    # What convolutions are computed in; weights, boxes, scores and losses are float32 always.
+    # float32, bfloat16, or auto: bfloat16 where the device multiplies it faster.
+    PRECISION = "float32"
 
     # -- Anchors and proposals -----------------------------------------------------------------
     # Side of a square anchor on each level of the pyramid.
@@ -196,6 +204,8 @@ class Config:
                 f"BACKBONE is {self.BACKBONE!r}, it must be one of {', '.join(BACKBONES)} "
                 "or a function"
             )
+        if self.PRECISION not in PRECISIONS:
+            yield f"PRECISION is {self.PRECISION!r}, it must be one of {', '.join(PRECISIONS)}"
         if callable(self.BACKBONE) and not callable(self.COMPUTE_BACKBONE_SHAPE):
             yield "BACKBONE is a function, so COMPUTE_BACKBONE_SHAPE must be one too"
         yield from self._image_faults()

@@ -202,8 +202,10 @@ class MaskRCNN:
         """Choose the optimizer, SGD with momentum, and the losses, for the trainable layers."""
         config = self.config
         with devices.scope(self.strategy):
+            # Keras clips on each device, where the gradients are a device's share of the whole.
+            clip_norm = config.GRADIENT_CLIP_NORM / config.GPU_COUNT
             optimizer = keras.optimizers.SGD(
-                learning_rate, momentum=momentum, global_clipnorm=config.GRADIENT_CLIP_NORM
+                learning_rate, momentum=momentum, global_clipnorm=clip_norm
             )
             self.keras_model.compile(optimizer, config.LOSS_WEIGHTS, config.WEIGHT_DECAY)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from mrcnn.nn.blocks import leaf_layers
 
-# The words that `layers` may be; ResNet's stages carry their number, and BatchNorm its conv's.
+# The words that `layers` may be; a backbone's stages carry their number, and BatchNorm its conv's.
 HEADS = r"(mrcnn\_.*)|(rpn\_.*)|(fpn\_.*)"
 FIRST_STAGES = {"3+": 3, "4+": 4, "5+": 5}
 
@@ -24,7 +24,7 @@ class TrainingError(RuntimeError):
 def layer_pattern(layers: str) -> str:
     """Return the regular expression of the layers to train.
 
-    `layers` is "heads", "3+", "4+", "5+" (that ResNet stage, what follows it, and the heads),
+    `layers` is "heads", "3+", "4+", "5+" (that stage of the backbone, what follows it, and the heads),
     "all", or a regular expression that must match a layer's whole name.
     """
     if layers == "heads":
@@ -33,7 +33,7 @@ def layer_pattern(layers: str) -> str:
         return ".*"
     if layers in FIRST_STAGES:
         stages = "".join(str(stage) for stage in range(FIRST_STAGES[layers], 6))
-        return rf"((res|bn)[{stages}].*)|{HEADS}"
+        return rf"((res|bn|compact)[{stages}].*)|{HEADS}"
     return layers
 
 
@@ -92,6 +92,8 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index):
         start = time.perf_counter()
         batch = self.generator.batch(*self.place(index))
+        # Keras adds up a batch over the devices, which TensorFlow does not do with booleans.
+        batch["input_gt_masks"] = batch["input_gt_masks"].view(np.uint8)
         self.seconds += time.perf_counter() - start
         return (batch,)
 

@@ -176,7 +176,7 @@ def test_other_ways_to_feed_it(tmp_path, eager, settings):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A run of 16 epochs, stopped after 12 and resumed by another model."""
+    """A run of 48 epochs, stopped after 40 and resumed by another model."""
     folder = tmp_path_factory.mktemp("run")
     keras.utils.set_random_seed(SEED)
 
@@ -186,10 +186,10 @@ def trained(tmp_path_factory):
 
     first = MaskRCNN("training", FastConfig(), folder)
     images = Shapes(24)
-    before = first.train(images, Shapes(4, seed=9), 0.02, 12, "all", seed=SEED).history
+    before = first.train(images, Shapes(4, seed=9), 0.02, 40, "all", seed=SEED).history
     second = MaskRCNN("training", FastConfig(), folder)
     second.load_weights(second.find_last(), by_name=True)
-    after = second.train(images, Shapes(4, seed=9), 0.02, 16, "all", seed=SEED, resume=True).history
+    after = second.train(images, Shapes(4, seed=9), 0.02, 48, "all", seed=SEED, resume=True).history
     return FastConfig, folder, images, before, after, second
 
 
@@ -202,19 +202,19 @@ def test_the_loss_falls(trained):
 
 def test_a_resumed_run_continues_the_curve(trained):
     _, folder, _, before, after, second = trained
-    assert len(before["loss"]) == 12 and len(after["loss"]) == 4
-    assert second.epoch == 16
+    assert len(before["loss"]) == 40 and len(after["loss"]) == 8
+    assert second.epoch == 48
     # A start anew would be near the first loss, not near the last.
     assert after["loss"][0] < before["loss"][-1] + 0.25 * (before["loss"][0] - before["loss"][-1])
     (run,) = folder.iterdir()
     names = {path.name for path in run.glob("*.h5")}
-    assert {f"mask_rcnn_small_{epoch:04d}.h5" for epoch in range(1, 17)} < names
+    assert {f"mask_rcnn_small_{epoch:04d}.h5" for epoch in range(1, 49)} < names
     assert {"mask_rcnn_small_best.h5", "mask_rcnn_small_last.h5"} < names
     with open(run / "losses.csv") as file:
-        assert [row["epoch"] for row in csv.DictReader(file)] == [str(i) for i in range(16)]
+        assert [row["epoch"] for row in csv.DictReader(file)] == [str(i) for i in range(48)]
     state = checkpoints.State.load(run / checkpoints.STATE_FILE)
     scores = before["val_loss"] + after["val_loss"]
-    assert state.epoch == 16
+    assert state.epoch == 48
     assert state.best == pytest.approx(min(scores), rel=1e-5)
     assert state.best_epoch == 1 + int(np.argmin(scores))
     assert (run / checkpoints.CLASSES_FILE).read_text() == "square\ndisc\n"
@@ -246,8 +246,8 @@ def test_it_finds_what_it_was_shown(trained):
 
 def test_epochs_are_a_total(trained, capsys):
     *_, second = trained
-    assert second.train(Shapes(1), None, 0.01, 16, "all") is None
-    assert "16 epochs are done already" in capsys.readouterr().out
+    assert second.train(Shapes(1), None, 0.01, 48, "all") is None
+    assert "48 epochs are done already" in capsys.readouterr().out
 
 
 # -- Resuming --------------------------------------------------------------------------------------
@@ -256,7 +256,7 @@ def test_epochs_are_a_total(trained, capsys):
 def test_resuming_keeps_optimizer_and_learning_rate(model, tmp_path):
     model.train(Shapes(2), None, 0.005, 1, "heads", seed=SEED)
     kept = checkpoints.optimizer_variables(model.keras_model.optimizer)
-    assert any(array.any() for name, array in kept.items() if "rpn_class_raw/kernel" in name)
+    assert any(array.any() for name, array in kept.items() if "rpn_class_raw_kernel" in name)
     other = MaskRCNN("training", SmallConfig(), tmp_path / "log")
     other.load_weights(other.find_last())
     state = checkpoints.State.load(other._state_path())
@@ -346,15 +346,14 @@ def test_two_devices_give_the_losses_of_one(tmp_path):
         cpu = tf.config.list_physical_devices("CPU")[0]
         two = [tf.config.LogicalDeviceConfiguration()] * 2
         tf.config.set_logical_device_configuration(cpu, two)
+        from mrcnn.config import LOSS_NAMES
         from mrcnn.model import MaskRCNN
         from mrcnn.parallel_model import ParallelModel
         from tests.small import Shapes, SmallConfig
 
         class Two(SmallConfig):
-            # Every row is used, so that no random choice tells the devices apart.
-            USE_RPN_ROIS = False
-            ROI_POSITIVE_RATIO = 0.5
-            TRAIN_ROIS_PER_IMAGE = 4
+            # Which RoIs the heads learn from is drawn on each device, so they do not learn here.
+            LOSS_WEIGHTS = {name: float(name.startswith("rpn")) for name in LOSS_NAMES}
             GPU_COUNT, IMAGES_PER_GPU = (2, 1) if sys.argv[1] == "two" else (1, 2)
 
         keras.utils.set_random_seed(1)
@@ -379,7 +378,7 @@ def test_two_devices_give_the_losses_of_one(tmp_path):
         line = next(line for line in run.stdout.splitlines() if line.startswith("LOSSES"))
         printed[devices] = np.array(line.split()[1:], float)
     assert len(printed["one"]) == 6
-    np.testing.assert_allclose(printed["two"], printed["one"], rtol=0.05, atol=1e-3)
+    np.testing.assert_allclose(printed["two"], printed["one"], rtol=0.02)
 
 
 def test_more_devices_than_there_are_is_said(tmp_path):

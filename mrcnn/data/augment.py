@@ -5,10 +5,16 @@ which only change values; given an image and its label map in one call, it draws
 once and applies the former to both and the latter to the image alone, whatever the pipeline.
 """
 
+import threading
+
 import cv2
 import numpy as np
 
 from mrcnn.data.masks import extract_bboxes
+
+# Each thread has a copy of the pipeline: an augmenter's random generator is not for several, and
+# to copy one takes as long as to augment a small image.
+_threads = threading.local()
 
 
 def flip(image: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -24,7 +30,8 @@ def augment(
     Arguments:
         image: uint8 `[H, W, C]`.
         masks: bool `[H, W, N]`; they may overlap.
-        pipeline: an imgaug augmenter. It is copied, so that threads may share it.
+        pipeline: an imgaug augmenter. It is copied, so that threads may share it; what is changed
+            in it after its first use has no effect.
         rng: decides all that the pipeline draws.
 
     Both keep their shape: where the pipeline changes the size of the image, it is resized back.
@@ -33,10 +40,8 @@ def augment(
     """
     from imgaug.augmentables.segmaps import SegmentationMapsOnImage
 
-    from mrcnn.data.piecewise import quicken
-
     check_pipeline(pipeline)
-    pipeline = quicken(pipeline.deepcopy())
+    pipeline = _own_copy(pipeline)
     pipeline.seed_(int(rng.integers(2**31)))
     labels, layers = _paint_labels(masks)
     # imgaug cannot carry a map without layers.
@@ -54,6 +59,14 @@ def augment(
     for index, layer in enumerate(layers):
         np.equal(labels[..., layer], index + 1, out=found[index])
     return moved, np.moveaxis(found, 0, -1)
+
+
+def _own_copy(pipeline):
+    from mrcnn.data.piecewise import quicken
+
+    if getattr(_threads, "original", None) is not pipeline:
+        _threads.original, _threads.copy = pipeline, quicken(pipeline.deepcopy())
+    return _threads.copy
 
 
 def check_pipeline(pipeline):

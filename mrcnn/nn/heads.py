@@ -60,10 +60,12 @@ def fpn_classifier_graph(
     return logits, probs, _Split(num_classes, name="mrcnn_bbox", dtype="float32")(deltas)
 
 
-def build_fpn_mask_graph(rois, feature_maps, image_meta, pool_size, num_classes, train_bn=True):
+def build_fpn_mask_graph(
+    rois, feature_maps, image_meta, pool_size, num_classes, train_bn=True, conv_layers_size=256
+):
     """Predict a mask a class for each RoI; `fpn_classifier_graph` tells the arguments.
 
-    Returns `[B, N, 2 * pool_size, 2 * pool_size, K]`, float32 in 0..1.
+    `conv_layers_size` is the width of the convolutions. Returns `[B, N, 2 * pool_size, 2 * pool_size, K]`, float32 in 0..1.
     """
     x = PyramidROIAlign([pool_size, pool_size], name="roi_align_mask")(
         [rois, image_meta, *feature_maps]
@@ -71,7 +73,7 @@ def build_fpn_mask_graph(rois, feature_maps, image_meta, pool_size, num_classes,
     for index in (1, 2, 3, 4):
         name = f"mrcnn_mask_conv{index}"
         norm = conv_norm(
-            256,
+            conv_layers_size,
             3,
             name,
             f"mrcnn_mask_bn{index}",
@@ -80,7 +82,9 @@ def build_fpn_mask_graph(rois, feature_maps, image_meta, pool_size, num_classes,
             activation="relu",
         )
         x = EachRoI(norm, name=name)(x)
-    double = layers.Conv2DTranspose(256, 2, strides=2, activation="relu", name="mrcnn_mask_deconv")
+    double = layers.Conv2DTranspose(
+        conv_layers_size, 2, strides=2, activation="relu", name="mrcnn_mask_deconv"
+    )
     x = EachRoI(double)(x)
     masks = layers.Conv2D(num_classes, 1, activation="sigmoid", name="mrcnn_mask", dtype="float32")
     return EachRoI(masks)(x)

@@ -8,7 +8,7 @@ from keras import layers, ops
 
 from mrcnn import boxes as box_math
 from mrcnn import image_meta as meta_rows
-from mrcnn.nn import backbone, fpn, heads, losses, rpn
+from mrcnn.nn import backbone, compact, fpn, heads, losses, precision, rpn
 from mrcnn.nn.detection import Detections
 from mrcnn.nn.keras_model import Network
 from mrcnn.nn.targets import DetectionTargets
@@ -26,6 +26,11 @@ def build(mode, config, anchors=None):
     [B, A, 4]]` and its outputs `[detections, mrcnn_class, mrcnn_bbox, mrcnn_mask, rpn_rois,
     rpn_class, rpn_bbox]`; for training they are dicts, and the outputs are the losses by name.
     """
+    with precision.computing_in(config.PRECISION):
+        return _build(mode, config, anchors)
+
+
+def _build(mode, config, anchors):
     inputs = _inputs(mode, config)
     image, image_meta = inputs["input_image"], inputs["input_image_meta"]
 
@@ -60,9 +65,13 @@ def build(mode, config, anchors=None):
         outputs = [detections, probs, deltas, masks, proposals, rpn_probs, rpn_deltas]
         return Network(list(inputs.values()), outputs, name="mask_rcnn")
 
-    rois, *targets = _targets(proposals, inputs, config)
+    rois, class_ids, target_deltas, target_masks = _targets(proposals, inputs, config)
     logits, _, deltas = _class_head(rois, roi_maps, image_meta, config)
-    masks = _mask_head(rois, roi_maps, image_meta, config)
+    # Those that hold an object come first, and no other has a mask to learn.
+    with_object = int(config.TRAIN_ROIS_PER_IMAGE * config.ROI_POSITIVE_RATIO)
+    masks = _mask_head(rois[:, :with_object], roi_maps, image_meta, config)
+    target_masks = target_masks[:, :with_object]
+    targets = class_ids, target_deltas, target_masks
     outputs = _losses(inputs, rpn_logits, rpn_deltas, logits, deltas, masks, *targets)
     return Network(inputs, outputs, name="mask_rcnn")
 
@@ -103,7 +112,7 @@ def _inputs(mode, config):
         "input_rpn_bbox": make("input_rpn_bbox", None, 4),
         "input_gt_class_ids": make("input_gt_class_ids", None, dtype="int32"),
         "input_gt_boxes": make("input_gt_boxes", None, 4),
-        "input_gt_masks": make("input_gt_masks", int(side[0]), int(side[1]), None, dtype="bool"),
+        "input_gt_masks": make("input_gt_masks", int(side[0]), int(side[1]), None, dtype="uint8"),
     }
     if not config.USE_RPN_ROIS:
         inputs["input_rois"] = make("input_rois", config.POST_NMS_ROIS_TRAINING, 4)
@@ -113,13 +122,18 @@ def _inputs(mode, config):
 def _backbone(image, config):
     if callable(config.BACKBONE):
         return config.BACKBONE(image, stage5=True, train_bn=config.TRAIN_BN)
+    if config.BACKBONE == "compact":
+        return compact.compact_graph(image, stage5=True, train_bn=config.TRAIN_BN)
     return backbone.resnet_graph(image, config.BACKBONE, stage5=True, train_bn=config.TRAIN_BN)
 
 
 def _rpn(feature_maps, config):
     """One model for all levels; logits, probabilities and deltas of all anchors, P2's first."""
     model = rpn.build_rpn_model(
-        config.RPN_ANCHOR_STRIDE, len(config.RPN_ANCHOR_RATIOS), config.TOP_DOWN_PYRAMID_SIZE
+        config.RPN_ANCHOR_STRIDE,
+        len(config.RPN_ANCHOR_RATIOS),
+        config.TOP_DOWN_PYRAMID_SIZE,
+        config.RPN_CONV_LAYER_SIZE,
     )
     per_level = zip(*(model(features) for features in feature_maps), strict=True)
     names = ("rpn_class_logits", "rpn_class", "rpn_bbox")
@@ -149,6 +163,7 @@ def _mask_head(rois, feature_maps, image_meta, config):
         config.MASK_POOL_SIZE,
         config.NUM_CLASSES,
         train_bn=config.TRAIN_BN,
+        conv_layers_size=config.MASK_CONV_LAYERS_SIZE,
     )
 
 
@@ -177,7 +192,7 @@ def _losses(
         losses.rpn_bbox_loss: [inputs["input_rpn_bbox"], match, rpn_deltas],
         losses.mrcnn_class_loss: [class_ids, logits, active[:, meta_rows.size(0) :]],
         losses.mrcnn_bbox_loss: [target_deltas, class_ids, deltas],
-        losses.mrcnn_mask_loss: [target_masks, class_ids, masks],
+        losses.mrcnn_mask_loss: [target_masks, class_ids[:, : masks.shape[1]], masks],
     }
     return {loss.__name__: _Loss(loss)(values) for loss, values in arguments.items()}
 

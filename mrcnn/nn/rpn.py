@@ -10,19 +10,25 @@ from mrcnn import boxes as box_math
 from mrcnn.nn.nms import suppress
 
 
-def rpn_graph(feature_map, anchors_per_location, anchor_stride):
+def rpn_graph(feature_map, anchors_per_location, anchor_stride, conv_layer_size=512):
     """Score and refine the anchors of one level.
 
     Arguments:
         feature_map: `[B, H, W, C]`.
         anchors_per_location: anchors on a cell.
         anchor_stride: 1 for anchors on every cell, 2 for every other one.
+        conv_layer_size: channels of the shared convolution.
 
     Returns `[class_logits [B, A, 2], class_probs [B, A, 2], deltas [B, A, 4]]`, background
     before foreground; probabilities and deltas in float32.
     """
     shared = layers.Conv2D(
-        512, 3, strides=anchor_stride, padding="same", activation="relu", name="rpn_conv_shared"
+        conv_layer_size,
+        3,
+        strides=anchor_stride,
+        padding="same",
+        activation="relu",
+        name="rpn_conv_shared",
     )(feature_map)
 
     def per_anchor(numbers, name):
@@ -34,10 +40,10 @@ def rpn_graph(feature_map, anchors_per_location, anchor_stride):
     return [logits, probs, per_anchor(4, "rpn_bbox_pred")]
 
 
-def build_rpn_model(anchor_stride, anchors_per_location, depth):
+def build_rpn_model(anchor_stride, anchors_per_location, depth, conv_layer_size=512):
     """Make the model that all levels share: `[B, H, W, depth]` to the list of `rpn_graph`."""
     feature_map = layers.Input((None, None, depth), name="input_rpn_feature_map")
-    outputs = rpn_graph(feature_map, anchors_per_location, anchor_stride)
+    outputs = rpn_graph(feature_map, anchors_per_location, anchor_stride, conv_layer_size)
     return keras.Model(feature_map, outputs, name="rpn_model")
 
 

@@ -38,7 +38,11 @@ _ALIASES = {
     "running_std": "moving_variance",
 }
 # A layer that only this backbone has.
-_BACKBONE_MARKS = {"resnet101": "res4w_branch2a", "resnet50": "res4f_branch2a"}
+_BACKBONE_MARKS = {
+    "resnet101": "res4w_branch2a",
+    "resnet50": "res4f_branch2a",
+    "compact": "compact1a_conv",
+}
 
 
 class WeightsError(ValueError):
@@ -49,7 +53,7 @@ class WeightsError(ValueError):
 class WeightsInfo:
     """What the header of a weights file tells.
 
-    `backbone` is "resnet50", "resnet101" or None where it is another; `num_classes` counts the
+    `backbone` is a name of `Config.BACKBONE` or None where it is another; `num_classes` counts the
     background and is None in a file without heads; `class_names` starts with "BG" and, like
     `settings` (Config attributes), is None where the file does not tell.
     """
@@ -62,7 +66,7 @@ class WeightsInfo:
 
 
 def known_backbone(layer_names) -> str | None:
-    """Return which ResNet layers of these names belong to, None for neither."""
+    """Return which backbone layers of these names belong to, None for none that is known."""
     layer_names = set(layer_names)
     found = (name for name, mark in _BACKBONE_MARKS.items() if mark in layer_names)
     return next(found, None)
