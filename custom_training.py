@@ -61,6 +61,8 @@ class CustomDataset(utils.Dataset):
     CLASSES = None
     # The region attribute in VIA that names the class, such as "object"; None finds it.
     ATTRIBUTE = None
+    # A comma in a label is part of the name.
+    SYNONYMS = False
 
     def load_custom(self, dataset_dir, subset, class_names=None):
         """Add the classes and the annotated photos of a subset, "train" or "val".

@@ -28,11 +28,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mrcnn.arguments import add_detection
+
 ROOT = Path(__file__).resolve().parent
 
 LOSSY_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif"}
 JPEG_QUALITY = 95
-SIZE_MULTIPLE = 64
 SCORES_SHOWN = 5
 WINDOW, WINDOW_SIDE = "Mask R-CNN", 1200
 CLEAR_LINE = "\r\033[K"
@@ -43,28 +44,6 @@ INTERRUPTED = 130
 # -- The command line --------------------------------------------------------------------------
 
 
-def _share(text):
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
-    return value
-
-
-def _positive(text):
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return value
-
-
-def _side(text):
-    value = _positive(text)
-    if value % SIZE_MULTIPLE:
-        near = max(SIZE_MULTIPLE, round(value / SIZE_MULTIPLE) * SIZE_MULTIPLE)
-        raise argparse.ArgumentTypeError(f"{text} is not a multiple of {SIZE_MULTIPLE}: try {near}")
-    return value
-
-
 def parse_arguments(argv=None) -> argparse.Namespace:
     """Return the arguments; a mistake in them ends the program with code 2."""
     parser = argparse.ArgumentParser(
@@ -72,18 +51,6 @@ def parse_arguments(argv=None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("sources", nargs="+", metavar="SOURCE", help="images, folders or quoted glob patterns")
-    add(
-        "--weights",
-        metavar="FILE",
-        help="a weights file, or coco (downloaded where it is missing); default: the newest .h5 "
-        "under log/, else log/custom.h5",
-    )
-    add(
-        "--classes",
-        metavar="NAMES",
-        help="class names in the order of their ids, without the background: separated by "
-        "commas, or a text file with one a line; default: those stored with the weights",
-    )
     add(
         "--output",
         metavar="FOLDER",
@@ -99,26 +66,7 @@ def parse_arguments(argv=None) -> argparse.Namespace:
         help="write polygons, run lengths, box, area, score and class of every object",
     )
     add("--via", metavar="FILE", type=Path, help="write a project that opens in VIA 2")
-    add(
-        "--min-confidence",
-        metavar="SCORE",
-        type=_share,
-        help="least score of an object, 0 to 1; default: the weights' own, else 0.7",
-    )
-    add(
-        "--max-instances",
-        metavar="N",
-        type=_positive,
-        help="most objects in an image; default: the weights' own, else 100",
-    )
-    add(
-        "--image-size",
-        metavar="PIXELS",
-        type=_side,
-        help="larger side that the network sees; less is faster, more finds smaller objects; "
-        "default: the weights' own, else 1024",
-    )
-    add("--overwrite", action="store_true", help="replace files of an earlier run")
+    add_detection(add, "image")
     return parser.parse_args(argv)
 
 
@@ -404,7 +352,7 @@ def run(arguments: argparse.Namespace) -> int:
         download_trained_weights(str(weights))
     info = inspect(weights)
     class_names = class_names_for(info, arguments.classes)
-    config = make_config(info, arguments.max_instances, arguments.image_size)
+    config = make_config(info, arguments.max_instances, arguments.image_size, arguments.precision)
     min_confidence = arguments.min_confidence
     if min_confidence is None:
         min_confidence = config.DETECTION_MIN_CONFIDENCE

@@ -16,6 +16,7 @@ no time for are filled with the one before.
 """
 
 import argparse
+import ctypes
 import os
 import sys
 import time
@@ -49,8 +50,20 @@ def parse_source(text: str) -> int | str:
 
 
 def has_display() -> bool:
-    """Return whether a window can be opened; Qt would end the program without asking."""
-    return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY"))
+    """Return whether a window can be opened: Qt ends the program where the display is not there."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    if not os.environ.get("DISPLAY"):
+        return False
+    try:
+        x11 = ctypes.CDLL("libX11.so.6")
+    except OSError:
+        return True  # then OpenCV says what it lacks
+    x11.XOpenDisplay.restype = ctypes.c_void_p
+    display = x11.XOpenDisplay(None)
+    if display:
+        x11.XCloseDisplay(ctypes.c_void_p(display))
+    return bool(display)
 
 
 class Window:
@@ -110,22 +123,24 @@ def main(argv=None) -> int:
     """Run the command; return its exit code."""
     arguments = parse_arguments(argv)
     from mrcnn.data.video import Video
-    from mrcnn.video_run import run
+    from mrcnn.video_run import INTERRUPTED, run
 
-    window = None
+    window, display = None, has_display()
     try:
-        if not (has_display() or arguments.output or arguments.json):
+        if not (display or arguments.output or arguments.json):
             raise ValueError(
                 "there is no display to show the video on: add --output FILE to save it, "
                 "or --json FILE to write down what is seen"
             )
         with Video(parse_source(arguments.source)) as video:
-            if has_display():
+            if display:
                 window = Window(video.size, None if video.live else video.rate)
             return run(arguments, video, window)
     except (ValueError, OSError) as error:
         print(f"{Path(__file__).name}: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:  # before there was a frame
+        return INTERRUPTED
     finally:
         if window:
             window.close()

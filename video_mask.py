@@ -120,7 +120,7 @@ def main(argv=None) -> int:
     """Run the command; return its exit code."""
     arguments = parse_arguments(argv)
     from mrcnn.data.video import Video
-    from mrcnn.video_run import run
+    from mrcnn.video_run import INTERRUPTED, run
 
     try:
         with Video(arguments.video) as video:
@@ -128,6 +128,8 @@ def main(argv=None) -> int:
     except (ValueError, OSError) as error:
         print(f"{Path(__file__).name}: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:  # before there was a frame
+        return INTERRUPTED
 
 
 if __name__ == "__main__":

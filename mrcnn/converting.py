@@ -30,17 +30,17 @@ def convert_video(
     source: str | Path,
     output: str | Path,
     progress: Callable[[int, int | None], None] = lambda done, total: None,
-) -> None:
+) -> str | None:
     """Write `change(frame)` of all frames of the video `source` to `output`, with its sound.
 
     Frames are uint8 RGB `[H, W, 3]`. `progress` is called with (frames done, of how many or
-    None). What was done before an error or Ctrl-C is kept. Raises VideoError, ValueError and
-    OSError as `mrcnn.data.video` does, and ValueError where source and output are the same.
+    None). What was done before an error or Ctrl-C is kept. Returns why there is no
+    sound, None where there is. Raises VideoError, ValueError and OSError as `mrcnn.data.video`
+    does, and ValueError where source and output are the same.
     """
     _keep_apart(source, Path(output))
-    video = Video(str(source))
-    total = round(video.duration * video.rate) if video.duration else None
-    try:
+    with Video(source) as video:
+        total = round(video.duration * video.rate) if video.duration else None
         writer = VideoWriter(output, video.size, video.rate)
         try:
             for frame in video.frames():
@@ -48,11 +48,10 @@ def convert_video(
                 writer.write(cv2.cvtColor(changed, cv2.COLOR_RGB2BGR))
                 progress(frame.index + 1, total)
         finally:
-            writer.close(sound=source if video.is_file else None)
-    finally:
-        video.close()
+            silent = writer.close(sound=source if video.is_file else None)
     if video.missing:
         raise ValueError(f"{source} is cut off: its last {video.missing:.0f} s are missing")
+    return silent
 
 
 def _keep_apart(source, output):

@@ -7,17 +7,22 @@ import time
 import keras
 import numpy as np
 
+from mrcnn.nn.precision import resolve
 from mrcnn.training import layer_pattern
 
-# Multiply-adds of one forward pass. ResNets by stage and the pyramid with the RPN are for each
-# pixel of the image, the class and the mask head for each RoI; He et al. 2015 and 2017 give the
-# layers, at the widths of the published weights.
+# Multiply-adds of one forward pass for each pixel of the image, stage by stage, and the channels of
+# C2..C5. He et al. 2015 give a ResNet's layers, nn/compact.py the others.
 STAGE_WORK = {
     "resnet50": (2352, 13312, 18944, 27648, 14592),
     "resnet101": (2352, 13312, 18944, 101632, 14592),
+    "compact": (396, 1152, 2048, 3200, 1212),
 }
-PYRAMID_WORK = 155_600
-ROI_WORK = 528_000_000
+RESNET_CHANNELS = (256, 512, 1024, 2048)
+STAGE_CHANNELS = {
+    "resnet50": RESNET_CHANNELS,
+    "resnet101": RESNET_CHANNELS,
+    "compact": (32, 64, 128, 192),
+}
 # What learns is passed backward too: once for its input, once for its weights.
 LEARNING = 3
 # A layer like the mask head's, which does most of the work, and how long it is measured.
@@ -96,58 +101,78 @@ def describe() -> str:
     return f"GPU: {names[0]}" if len(names) == 1 else f"{len(names)} GPUs: {', '.join(names)}"
 
 
-def step_work(backbone: str, pixels: int, rois: int, pattern: str) -> float | None:
-    """Return the multiply-adds that training on one image takes, None for an unknown backbone.
+def step_work(config, pattern: str) -> float | None:
+    """Return the multiply-adds that training on one image takes.
 
-    Arguments:
-        backbone: "resnet50" or "resnet101".
-        pixels: of the molded image.
-        rois: TRAIN_ROIS_PER_IMAGE.
-        pattern: the regular expression of the layers that learn; the heads count as learning.
+    `pattern` is the regular expression of the layers that learn; the pyramid, the RPN and the heads
+    count as learning. None for a backbone of one's own.
     """
-    if backbone not in STAGE_WORK:
+    if callable(config.BACKBONE):
         return None
-    layers = ("conv1", *(f"res{stage}a_branch2a" for stage in (2, 3, 4, 5)))
+    first = "compact{}a{}_conv" if config.BACKBONE == "compact" else "res{}a_branch2a"
+    layers = [first.format(stage, 1) for stage in (2, 3, 4, 5)]
+    layers.insert(0, "compact1a_conv" if config.BACKBONE == "compact" else "conv1")
     stages = sum(
         work * (LEARNING if re.fullmatch(pattern, layer) else 1)
-        for work, layer in zip(STAGE_WORK[backbone], layers, strict=True)
+        for work, layer in zip(STAGE_WORK[config.BACKBONE], layers, strict=True)
     )
-    return pixels * (stages + LEARNING * PYRAMID_WORK) + rois * LEARNING * ROI_WORK
+    pixels = int(np.prod(config.IMAGE_SHAPE[:2]))
+    return pixels * (stages + LEARNING * pyramid_work(config)) + LEARNING * heads_work(config)
 
 
-def measure_speed() -> float:
+def pyramid_work(config) -> float:
+    """Return the multiply-adds of the feature pyramid and the RPN for each pixel of the image."""
+    channels, hidden = config.TOP_DOWN_PYRAMID_SIZE, config.RPN_CONV_LAYER_SIZE
+    cells = [1 / stride**2 for stride in config.BACKBONE_STRIDES]
+    lateral = sum(
+        cell * width * channels
+        for cell, width in zip(cells, STAGE_CHANNELS[config.BACKBONE], strict=False)
+    )
+    smooth = sum(cells[:4]) * 9 * channels**2
+    return lateral + smooth + sum(cells) * 9 * channels * hidden
+
+
+def heads_work(config) -> float:
+    """Return the multiply-adds of the class and the mask head for the RoIs of one image."""
+    channels, wide = config.TOP_DOWN_PYRAMID_SIZE, config.FPN_CLASSIF_FC_LAYERS_SIZE
+    classify = wide * (config.POOL_SIZE**2 * channels + wide)
+    narrow = config.MASK_CONV_LAYERS_SIZE
+    # Four convolutions and the doubling.
+    mask = config.MASK_POOL_SIZE**2 * narrow * (9 * channels + 27 * narrow + 4 * narrow)
+    rois = config.TRAIN_ROIS_PER_IMAGE
+    # Only RoIs with an object have a mask to learn.
+    return rois * classify + int(rois * config.ROI_POSITIVE_RATIO) * mask
+
+
+def measure_speed(dtype: str = "float32") -> float:
     """Return how many multiply-adds a second this machine does now, in a layer like the heads'."""
     features = np.ones((*PROBE_SHAPE, PROBE_CHANNELS), np.float32)
     kernel = np.ones((3, 3, PROBE_CHANNELS, PROBE_CHANNELS), np.float32)
-    features, kernel = map(keras.ops.convert_to_tensor, (features, kernel))
+    features, kernel = (keras.ops.convert_to_tensor(x, dtype) for x in (features, kernel))
 
     def run():
-        return np.asarray(keras.ops.conv(features, kernel, padding="same"))
+        return keras.ops.convert_to_numpy(keras.ops.conv(features, kernel, padding="same"))
 
     run()  # The first call chooses a kernel.
     count, start = 0, time.perf_counter()
     while time.perf_counter() - start < PROBE_SECONDS:
         run()
         count += 1
-    return (
-        count
-        * np.prod(PROBE_SHAPE)
-        * kernel.shape[0] ** 2
-        * PROBE_CHANNELS**2
-        / (time.perf_counter() - start)
-    )
+    work = np.prod(PROBE_SHAPE) * 9 * PROBE_CHANNELS**2
+    return count * work / (time.perf_counter() - start)
 
 
-def expected_step_seconds(
-    backbone: str, pixels: int, rois: int, pattern: str, images: int
-) -> float | None:
-    """Return about how long a training step of `images` images takes on this machine's CPU.
+def expected_step_seconds(config, pattern: str) -> float | None:
+    """Return about how long a training step takes on this machine's CPU.
 
     The machine is measured for a moment, as busy as it is now. Arguments and None as of
     `step_work`.
     """
-    work = step_work(backbone, pixels, rois, pattern)
-    return None if work is None else images * work / (STEP_EFFICIENCY * measure_speed())
+    work = step_work(config, pattern)
+    if work is None:
+        return None
+    speed = measure_speed(resolve(config.PRECISION))
+    return config.BATCH_SIZE * work / (STEP_EFFICIENCY * speed)
 
 
 def training_text(config, layers: str) -> str:
@@ -158,13 +183,7 @@ def training_text(config, layers: str) -> str:
     text = describe()
     if gpu_names():
         return text
-    seconds = expected_step_seconds(
-        config.BACKBONE,
-        int(np.prod(config.IMAGE_SHAPE[:2])),
-        config.TRAIN_ROIS_PER_IMAGE,
-        layer_pattern(layers),
-        config.BATCH_SIZE,
-    )
+    seconds = expected_step_seconds(config, layer_pattern(layers))
     return f"{text}: expect " + (
         "slow steps" if seconds is None else f"about {seconds:.2g} s a step"
     )

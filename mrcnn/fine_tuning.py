@@ -7,20 +7,36 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mrcnn import runs
+from mrcnn.config import Config, from_settings
 from mrcnn.data.download import IMAGENET_WEIGHTS, download
 from mrcnn.nn.weights import CLASS_LAYERS, WeightsInfo
 from mrcnn.prediction import COCO_WEIGHTS
 from mrcnn.utils import download_trained_weights, progress_bar
 
-# What a run that is resumed keeps of its Config where nothing else is said.
-RUN_SETTINGS = (
+# Words that `--weights` may be, of files that are downloaded where they are not there.
+DOWNLOADED = ("coco", "imagenet")
+# What the shapes and the meaning of weights depend on: without it they cannot be used.
+NETWORK_SETTINGS = (
     "BACKBONE",
-    "IMAGE_MIN_DIM",
-    "IMAGE_MAX_DIM",
-    "IMAGES_PER_GPU",
-    "STEPS_PER_EPOCH",
-    "VALIDATION_STEPS",
+    "BACKBONE_STRIDES",
+    "TOP_DOWN_PYRAMID_SIZE",
+    "RPN_CONV_LAYER_SIZE",
+    "FPN_CLASSIF_FC_LAYERS_SIZE",
+    "MASK_CONV_LAYERS_SIZE",
+    "RPN_ANCHOR_RATIOS",
+    "RPN_ANCHOR_STRIDE",
+    "RPN_BBOX_STD_DEV",
+    "BBOX_STD_DEV",
+    "POOL_SIZE",
+    "MASK_POOL_SIZE",
+    "MASK_SHAPE",
+    "IMAGE_CHANNEL_COUNT",
+    "MEAN_PIXEL",
 )
+# What weights were trained for; a script that sets it means what it says.
+HABITS = ("IMAGE_RESIZE_MODE", "IMAGE_MIN_DIM", "IMAGE_MAX_DIM", "RPN_ANCHOR_SCALES")
+# What a run that is resumed keeps of its Config where nothing else is said.
+RUN_SETTINGS = (*HABITS, "IMAGES_PER_GPU", "STEPS_PER_EPOCH", "VALIDATION_STEPS", "PRECISION")
 
 
 def find_weights(
@@ -37,7 +53,7 @@ def find_weights(
     Raises FileNotFoundError where there is no checkpoint, DownloadError, and ValueError for what
     cannot be resumed.
     """
-    if resume and wanted in ("coco", "imagenet"):
+    if resume and wanted in DOWNLOADED:
         raise ValueError(f"{wanted} weights are no run that could be resumed: leave --resume out")
     if wanted == "coco":
         path = Path(root, COCO_WEIGHTS)
@@ -79,13 +95,21 @@ def check_resumable(info: WeightsInfo, class_names: Sequence[str]) -> None:
         )
 
 
-def inherited_settings(info: WeightsInfo, resume: bool) -> dict:
+def inherited_settings(info: WeightsInfo, config_class: type, resume: bool) -> dict:
     """Return the settings of a Config that follow from the weights.
 
-    That is the backbone; and of a run that is resumed, all of RUN_SETTINGS.
+    NETWORK_SETTINGS always, HABITS where `config_class` leaves them at Config's own, and of a run
+    that is resumed RUN_SETTINGS.
     """
-    settings = (info.settings or {}) if resume else {}
-    kept = {name: settings[name] for name in RUN_SETTINGS if name in settings}
+    names = list(NETWORK_SETTINGS)
+    names += (
+        RUN_SETTINGS
+        if resume
+        else [name for name in HABITS if getattr(config_class, name) == getattr(Config, name)]
+    )
+    stored = info.settings or {}
+    settings = from_settings({name: stored[name] for name in names if name in stored})
+    kept = {name: getattr(settings, name) for name in names if name in stored}
     return kept | ({"BACKBONE": info.backbone} if info.backbone else {})
 
 

@@ -27,15 +27,11 @@ QUEUE = 4
 
 
 class Found(NamedTuple):
-    """A frame, the objects on it as `MaskRCNN.detect` returns them, and their numbers int `[N]`.
-
-    `fresh` is False where the objects are those of a frame before.
-    """
+    """A frame, the objects on it as `MaskRCNN.detect` returns them, and their numbers int `[N]`."""
 
     frame: Frame
     result: dict
     numbers: np.ndarray
-    fresh: bool
 
 
 class Masked(NamedTuple):
@@ -52,12 +48,11 @@ def find_objects(
     """Yield each frame with its objects; `detect`, as `MaskRCNN.detect`, runs on one in `every`."""
     tracker = Tracker(max(round(rate * MEMORY_SECONDS), MEMORY_DETECTIONS * every))
     for count, frame in enumerate(frames):
-        fresh = count % every == 0
-        if fresh:
+        if count % every == 0:
             # The network learned from RGB; OpenCV's frames are BGR.
             (result,) = detect([cv2.cvtColor(frame.image, cv2.COLOR_BGR2RGB)])
             numbers = tracker.update(frame.index, result)
-        yield Found(frame, result, numbers, fresh)
+        yield Found(frame, result, numbers)
 
 
 def draw_objects(
@@ -73,22 +68,20 @@ def draw_objects(
     A record is that of `results.object_records` with the object's `number`. `splash` draws no
     masks but leaves the objects in colour on a grey frame.
     """
-    labels, objects = Labels(), None
+    labels, objects, described = Labels(), None, None
     for item in found:
-        result, picture = item.result, None
+        (frame, result, numbers), picture = item, None
         if draw and splash:
-            picture = splash_frame(item.frame.image, result)
+            picture = splash_frame(frame.image, result)
         elif draw:
-            colors = [number_color(number) for number in item.numbers]
-            captions = captions_of(result, item.numbers, class_names)
-            image, numbers = item.frame.image, item.numbers
-            picture = draw_frame(image, result, colors, captions, numbers, labels)
-        if describe and item.fresh:
+            colors = [number_color(number) for number in numbers]
+            captions = captions_of(result, numbers, class_names)
+            picture = draw_frame(frame.image, result, colors, captions, numbers, labels)
+        if describe and result is not described:  # in between, frames share one result
             records = object_records(result, class_names)
-            objects = [
-                {"number": int(number), **record}
-                for number, record in zip(item.numbers, records, strict=True)
-            ]
+            pairs = zip(numbers, records, strict=True)
+            objects = [{"number": int(number), **record} for number, record in pairs]
+            described = result
         yield Masked(item, picture, objects)
 
 
@@ -115,13 +108,14 @@ def pipeline(
 ) -> Iterator[Ahead]:
     """Give an `Ahead` of `Masked`, each stage in its thread; all end with the `with` block.
 
-    With `live`, frames are dropped that come while the network is busy: what is shown is as old
-    as one detection takes, and never older. `drawing` are the options of `draw_objects`.
+    With `live`, each stage takes the newest of the one before and the others are dropped: what is
+    shown is as old as the work on it takes, however slow a stage is. `drawing` are the options of
+    `draw_objects`.
     """
     size = 1 if live else QUEUE
     with (
-        Ahead(frames, size, newest=live) as read,
-        Ahead(find_objects(read, detect, rate, every), size) as found,
-        Ahead(draw_objects(found, class_names, **drawing), size) as masked,
+        Ahead(frames, size, live) as read,
+        Ahead(find_objects(read, detect, rate, every), size, live) as found,
+        Ahead(draw_objects(found, class_names, **drawing), size, live) as masked,
     ):
         yield masked

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mrcnn.config import Config
+from mrcnn.config import BACKBONES, COMPUTED, Config
 from mrcnn.data.results import COCO_CLASS_NAMES
 from mrcnn.nn.weights_file import WeightsInfo
 
@@ -16,7 +16,7 @@ LOG_FOLDER = "log"
 SHIPPED_WEIGHTS = "custom.h5"
 COCO_WEIGHTS = "mask_rcnn_coco.h5"
 # Settings of a training run that a prediction sets itself, and those that follow from others.
-LEFT_OUT_SETTINGS = {"GPU_COUNT", "IMAGES_PER_GPU", "BATCH_SIZE", "IMAGE_SHAPE", "IMAGE_META_SIZE"}
+LEFT_OUT_SETTINGS = {"GPU_COUNT", "IMAGES_PER_GPU", "PRECISION", *COMPUTED}
 # Of what a model drops, so many are told of.
 DROPPED_SHOWN = 5
 
@@ -113,7 +113,10 @@ def _require_heads(info):
 
 
 def make_config(
-    info: WeightsInfo, max_instances: int | None = None, image_size: int | None = None
+    info: WeightsInfo,
+    max_instances: int | None = None,
+    image_size: int | None = None,
+    precision: str = Config.PRECISION,
 ) -> Config:
     """Return the Config that detects with a weights file, one RGB image at a time.
 
@@ -121,12 +124,16 @@ def make_config(
         info: what the file's header tells; its settings count, else Config's own.
         max_instances: replaces `DETECTION_MAX_INSTANCES`.
         image_size: pixels, a multiple of 64: the larger side of the image as the network sees it.
+        precision: `PRECISION`.
 
     Raises ValueError where that is not possible.
     """
     _require_heads(info)
     if not info.backbone:
-        raise ValueError(f"{info.path} has a backbone of its own, only ResNets can be run here")
+        raise ValueError(
+            f"{info.path} has a backbone of its own; those that can be run here are "
+            f"{', '.join(BACKBONES)}"
+        )
     settings = {
         name: np.array(value) if isinstance(getattr(Config, name), np.ndarray) else value
         for name, value in (info.settings or {}).items()
@@ -137,6 +144,7 @@ def make_config(
         "BACKBONE": info.backbone,
         "NUM_CLASSES": info.num_classes,
         "IMAGES_PER_GPU": 1,
+        "PRECISION": precision,
     }
     # Random cuts are for training.
     if settings.get("IMAGE_RESIZE_MODE") == "crop" or image_size:

@@ -1,10 +1,12 @@
 """The folders of training runs: how they are named, what lies in them, which checkpoint is meant.
 
-A run's folder is `<name>20261123T0930`. `checkpoints.py` writes what is in it. Importing this
+A run's folder is `<name>20261123T0930`, or, where another run has that minute, the next that is
+free. `checkpoints.py` writes what is in it. Importing this
 loads neither Keras nor TensorFlow.
 """
 
 import contextlib
+import datetime
 import json
 import re
 from pathlib import Path
@@ -14,7 +16,41 @@ import h5py
 STATE_FILE = "training_state.hdf5"
 CLASSES_FILE = "classes.txt"
 RUN = re.compile(r"(?P<name>.*?)(?P<time>\d{8}T\d{4})")
+TIME = "%Y%m%dT%H%M"
 CHECKPOINT = re.compile(r"mask_rcnn_(?P<name>.+)_(?P<epoch>\d{4,})\.h5")
+
+
+def new_folder(model_dir: str | Path, name: str, time: datetime.datetime | None = None) -> Path:
+    """Return the folder of a run of `name` that starts at `time`, or now; it is not made.
+
+    Where it is there already, that of the next minute without one.
+    """
+    time = time or datetime.datetime.now()
+    while (folder := Path(model_dir) / f"{name.lower()}{time.strftime(TIME)}").exists():
+        time += datetime.timedelta(minutes=1)
+    return folder
+
+
+def claim_folder(folder: str | Path) -> Path:
+    """Make the folder of a run that starts, and return it.
+
+    Of runs that start at the same moment only one gets it: the others get the folders of the next
+    minutes. A folder whose name is not that of a run is used as it is. Raises OSError where it
+    cannot be made.
+    """
+    folder = Path(folder)
+    run = RUN.fullmatch(folder.name)
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=run is None)
+            return folder
+        except FileExistsError:
+            if run is None:
+                raise OSError(f"{folder} cannot be made: a file has that name") from None
+            time = datetime.datetime.strptime(run["time"], TIME)
+            folder = new_folder(folder.parent, run["name"], time)
+        except OSError as error:
+            raise OSError(f"{folder} cannot be made: {error.strerror}") from error
 
 
 def find_last(model_dir: str | Path, name: str) -> Path | None:

@@ -24,8 +24,8 @@ class TrainingError(RuntimeError):
 def layer_pattern(layers: str) -> str:
     """Return the regular expression of the layers to train.
 
-    `layers` is "heads", "3+", "4+", "5+" (that stage of the backbone, what follows it, and the heads),
-    "all", or a regular expression that must match a layer's whole name.
+    `layers` is "heads", "3+", "4+", "5+" (that stage of the backbone, what follows it, and the
+    heads), "all", or a regular expression that must match a layer's whole name.
     """
     if layers == "heads":
         return HEADS

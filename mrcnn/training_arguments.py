@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from mrcnn.config import BACKBONES, SIZE_MULTIPLE
+from mrcnn.arguments import add_precision, count, rate, share, side, whole
+from mrcnn.config import BACKBONES
 from mrcnn.prediction import LOG_FOLDER
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -11,55 +12,6 @@ DEFAULT_EPOCHS = 30
 DEFAULT_LAYERS = "heads"
 # Average precision wants the uncertain detections too.
 EVALUATION_CONFIDENCE = 0.05
-
-
-# -- Kinds of values ---------------------------------------------------------------------------
-
-
-def count(text: str) -> int:
-    """A whole number, 1 or more."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no whole number from 1 up")
-    return int(text)
-
-
-def whole(text: str) -> int:
-    """A whole number, 0 or more."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text} is no whole number from 0 up")
-    return int(text)
-
-
-def share(text: str) -> float:
-    """A number from 0 to 1."""
-    value = _number(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
-    return value
-
-
-def rate(text: str) -> float:
-    """A number over 0."""
-    value = _number(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is no number over 0")
-    return value
-
-
-def side(text: str) -> int:
-    """The side of an image that the network takes, in pixels."""
-    value = count(text)
-    if value % SIZE_MULTIPLE:
-        near = max(SIZE_MULTIPLE, round(value / SIZE_MULTIPLE) * SIZE_MULTIPLE)
-        raise argparse.ArgumentTypeError(f"{text} is not a multiple of {SIZE_MULTIPLE}: try {near}")
-    return value
-
-
-def _number(text):
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is no number") from None
 
 
 # -- The commands ------------------------------------------------------------------------------
@@ -118,6 +70,7 @@ def parse_arguments(argv, description: str, config_class) -> argparse.Namespace:
         )
         logs(add)
         image_size(add, "the weights' own")
+        add_precision(add, "auto")
 
     add = command("train", "train on your photos")
     dataset(add)
@@ -172,7 +125,8 @@ def parse_arguments(argv, description: str, config_class) -> argparse.Namespace:
         help="makes runs alike: order of images, augmentation, new layers",
     )
     add("--backbone", choices=BACKBONES, help="default: that of the weights")
-    image_size(add, config_class.IMAGE_MAX_DIM)
+    image_size(add, f"the weights' own, else {config_class.IMAGE_MAX_DIM}")
+    add_precision(add, None, config_class.PRECISION)
     add(
         "--resume",
         action="store_true",

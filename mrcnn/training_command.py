@@ -73,6 +73,7 @@ def make_config(config_class, arguments, **inherited):
         "BACKBONE": getattr(arguments, "backbone", None),
         "IMAGES_PER_GPU": getattr(arguments, "batch", None),
         "STEPS_PER_EPOCH": getattr(arguments, "steps", None),
+        "PRECISION": getattr(arguments, "precision", None),
     }
     size = arguments.image_size
     if size:
@@ -129,21 +130,21 @@ def run_check(script: Script, arguments) -> int:
 
 def run_train(script: Script, arguments) -> int:
     """Check the data set, build the model, train it; return the exit code."""
-    report = check(script, arguments.dataset, make_config(script.config, arguments))
+    # The check depends on what the weights bring along; only what must be downloaded comes later.
+    wait = arguments.weights in fine_tuning.DOWNLOADED
+    info = None if wait else weights_info(script, arguments)
+    config = training_config(script, arguments, info)
+    report = check(script, arguments.dataset, config)
     print(report.text(), flush=True)
     if report.errors:
         more = f" (and {len(report.errors) - 1} more errors)" if len(report.errors) > 1 else ""
         raise ValueError(f"nothing is trained on wrong data: {report.errors[0]}{more}")
     class_names = ["BG", *(script.dataset.CLASSES or report.subsets[0].annotations.class_names)]
-    path = fine_tuning.find_weights(
-        arguments.weights, arguments.logs, script.config.NAME, ROOT, arguments.resume
-    )
-    info = inspect(path)
+    if wait:
+        info = weights_info(script, arguments)
     if arguments.resume:
         fine_tuning.check_resumable(info, class_names)
-    inherited = fine_tuning.inherited_settings(info, arguments.resume)
-    inherited["NUM_CLASSES"] = len(class_names)
-    config = make_config(script.config, arguments, **inherited)
+    config = training_config(script, arguments, info, NUM_CLASSES=len(class_names))
 
     # TensorFlow starts here, once all that can be wrong has been looked at.
     import keras
@@ -177,6 +178,22 @@ def run_train(script: Script, arguments) -> int:
         raise ValueError(str(error)) from error
     print(f"The weights are in {model.log_dir}")
     return 0
+
+
+def weights_info(script: Script, arguments) -> WeightsInfo:
+    """Return what the header of the weights file to start from tells."""
+    name = script.config.NAME
+    return inspect(
+        fine_tuning.find_weights(arguments.weights, arguments.logs, name, ROOT, arguments.resume)
+    )
+
+
+def training_config(script: Script, arguments, info: WeightsInfo | None, **settings):
+    """Return the Config to train with; `info` is None where the weights are not known yet."""
+    inherited = (
+        fine_tuning.inherited_settings(info, script.config, arguments.resume) if info else {}
+    )
+    return make_config(script.config, arguments, **inherited, **settings)
 
 
 def classes_text(report: CheckReport, class_names) -> str:
@@ -235,7 +252,9 @@ def load_model(script: Script, arguments, info: WeightsInfo):
     """Return a model that detects, with the settings that its weights were trained with."""
     if info.settings is None:
         info = replace(info, settings=script.config().to_json())
-    config = prediction.make_config(info, image_size=arguments.image_size)
+    config = prediction.make_config(
+        info, image_size=arguments.image_size, precision=arguments.precision
+    )
     min_confidence = arguments.min_confidence
     if min_confidence is None:
         min_confidence = config.DETECTION_MIN_CONFIDENCE

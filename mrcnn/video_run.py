@@ -125,7 +125,9 @@ def run(arguments: argparse.Namespace, video: Video, window=None) -> int:
         download_trained_weights(str(weights))
     info = inspect(weights)
     class_names = prediction.class_names_for(info, arguments.classes)
-    config = prediction.make_config(info, arguments.max_instances, arguments.image_size)
+    config = prediction.make_config(
+        info, arguments.max_instances, arguments.image_size, arguments.precision
+    )
     min_confidence = arguments.min_confidence
     if min_confidence is None:
         min_confidence = config.DETECTION_MIN_CONFIDENCE

@@ -5,6 +5,7 @@ import pytest
 
 from mrcnn import fine_tuning, runs
 from mrcnn.checkpoints import State
+from mrcnn.config import Config
 from mrcnn.nn.weights import WeightsInfo
 
 
@@ -91,12 +92,28 @@ def test_weights_for_other_classes(weights, other):
     assert fine_tuning.other_classes(weights, ["BG", "mug"]) == other
 
 
-def test_the_backbone_is_that_of_the_weights_and_a_resumed_run_keeps_its_settings():
-    weights = info(2, settings={"IMAGE_MAX_DIM": 256, "IMAGES_PER_GPU": 4, "NAME": "x"})
-    assert fine_tuning.inherited_settings(weights, resume=False) == {"BACKBONE": "resnet50"}
-    assert fine_tuning.inherited_settings(weights, resume=True) == {
-        "BACKBONE": "resnet50",
+def test_a_network_keeps_its_shape_and_a_resumed_run_its_settings():
+    stored = {
+        "TOP_DOWN_PYRAMID_SIZE": 64,
+        "MEAN_PIXEL": [1.0, 2.0, 3.0],
         "IMAGE_MAX_DIM": 256,
         "IMAGES_PER_GPU": 4,
+        "NAME": "x",
     }
-    assert fine_tuning.inherited_settings(info(2, backbone=None), resume=False) == {}
+    weights = info(2, settings=stored)
+
+    class Own(Config):
+        IMAGE_MAX_DIM = 512
+
+    network = {"BACKBONE": "resnet50", "TOP_DOWN_PYRAMID_SIZE": 64}
+
+    def inherited(weights, config, resume=False):
+        settings = fine_tuning.inherited_settings(weights, config, resume)
+        mean = settings.pop("MEAN_PIXEL", None)
+        assert mean is None or mean.tolist() == [1, 2, 3]
+        return settings
+
+    assert inherited(weights, Own) == network
+    assert inherited(weights, Config) == network | {"IMAGE_MAX_DIM": 256}
+    assert inherited(weights, Own, True) == network | {"IMAGE_MAX_DIM": 256, "IMAGES_PER_GPU": 4}
+    assert inherited(info(2, backbone=None), Own) == {}

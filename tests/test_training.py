@@ -197,7 +197,8 @@ def test_the_loss_falls(trained):
     *_, before, after, _ = trained
     assert after["loss"][-1] < 0.4 * before["loss"][0]
     for name in LOSS_NAMES:
-        assert after[name][-1] < before[name][0], name
+        # A batch without a proposal on an object has nothing to lose: the first ones are low.
+        assert after[name][-1] < 0.5 * max(before[name]), name
 
 
 def test_a_resumed_run_continues_the_curve(trained):

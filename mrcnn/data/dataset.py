@@ -31,6 +31,10 @@ class Dataset:
     `class_info` and `image_info` are lists of what was added, as dicts.
     """
 
+    # Some sources list synonyms, "car, automobile", of which the first is the name. Where a comma
+    # is part of the name, a subclass says False.
+    SYNONYMS = True
+
     def __init__(self, class_map=None):
         """Start empty; `class_map` has no meaning and is there for older scripts."""
         self._image_ids = None
@@ -57,8 +61,8 @@ class Dataset:
         """Number what was added; call it once everything is and before anything is used."""
         self.num_classes = len(self.class_info)
         self.class_ids = np.arange(self.num_classes)
-        # Some sources list synonyms; the first is the name.
-        self.class_names = [info["name"].split(",")[0] for info in self.class_info]
+        names = [info["name"] for info in self.class_info]
+        self.class_names = [name.split(",")[0] for name in names] if self.SYNONYMS else names
         self.num_images = len(self.image_info)
         self._image_ids = np.arange(self.num_images)
         self.class_from_source_map = _by_source(self.class_info)

@@ -16,8 +16,12 @@ import numpy as np
 # processor to it. Not every player shows other pixels than yuv420p.
 ENCODER = "libx264"
 OPTIONS = ("-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p")
-# Makes a player start before it has the whole file.
-INDEX_FIRST = dict.fromkeys((".mp4", ".mov"), ("-movflags", "+faststart"))
+# Without these, a file that is cut off before its table of contents stands at its end plays not at
+# all. Pieces of a second play as far as they came; the whole file then gets its table, in front,
+# so that a player starts before it has all of it.
+PIECES = ("-movflags", "+empty_moov+default_base_moof", "-frag_duration", "1000000")
+INDEX_FIRST = ("-movflags", "+faststart")
+WITH_TABLE = (".mp4", ".mov")
 QUIET = ("-hide_banner", "-loglevel", "error", "-nostdin", "-y")
 
 
@@ -46,29 +50,22 @@ def _name(path: str | Path) -> str:
 class Encoder:
     """Writes uint8 BGR frames of `size` (height, width) to a file, through a pipe to ffmpeg.
 
-    ffmpeg finishes the file when the pipe ends, even where this process was killed. Raises
-    OSError with what ffmpeg says where it stops.
+    ffmpeg finishes the file when the pipe ends, even where this process was killed. Where both
+    are, the file plays as far as it came. Raises OSError with what ffmpeg says where it stops.
     """
 
+    codec = "H.264"
+
     def __init__(self, path: Path, size: tuple[int, int], rate: float):
-        self.codec = "H.264"
-        height, width = size
+        self._path, (height, width) = path, size
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115
+        command = [find(), *QUIET, "-f", "rawvideo", "-pixel_format", "bgr24"]
+        command += ["-video_size", f"{width}x{height}", "-framerate", f"{rate:.6f}", "-i", "pipe:0"]
+        command += ["-c:v", ENCODER, *OPTIONS]
+        command += PIECES if path.suffix.lower() in WITH_TABLE else ()
         # A session of its own: Ctrl-C in the terminal is not for ffmpeg.
         self._process = subprocess.Popen(
-            [
-                find(),
-                "-hide_banner",
-                "-loglevel",
-                "error",
-                "-y",
-                "-f",
-                "rawvideo",
-                "-pixel_format",
-                "bgr24",
-            ]
-            + ["-video_size", f"{width}x{height}", "-framerate", f"{rate:.6f}", "-i", "pipe:0"]
-            + ["-an", "-c:v", ENCODER, *OPTIONS, _name(path)],
+            [*command, _name(path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=self._complaints,
@@ -87,6 +84,8 @@ class Encoder:
         if self._process.wait():
             raise OSError(self._words())
         self._complaints.close()
+        if self._path.suffix.lower() in WITH_TABLE and (words := _rewrite(self._path, [])):
+            raise OSError(words)
 
     def _words(self) -> str:
         self._process.wait()
@@ -119,18 +118,27 @@ def add_sound(video: Path, source: str | Path, start: float, duration: float) ->
     # A copy can begin at some packets only, and would be out of step with the pictures.
     as_it_is = not start and suffix == Path(source).suffix.lower()
     codec = "copy" if as_it_is else "libmp3lame" if suffix == ".avi" else "aac"
-    with_sound = video.with_name(f"{video.stem}.sound{video.suffix}")
-    command = [find(), *QUIET, "-i", _name(video)]
-    command += ["-ss", f"{start:.6f}", "-t", f"{duration:.6f}", "-i", _name(source)]
-    command += ["-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", codec]
-    command += [*INDEX_FIRST.get(suffix, ()), _name(with_sound)]
+    sound = ["-ss", f"{start:.6f}", "-t", f"{duration:.6f}", "-i", _name(source)]
+    return _rewrite(video, [*sound, "-map", "0:v", "-map", "1:a", "-c:a", codec])
+
+
+def _rewrite(video: Path, options: list[str]) -> str | None:
+    """Put the pictures of `video` into a new file in its place, with ffmpeg's `options`.
+
+    Returns None, or what ffmpeg says where it cannot; `video` is then as it was.
+    """
+    new = video.with_name(f"{video.stem}.new{video.suffix}")
+    command = [find(), *QUIET, "-i", _name(video), *options, "-c:v", "copy"]
+    command += INDEX_FIRST if video.suffix.lower() in WITH_TABLE else ()
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+        done = subprocess.run(
+            [*command, _name(new)], capture_output=True, text=True, errors="replace"
+        )
         if done.returncode:
             return f"ffmpeg says: {_last_line(done.stderr)}"
-        with_sound.replace(video)
+        new.replace(video)
     finally:
-        with_sound.unlink(missing_ok=True)
+        new.unlink(missing_ok=True)
     return None
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from mrcnn import boxes as box_ops
+
 # Intersection over union from which two masks may be one object.
 MIN_OVERLAP = 0.15
 # Where frames are far apart masks need not overlap: so far, in mean box diagonals, may an object
@@ -62,9 +64,9 @@ class Tracker:
                 zip(result["rois"], result["class_ids"], strict=True)
             )
         ]
-        pairs = _pairs(self._tracks, found, _overlap, MIN_OVERLAP)
-        old = [track for track in self._tracks if all(track is not first for first, _ in pairs)]
-        new = [track for track in found if all(track is not second for _, second in pairs)]
+        pairs = _pairs(self._tracks, found, _overlaps, MIN_OVERLAP)
+        paired = {id(track) for pair in pairs for track in pair}
+        old, new = ([t for t in tracks if id(t) not in paired] for tracks in (self._tracks, found))
         pairs += _pairs(old, new, _nearness, 0)
         for before, now in pairs:
             now.number, gap = before.number, now.frame - before.frame
@@ -85,27 +87,43 @@ def _crop(masks, box, index) -> np.ndarray:
     return np.ascontiguousarray(masks[y1:y2, x1:x2, index], bool)
 
 
-def _center(box) -> np.ndarray:
-    return (np.asarray(box[:2], float) + box[2:]) / 2
+def _center(boxes) -> np.ndarray:
+    boxes = np.asarray(boxes, float)
+    return (boxes[..., :2] + boxes[..., 2:]) / 2
 
 
 def _pairs(old, new, score, least) -> list[tuple[Track, Track]]:
-    """Return the pairs of `old` and `new` of one class with the greatest scores in all."""
-    scores = np.array(
-        [
-            [score(before, now) if before.class_id == now.class_id else -np.inf for now in new]
-            for before in old
-        ]
-    ).reshape(len(old), len(new))
+    """Return the pairs of `old` and `new` of one class with the greatest scores in all.
+
+    `score(old, new)` gives float `[len(old), len(new)]`; those up to `least` are no pairs.
+    """
+    if not (old and new):
+        return []
+    classes1, classes2 = ([track.class_id for track in tracks] for tracks in (old, new))
+    scores = np.where(np.equal.outer(classes1, classes2), score(old, new), -np.inf)
     possible = scores > least
     rows, columns = linear_sum_assignment(np.where(possible, scores - least, 0), maximize=True)
     return [(old[i], new[j]) for i, j in zip(rows, columns, strict=True) if possible[i, j]]
 
 
+def _boxes(old, new) -> tuple[np.ndarray, np.ndarray]:
+    """Return the boxes of `old`, moved on to the frame of `new`, and those of `new`."""
+    moved = [track.box + np.tile(track.moved_to(new[0].frame), 2) for track in old]
+    return np.array(moved, float), np.array([track.box for track in new], float)
+
+
+def _overlaps(old, new) -> np.ndarray:
+    """Return the intersection over union of the masks, 0..1, of every pair."""
+    scores = box_ops.overlaps(*_boxes(old, new))
+    for i, j in np.argwhere(scores):  # where boxes are apart masks are
+        scores[i, j] = _overlap(old[i], new[j])
+    return scores
+
+
 def _overlap(before: Track, now: Track) -> float:
-    """Return the masks' intersection over union, 0..1."""
-    move = before.moved_to(now.frame)
-    start1, start2 = np.maximum(before.box[:2], 0) + move, np.maximum(now.box[:2], 0)
+    """Return the masks' intersection over union."""
+    start1 = np.maximum(before.box[:2], 0) + before.moved_to(now.frame)
+    start2 = np.maximum(now.box[:2], 0)
     low = np.maximum(start1, start2)
     high = np.minimum(start1 + before.mask.shape, start2 + now.mask.shape)
     if (high <= low).any():
@@ -117,11 +135,13 @@ def _overlap(before: Track, now: Track) -> float:
     return shared / both if both else 0.0
 
 
-def _nearness(before: Track, now: Track) -> float:
-    """Return how near an object's box is to where it should be, 1 there and 0 at MAX_DISTANCE."""
-    sizes = np.array([track.box[2:] - track.box[:2] for track in (before, now)], float)
-    diagonals = np.maximum(np.hypot(*sizes.T), 1)
-    if diagonals.max() > MAX_GROWTH * diagonals.min():
-        return -np.inf
-    way = _center(now.box) - _center(before.box) - before.moved_to(now.frame)
-    return 1 - np.hypot(*way) / (MAX_DISTANCE * diagonals.mean())
+def _nearness(old, new) -> np.ndarray:
+    """Return how near boxes are to where they should be, 1 there and 0 at MAX_DISTANCE."""
+    boxes1, boxes2 = _boxes(old, new)
+    diagonals1, diagonals2 = (
+        np.maximum(np.hypot(*(boxes[:, 2:] - boxes[:, :2]).T), 1) for boxes in (boxes1, boxes2)
+    )
+    growth = np.abs(np.log(diagonals1[:, None] / diagonals2))
+    way = np.linalg.norm(_center(boxes1)[:, None] - _center(boxes2), axis=-1)
+    mean = (diagonals1[:, None] + diagonals2) / 2
+    return np.where(growth > np.log(MAX_GROWTH), -np.inf, 1 - way / (MAX_DISTANCE * mean))

@@ -241,8 +241,13 @@ class _OpenCVEncoder:
         self._writer.release()
 
 
+def part_path(path: Path) -> Path:
+    """Return where the video `path` grows."""
+    return path.with_name(f"{path.stem}.part{path.suffix}")
+
+
 class VideoWriter:
-    """A video file that grows beside `path`, as `<stem>.part<suffix>`, and then takes its place.
+    """A video file that grows beside `path`, at `part_path`, and then takes its place.
 
     Arguments:
         path: its ending chooses the container; see CODECS.
@@ -262,7 +267,7 @@ class VideoWriter:
         self.path = path = Path(path)
         if path.suffix.lower() not in CODECS:
             raise ValueError(f"{path}: videos are written to files that end in {', '.join(CODECS)}")
-        self.part = path.with_name(f"{path.stem}.part{path.suffix}")
+        self.part = part_path(path)
         self.rate, self.count = rate, 0
         self._even = tuple(side // 2 * 2 for side in size)
         if not all(self._even):

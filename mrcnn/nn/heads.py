@@ -65,7 +65,8 @@ def build_fpn_mask_graph(
 ):
     """Predict a mask a class for each RoI; `fpn_classifier_graph` tells the arguments.
 
-    `conv_layers_size` is the width of the convolutions. Returns `[B, N, 2 * pool_size, 2 * pool_size, K]`, float32 in 0..1.
+    `conv_layers_size` is the width of the convolutions. Returns `[B, N, 2 * pool_size,
+    2 * pool_size, K]`, float32 in 0..1.
     """
     x = PyramidROIAlign([pool_size, pool_size], name="roi_align_mask")(
         [rois, image_meta, *feature_maps]
