@@ -76,7 +76,9 @@ class CustomDataset(utils.Dataset):
             self.add_class("object", class_id, name)
 
         folder = Path(dataset_dir, subset)
-        images = read_folder(folder, self.ATTRIBUTE).images
+        # Regions without any label are of the only class.
+        unlabelled = names[0] if len(names) == 1 else "object"
+        images = read_folder(folder, self.ATTRIBUTE, unlabelled).images
         paths = locate(folder, [image.filename for image in images])
         for image in images:
             name = image.filename

@@ -78,8 +78,11 @@ class Window:
 
         self._cv2, self._rate, self._due = cv2, rate, 0.0
         self.paused = 0.0
+        # The Qt in OpenCV complains of fonts that it does not need.
+        os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
         try:
-            cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+            # Without tools and a status line, which would take their room from the picture.
+            cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
             raise ValueError(
                 "this OpenCV cannot open windows (opencv-python-headless?): add --output FILE or "

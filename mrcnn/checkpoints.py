@@ -24,8 +24,10 @@ from mrcnn.runs import (
     CLASSES_FILE,
     RUN,
     STATE_FILE,
+    claim_folder,
     find_last,
     list_checkpoints,
+    new_folder,
     read_class_names,
 )
 
@@ -36,13 +38,64 @@ __all__ = [
     "STATE_FILE",
     "Checkpoints",
     "State",
+    "claim_folder",
+    "disk_text",
     "find_last",
     "list_checkpoints",
+    "new_folder",
     "optimizer_variables",
     "read_class_names",
     "restore_optimizer",
     "write_class_names",
 ]
+
+
+# -- The disk ----------------------------------------------------------------------------------
+
+
+def disk_text(folder: str | Path, weights: int, state: int, epochs: int) -> str:
+    """Say what a run will take of the disk, and where that is more than is free, how far it gets.
+
+    Arguments:
+        folder: of the run; it need not be there yet.
+        weights, state: bytes of a checkpoint and of the training state.
+        epochs: to come.
+
+    Raises OSError where not even one epoch could be written.
+    """
+    folder = Path(folder).absolute()
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    free = shutil.disk_usage(there).free
+    # The new state is written beside the old one. Best and last are names of checkpoints.
+    room = free - 2 * state
+    need = epochs * weights + 2 * state
+    possible = max(0, room // weights)
+    if not possible:
+        raise OSError(
+            f"{there} has {_size(free)} free, an epoch takes {_size(weights + 2 * state)}: make "
+            "room there, or choose another disk with --logs (model_dir)"
+        )
+    text = (
+        f"Disk: {epochs} checkpoint{'s' if epochs != 1 else ''} of {_size(weights)} and the "
+        f"training state, {_size(need)} in all; {_size(free)} are free"
+    )
+    if possible >= epochs:
+        return text
+    return (
+        f"{text}\n  Warning: that is room for {possible} of {epochs} epochs; make some meanwhile, "
+        "by deleting checkpoints of other runs or older ones of this (best and last stay)"
+    )
+
+
+def _size(count: int) -> str:
+    """Return bytes as "250 MB" or "7.5 GB"."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:.{0 if count >= 10 * size else 1}f} {unit}"
+    return f"{count / 1e3:.0f} kB"
+
+
+# -- The state ---------------------------------------------------------------------------------
 
 
 @dataclass

@@ -29,8 +29,8 @@ LEARNING = 3
 PROBE_SHAPE, PROBE_CHANNELS = (32, 14, 14), 256
 PROBE_SECONDS = 0.3
 # What a whole step, with its small and its memory-bound layers, reaches of that layer's speed:
-# 0.75 to 0.85 with both ResNets at 256 to 1024 pixels, on two cores.
-STEP_EFFICIENCY = 0.8
+# 0.75 to 0.85 with both ResNets at 256 to 1024 pixels, 0.6 to 0.75 with the compact backbone.
+STEP_EFFICIENCY = 0.7
 
 
 def prepare():

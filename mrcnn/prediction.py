@@ -170,15 +170,14 @@ def load_model(config: Config, weights: str | Path, min_confidence: float):
     """Return a MaskRCNN with `weights` that keeps what scores at least `min_confidence`.
 
     After `detect` of one image its `dropped` is a list of (score, class id): the best of what
-    scored less, so that a script can tell how close it was. `config` is changed to let it through;
-    `min_confidence` is an attribute that may be changed between images.
+    scored less, so that a script can tell how close it was. `config` is changed to let it through.
     """
     from mrcnn.model import MaskRCNN
 
     class Predictor(MaskRCNN):
         def unmold_detections(self, detections, *shapes):
             class_ids, scores = detections[:, 4], detections[:, 5]
-            low = (class_ids > 0) & (scores < self.min_confidence)
+            low = (class_ids > 0) & (scores < min_confidence)
             best = list(zip(scores[low], class_ids[low], strict=True))[:DROPPED_SHOWN]
             self.dropped = [(float(score), int(class_id)) for score, class_id in best]
             # Rows of zeros pad: no mask is pasted at full size only to be thrown away.
@@ -186,6 +185,7 @@ def load_model(config: Config, weights: str | Path, min_confidence: float):
 
     config.DETECTION_MIN_CONFIDENCE = 0
     model = Predictor("inference", config, LOG_FOLDER)
-    model.min_confidence, model.dropped = min_confidence, []
+    model.dropped = []
+    model.keras_model.get_layer("mrcnn_mask_rows").min_score = min_confidence
     model.load_weights(str(weights), by_name=True)
     return model

@@ -106,6 +106,20 @@ def test_classes_can_be_chosen_in_ones_own_order(dataset, monkeypatch):
     assert loaded(dataset).load_mask(0)[1].tolist() == [1, 2]
 
 
+def test_a_comma_is_part_of_a_class_name(dataset):
+    file = dataset / "train" / "export.json"
+    file.write_text(file.read_text().replace("plate", "cup, old"))
+    assert loaded(dataset).class_names == ["BG", "cup", "cup, old"]
+
+
+def test_regions_without_a_label_are_of_the_only_class(dataset):
+    file = dataset / "val" / "export.json"
+    file.write_text(file.read_text().replace('{"kind": "plate"}', "{}"))
+    assert loaded(dataset, "val", ["plate"]).load_mask(0)[1].tolist() == [1]
+    with pytest.raises(ValueError, match="the class 'object' is none of those to find"):
+        loaded(dataset, "val", ["cup", "plate"])
+
+
 def test_an_unknown_class_names_photo_and_region(dataset):
     with pytest.raises(ValueError, match=r"0\.png, region 2: the class 'cup' .*\(plate\)"):
         loaded(dataset, class_names=["plate"])
@@ -250,12 +264,16 @@ def test_other_classes_cannot_be_resumed_but_start_anew(
     assert run("train", "--weights", many_classes, *options)[0] == 0
     for subset in ("train", "val"):
         file = dataset / subset / "export.json"
-        file.write_text(file.read_text().replace("plate", "dish"))
+        file.write_text(file.read_text().replace("plate", "dish, flat"))
     code, _, err = run("train", "--resume")
-    assert code == 1 and "is of a run for other classes than cup, dish" in err
+    assert code == 1 and "is of a run for other classes than cup, dish, flat" in err
     code, out, _ = run("train", "--weights", "last", *options)
     assert code == 0 and "Starting at epoch 1 of 1" in out
-    assert "are for 2 classes (cup, plate), the data set has 2 classes (cup, dish)" in out
+    assert "are for 2 classes (cup, plate), the data set has 2 classes (cup, dish, flat)" in out
+    newest = checkpoints.find_last(tmp_path / "log", "object")
+    assert inspect(newest).class_names == ["BG", "cup", "dish, flat"]
+    assert checkpoints.read_class_names(newest) == ["BG", "cup", "dish, flat"]
+    assert run("train", "--resume", *options)[0] == 0
 
 
 def test_wrong_data_is_not_trained_on(run, dataset, tmp_path, many_classes):

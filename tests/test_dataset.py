@@ -30,6 +30,18 @@ def test_prepare_numbers_everything(two_sources):
     assert two_sources.image_from_source_map == {"own.a.jpg": 0, "coco.42": 1}
 
 
+def test_the_first_synonym_is_the_name_unless_commas_belong_to_names(two_sources):
+    class Whole(Dataset):
+        SYNONYMS = False
+
+    whole = Whole()
+    for name in ("remote, old", "remote, new"):
+        whole.add_class("own", len(whole.class_info), name)
+    whole.prepare()
+    assert whole.class_names == ["BG", "remote, old", "remote, new"]
+    assert two_sources.class_info[1]["name"] == "car, automobile"
+
+
 def test_class_ids_go_both_ways(two_sources):
     assert two_sources.map_source_class_id("coco.17") == 2
     assert two_sources.get_source_class_id(2, "coco") == 17

@@ -177,8 +177,12 @@ def test_weights_that_cannot_predict(about, reason):
 
 def test_the_threshold_changes_nothing_but_what_is_kept(published_weights):
     weights = published_weights("resnet50")
-    config = make_config(info(81, path=weights), max_instances=40, image_size=128)
-    model = load_model(config, weights, 0)
+
+    def load(threshold):
+        config = make_config(info(81, path=weights), max_instances=40, image_size=128)
+        return load_model(config, weights, threshold)
+
+    model = load(0)
     image = np.random.default_rng(3).integers(0, 256, (90, 120, 3), dtype=np.uint8)
     (everything,) = model.detect([image])
     assert len(everything["scores"]) > 8
@@ -187,7 +191,7 @@ def test_the_threshold_changes_nothing_but_what_is_kept(published_weights):
     # Where scores are well apart: two runs differ in the last bits.
     count = 2 + int(np.argmax(-np.diff(everything["scores"])[1:12]))
     threshold = float(everything["scores"][count - 1 : count + 1].mean())
-    model.min_confidence = threshold
+    model = load(threshold)
     (kept,) = model.detect([image])
     assert len(kept["scores"]) == count
     assert np.allclose(kept["scores"], everything["scores"][:count], atol=1e-4)
@@ -198,7 +202,7 @@ def test_the_threshold_changes_nothing_but_what_is_kept(published_weights):
     assert model.dropped[0][0] < threshold
     assert model.dropped == sorted(model.dropped, reverse=True)
 
-    model.min_confidence = 1.1
+    model = load(1.1)
     (nothing,) = model.detect([image])
     assert nothing["masks"].shape == (90, 120, 0)
     score, class_id = model.dropped[0]

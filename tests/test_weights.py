@@ -21,7 +21,9 @@ class ResNet50Config(SmallConfig):
     BACKBONE = "resnet50"
     NUM_CLASSES = 81
     TOP_DOWN_PYRAMID_SIZE = 256
+    RPN_CONV_LAYER_SIZE = 512
     FPN_CLASSIF_FC_LAYERS_SIZE = 1024
+    MASK_CONV_LAYERS_SIZE = 256
 
 
 def arrays(model):

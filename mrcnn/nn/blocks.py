@@ -99,7 +99,7 @@ def conv_norm(
 
 
 class EachRoI(layers.Layer):
-    """Applies a layer to every RoI: `[B, N, ...] -> [B, N, ...]`, N static.
+    """Applies a layer to every RoI: `[B, N, ...] -> [B, N, ...]`.
 
     The RoIs are merged into the batch, which costs nothing. (`TimeDistributed`, whose place this
     takes, unrolls one copy of the layer a RoI in Keras 3: 30 s to trace 1000 RoIs.)
@@ -128,7 +128,7 @@ class EachRoI(layers.Layer):
             outputs = self.layer(merged, training=training)
         else:
             outputs = self.layer(merged)
-        return ops.reshape(outputs, (-1, inputs.shape[1], *outputs.shape[1:]))
+        return ops.reshape(outputs, (-1, ops.shape(inputs)[1], *outputs.shape[1:]))
 
 
 def leaf_layers(model):

@@ -3,6 +3,7 @@
 Legend: see blocks.py.
 """
 
+import keras
 from keras import layers, ops
 
 from mrcnn.nn.blocks import EachRoI, conv_norm
@@ -58,6 +59,43 @@ def fpn_classifier_graph(
     probs = layers.Softmax(name="mrcnn_class", dtype="float32")(logits)
     deltas = layers.Dense(num_classes * 4, name="mrcnn_bbox_fc", dtype="float32")(shared)
     return logits, probs, _Split(num_classes, name="mrcnn_bbox", dtype="float32")(deltas)
+
+
+class RowsWithMask(layers.Layer):
+    """Leaves out the detections that no image of the batch needs a mask of: its last rows.
+
+    `[B, N, 6]` to `[B, n, 6]`, n from 1 up. A detection with a class needs a mask if it scores at
+    least `min_score`, which may be set until the network first runs. Where shapes must not depend
+    on values, on other backends than TensorFlow, all rows stay.
+    """
+
+    min_score = 0.0
+
+    def call(self, detections):
+        if keras.backend.backend() != "tensorflow":
+            return detections
+        wanted = (detections[..., 4] > 0) & (detections[..., 5] >= self.min_score)
+        count = ops.max(ops.sum(ops.where(wanted, 1, 0), axis=1))
+        return detections[:, : ops.maximum(count, 1)]
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], None, input_shape[2])
+
+
+class PadRows(layers.Layer):
+    """`[B, n, ...]` to `[B, count, ...]` with zeros below."""
+
+    def __init__(self, count, **kwargs):
+        super().__init__(**kwargs)
+        self.count = count
+
+    def call(self, inputs):
+        below = [[0, 0], [0, self.count - ops.shape(inputs)[1]]]
+        padded = ops.pad(inputs, below + [[0, 0]] * (len(inputs.shape) - 2))
+        return ops.reshape(padded, (-1, self.count, *inputs.shape[2:]))
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.count, *input_shape[2:])
 
 
 def build_fpn_mask_graph(

@@ -61,7 +61,10 @@ def _build(mode, config, anchors):
             config.BBOX_STD_DEV,
             name="mrcnn_detection",
         )([proposals, probs, deltas, image_meta])
-        masks = _mask_head(detections[..., :4], roi_maps, image_meta, config)
+        rows = heads.RowsWithMask(name="mrcnn_mask_rows", dtype="float32")(detections)
+        masks = _mask_head(rows[..., :4], roi_maps, image_meta, config)
+        pad = heads.PadRows(config.DETECTION_MAX_INSTANCES, name="mrcnn_mask_padded")
+        masks = pad(masks)
         outputs = [detections, probs, deltas, masks, proposals, rpn_probs, rpn_deltas]
         return Network(list(inputs.values()), outputs, name="mask_rcnn")
 

@@ -104,7 +104,7 @@ def pyramid_roi_align(rois, feature_maps, levels, size):
     """Sample each RoI from its own level of the pyramid.
 
     Arguments:
-        rois: `[B, N, 4]`, fractions; N static.
+        rois: `[B, N, 4]`, fractions.
         feature_maps: P2..P5, each `[B, H, W, C]`.
         levels: int32 `[B, N]` in 2..5.
         size: (height, width) of a piece.
@@ -115,7 +115,7 @@ def pyramid_roi_align(rois, feature_maps, levels, size):
         pieces = _align_tensorflow(rois, feature_maps, levels, size)
     else:
         pieces = _align_portable(rois, feature_maps, levels, size)
-    return ops.reshape(pieces, (-1, rois.shape[1], *size, feature_maps[0].shape[-1]))
+    return ops.reshape(pieces, (-1, ops.shape(rois)[1], *size, feature_maps[0].shape[-1]))
 
 
 def _align_tensorflow(rois, feature_maps, levels, size):

@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+"""One network of `peers.py`, in a process and a Python environment of its own.
+
+Takes a request as JSON. Prints one line of JSON, `{"ready": text}` once it has run a first time,
+or `{"skipped": text}`; from then on every line that it reads makes it run once more and answer
+with an empty line.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+NUM_CLASSES = 81
+HEADS = r"(mrcnn\_.*)|(rpn\_.*)|(fpn\_.*)"
+# So small that made-up weights and made-up photos never make a loss that is not finite.
+LEARNING_RATE = 1e-6
+# Standard deviation of the class logits of torchvision's network: a few of 81 classes then pass
+# the score threshold for each proposal, and there are detections to make masks for.
+LOGIT_SPREAD = 3.0
+
+
+class Skipped(Exception):
+    """The peer cannot run here; the message says why."""
+
+
+# -- Ours --------------------------------------------------------------------------------------
+
+
+def ours(request, scene) -> tuple[Callable, str]:
+    sys.path.insert(0, str(ROOT))
+    from benchmarks import made_up, training_step
+
+    config = made_up.config(request["backbone"], request["precision"], request["side"])
+    folder = Path(request["weights"])
+    if request["job"] == "training":
+        return training_step.step_of(config, request["layers"], folder), "this package"
+    model = made_up.model("inference", config, folder)
+
+    def run():
+        return model.detect([scene["photo"]])
+
+    return run, f"this package, {len(run()[0]['scores'])} detections"
+
+
+# -- The older package -------------------------------------------------------------------------
+
+
+def older(request, scene) -> tuple[Callable, str]:
+    sys.path.insert(0, request["checkout"])
+    try:
+        from mrcnn.config import Config
+        from mrcnn.model import MaskRCNN, data_generator
+        from mrcnn.utils import Dataset
+    except ImportError as error:
+        raise Skipped(f"{request['checkout']} cannot be imported: {error}") from error
+
+    class OlderConfig(Config):
+        NAME = "benchmark"
+        BACKBONE = request["backbone"]
+        NUM_CLASSES = NUM_CLASSES
+        GPU_COUNT = IMAGES_PER_GPU = 1
+        IMAGE_MIN_DIM = IMAGE_MAX_DIM = request["side"]
+        DETECTION_MIN_CONFIDENCE = 0
+
+    class OlderDataset(Dataset):
+        def load_image(self, image_id):
+            return scene["photo"]
+
+        def load_mask(self, image_id):
+            return scene["masks"], scene["class_ids"]
+
+    config, weights = OlderConfig(), Path(request["weights"])
+    model = MaskRCNN(request["job"], config, str(weights))
+    model.load_weights(str(weights / f"{request['backbone']}.h5"), by_name=True)
+    if request["job"] == "inference":
+
+        def run():
+            return model.detect([scene["photo"]])
+
+        return run, f"{request['checkout']}, {len(run()[0]['scores'])} detections"
+
+    dataset = OlderDataset()
+    for class_id in range(1, NUM_CLASSES):
+        dataset.add_class("things", class_id, f"thing {class_id}")
+    dataset.add_image("things", 0, "thing.png")
+    dataset.prepare()
+    model.set_trainable(HEADS if request["layers"] == "heads" else ".*")
+    model.compile(LEARNING_RATE, config.LEARNING_MOMENTUM)
+    inputs, outputs = next(data_generator(dataset, config, shuffle=False, batch_size=1))
+    return lambda: model.keras_model.train_on_batch(inputs, outputs), request["checkout"]
+
+
+# -- torchvision -------------------------------------------------------------------------------
+
+
+def torchvision(request, scene) -> tuple[Callable, str]:
+    try:
+        import torch
+        from torchvision.models import detection
+        from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+        from torchvision.models.resnet import Bottleneck
+    except (ImportError, RuntimeError) as error:
+        raise Skipped(f"torchvision cannot be imported: {error}") from error
+
+    training, side = request["job"] == "training", request["side"]
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    # As maskrcnn_resnet50_fpn makes it with weights: BatchNorm frozen. All of the backbone is
+    # frozen where the heads alone learn.
+    backbone = resnet_fpn_backbone(
+        backbone_name="resnet50",
+        weights=None,
+        trainable_layers=5 if request["layers"] == "all" else 0,
+    )
+    for module in backbone.modules():
+        if isinstance(module, Bottleneck):
+            # Else the made-up network's values double with every block.
+            module.bn3.weight.fill_(0.2)
+    model = detection.MaskRCNN(backbone, NUM_CLASSES, min_size=side, max_size=side)
+    model.to(device).train(training)
+    photo = torch.from_numpy(scene["photo"]).permute(2, 0, 1)
+
+    def images():
+        return [photo.to(device).float() / 255]
+
+    def autocast():
+        return torch.autocast(
+            device, dtype=torch.bfloat16, enabled=request["precision"] == "bfloat16"
+        )
+
+    def finish():
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    text = f"torchvision {metadata.version('torchvision')}, torch {torch.__version__}, {device}"
+    if training:
+        targets = [
+            {
+                "boxes": torch.from_numpy(scene["boxes"]).float().to(device),
+                "labels": torch.from_numpy(scene["class_ids"]).long().to(device),
+                "masks": torch.from_numpy(scene["masks"]).permute(2, 0, 1).byte().to(device),
+            }
+        ]
+        learning = [value for value in model.parameters() if value.requires_grad]
+        optimizer = torch.optim.SGD(learning, lr=LEARNING_RATE, momentum=0.9)
+
+        def step():
+            with autocast():
+                loss = sum(model(images(), targets).values())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            finish()
+
+        return step, text
+
+    @torch.inference_mode()
+    def detect():
+        with autocast():
+            found = model(images())[0]
+        masks = (found["masks"] > 0.5).cpu().numpy()
+        finish()
+        return masks
+
+    logits = model.roi_heads.box_predictor.cls_score
+    spread = []
+    hook = logits.register_forward_hook(lambda module, given, out: spread.append(out.std().item()))
+    detect()
+    hook.remove()
+    logits.weight.data *= LOGIT_SPREAD / spread[0]
+    return detect, f"{text}, {len(detect())} detections"
+
+
+# -- ultralytics -------------------------------------------------------------------------------
+
+
+def ultralytics(request, scene) -> tuple[Callable, str]:
+    try:
+        from ultralytics import YOLO
+    except ImportError as error:
+        raise Skipped(f"ultralytics cannot be imported: {error}") from error
+    model = YOLO(request["model"])
+    picture = np.ascontiguousarray(scene["photo"][..., ::-1])
+
+    def run():
+        return model.predict(picture, imgsz=request["side"], verbose=False, save=False)
+
+    version = metadata.version("ultralytics")
+    return run, f"ultralytics {version}, {len(run()[0].boxes)} detections"
+
+
+# -- The conversation --------------------------------------------------------------------------
+
+PEERS = {"ours": ours, "older": older, "torchvision": torchvision, "ultralytics": ultralytics}
+
+
+def main():
+    request = json.loads(sys.argv[1])
+    # What the peers print must not get among the answers.
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    try:
+        run, text = PEERS[request["peer"]](request, np.load(request["scene"]))
+        run()
+    except Skipped as reason:
+        print(json.dumps({"skipped": str(reason)}), file=answers)
+        return
+    except Exception as error:
+        print(json.dumps({"skipped": f"{type(error).__name__}: {error}"}), file=answers)
+        raise
+    print(json.dumps({"ready": text}), file=answers)
+    for _ in sys.stdin:
+        run()
+        print(file=answers)
+
+
+if __name__ == "__main__":
+    main()
