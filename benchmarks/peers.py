@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from benchmarks import made_up, measuring
+from benchmarks import ENVIRONMENT, made_up, measuring
 
 WORKER = Path(__file__).with_name("peer_worker.py")
 JOBS = ("inference", "training")
@@ -61,6 +61,7 @@ class Worker:
         self.process = subprocess.Popen(
             [python, str(WORKER), json.dumps(request)],
             cwd=folder,
+            env=ENVIRONMENT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -128,7 +129,8 @@ def compare(arguments, job: str, common: dict, folder: Path):
         )
     what = "detect" if job == "inference" else f"training step, layers {arguments.layers}"
     title = f"One photo {arguments.side} x {arguments.side}, {what}"
-    measuring.section(title, measuring.timing_table(measured) + "\n\n" + "\n".join(notes))
+    text = measuring.timing_table(measured) if cases else "None of them could run."
+    measuring.section(title, text + "\n\n" + "\n".join(notes))
 
 
 def main():

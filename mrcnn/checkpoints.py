@@ -8,6 +8,7 @@ killed process costs the running epoch and nothing else.
 """
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -38,6 +39,7 @@ __all__ = [
     "STATE_FILE",
     "Checkpoints",
     "State",
+    "bytes_of",
     "claim_folder",
     "disk_text",
     "find_last",
@@ -58,7 +60,8 @@ def disk_text(folder: str | Path, weights: int, state: int, epochs: int) -> str:
 
     Arguments:
         folder: of the run; it need not be there yet.
-        weights, state: bytes of a checkpoint and of the training state.
+        weights, state: bytes of a checkpoint and of the training state, such as `bytes_of` all
+            variables and of those that learn, of which the optimizer keeps the momentum.
         epochs: to come.
 
     Raises OSError where not even one epoch could be written.
@@ -85,6 +88,11 @@ def disk_text(folder: str | Path, weights: int, state: int, epochs: int) -> str:
         f"{text}\n  Warning: that is room for {possible} of {epochs} epochs; make some meanwhile, "
         "by deleting checkpoints of other runs or older ones of this (best and last stay)"
     )
+
+
+def bytes_of(variables) -> int:
+    """Return how many bytes Keras variables take in a file, where all are float32."""
+    return 4 * sum(math.prod(variable.shape) for variable in variables)
 
 
 def _size(count: int) -> str:

@@ -1,5 +1,6 @@
 """A training run: which layers learn, from which batches, and what is told and kept meanwhile."""
 
+import csv
 import math
 import os
 import re
@@ -10,8 +11,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from mrcnn import atomic
+from mrcnn.data import figures
 from mrcnn.nn.blocks import leaf_layers
 
+LOSSES_FILE = "losses.csv"
 # The words that `layers` may be; a backbone's stages carry their number, and BatchNorm its conv's.
 HEADS = r"(mrcnn\_.*)|(rpn\_.*)|(fpn\_.*)"
 FIRST_STAGES = {"3+": 3, "4+": 4, "5+": 5}
@@ -193,6 +197,21 @@ class _Progress(keras.callbacks.Callback):
         )
 
 
+class _Curves(keras.callbacks.Callback):
+    """Draws `losses.png` beside the `losses.csv` of a run, and draws it anew after every epoch."""
+
+    def __init__(self, log_dir):
+        super().__init__()
+        self.log_dir = log_dir
+
+    def on_epoch_end(self, epoch, logs=None):
+        with open(self.log_dir / LOSSES_FILE, newline="") as file:
+            rows = list(csv.DictReader(file))
+        names = [name for name in rows[0] if name != "epoch"]
+        values = {name: [float(row[name]) for row in rows] for name in names}
+        atomic.write_bytes(self.log_dir / "losses.png", figures.png(figures.losses(values)))
+
+
 def _duration(seconds: float) -> str:
     """Return such as "42 s", "3 min 20 s" or "2 h 05 min"."""
     seconds = round(seconds)
@@ -222,9 +241,10 @@ def fit(
 ):
     """Train a compiled `Network` from epoch `first_epoch` (0-based) up to `epochs` in all.
 
-    Losses go to `log_dir/losses.csv`, and to TensorBoard where it is installed. `callbacks` run
-    before what is printed and logged. Returns the Keras History. Raises TrainingError for a loss
-    that is not finite, and with `memory_advice` where the device's memory does not suffice.
+    Losses go to `log_dir/losses.csv`, as curves to `losses.png` beside it, and to TensorBoard where
+    it is installed. `callbacks` run before what is printed and logged. Returns the Keras History.
+    Raises TrainingError for a loss that is not finite, and with `memory_advice` where the device's
+    memory does not suffice.
     """
     log_dir = Path(log_dir)
     log_dir.mkdir(parents=True, exist_ok=True)
@@ -234,7 +254,8 @@ def fit(
         # What an epoch leaves is written before anybody reads that it is done.
         *callbacks,
         _Progress(batches, epochs),
-        keras.callbacks.CSVLogger(str(log_dir / "losses.csv"), append=first_epoch > 0),
+        keras.callbacks.CSVLogger(str(log_dir / LOSSES_FILE), append=first_epoch > 0),
+        _Curves(log_dir),
         *_tensorboard(log_dir),
     ]
     try:

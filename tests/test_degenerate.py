@@ -43,7 +43,16 @@ NONE = [0.0, 0.0, 0.0, 0.0]
 
 def test_targets_without_an_object():
     rois, class_ids, deltas, masks = targets([BOX, AWAY, NONE], [0, 0], [NONE, NONE])
-    assert not rois.any() and not class_ids.any() and not deltas.any() and not masks.any()
+    # What is proposed there is none, and the class head is told so.
+    assert sorted(rois[:2].tolist()) == sorted(np.float32([BOX, AWAY]).tolist())
+    assert not rois[2:].any()
+    assert not class_ids.any() and not deltas.any() and not masks.any()
+
+
+def test_an_image_without_an_object_gives_no_more_negatives_than_another():
+    many = np.linspace(AWAY, [0.65, 0.65, 0.95, 0.95], 20).tolist()
+    rois, *_ = targets(many, [0], [NONE], count=10, ratio=0.5)
+    assert rois.any(axis=1).sum() == 5
 
 
 def test_targets_without_a_proposal():
@@ -62,8 +71,8 @@ def test_fewer_proposals_than_rows():
 def test_a_crowd_is_neither_object_nor_background():
     rois, class_ids, *_ = targets([BOX, AWAY], [-1], [BOX])
     assert not class_ids.any()
-    # Without a positive there is no negative either: the ratio between them is kept.
-    assert not rois.any()
+    np.testing.assert_allclose(rois[0], AWAY)
+    assert not rois[1:].any()
     rois, class_ids, *_ = targets([BOX, AWAY, [0.1, 0.1, 0.49, 0.5]], [-1, 2], [BOX, AWAY])
     assert class_ids.tolist()[0] == 2 and not rois[1:].any()
 

@@ -15,6 +15,7 @@ from imgaug import augmenters as iaa
 from mrcnn import checkpoints, training
 from mrcnn.config import LOSS_NAMES
 from mrcnn.data.evaluate import compute_ap
+from mrcnn.data.images import read_image
 from mrcnn.model import MaskRCNN
 from tests.small import Shapes, SmallConfig
 
@@ -213,6 +214,8 @@ def test_a_resumed_run_continues_the_curve(trained):
     assert {"mask_rcnn_small_best.h5", "mask_rcnn_small_last.h5"} < names
     with open(run / "losses.csv") as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == [str(i) for i in range(48)]
+    height, width = read_image(run / "losses.png").shape[:2]
+    assert width > height > 300
     state = checkpoints.State.load(run / checkpoints.STATE_FILE)
     scores = before["val_loss"] + after["val_loss"]
     assert state.epoch == 48

@@ -1,4 +1,7 @@
-"""The curves of an evaluation as matplotlib figures, made without a display and without pyplot."""
+"""Curves as matplotlib figures, of a training and of an evaluation.
+
+They are made without a display and without pyplot.
+"""
 
 import io
 from collections.abc import Sequence
@@ -22,6 +25,30 @@ def png(figure: Figure) -> bytes:
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=DPI)
     return file.getvalue()
+
+
+def losses(values: dict[str, Sequence[float]]) -> Figure:
+    """Draw losses over the epochs: their sum on the left, its parts on the right.
+
+    `values` has a list for "loss" and for each part, one number an epoch from the first on, and
+    those of the validation under the same names with `val_` before, dashed here.
+    """
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    whole, parts = figure.subplots(1, 2)
+    names = [name for name in values if not name.startswith("val_")]
+    for index, name in enumerate(sorted(names, key=lambda name: name != "loss")):
+        axes = whole if name == "loss" else parts
+        for known, style in ((name, "-"), (f"val_{name}", "--")):
+            if known in values:
+                epochs = np.arange(1, len(values[known]) + 1)
+                axes.plot(epochs, values[known], style, color=f"C{index}", marker=".", label=known)
+    for axes in (whole, parts):
+        axes.set_xlabel("epoch")
+        axes.set_ylim(bottom=0)
+        axes.grid(color=GREY, linewidth=0.6)
+        axes.legend(fontsize=8, ncols=1 if axes is whole else 2)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    return figure
 
 
 def precision_recall(

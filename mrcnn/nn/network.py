@@ -63,7 +63,9 @@ def _build(mode, config, anchors):
         )([proposals, probs, deltas, image_meta])
         rows = heads.RowsWithMask(name="mrcnn_mask_rows", dtype="float32")(detections)
         masks = _mask_head(rows[..., :4], roi_maps, image_meta, config)
-        pad = heads.PadRows(config.DETECTION_MAX_INSTANCES, name="mrcnn_mask_padded")
+        pad = heads.PadRows(
+            config.DETECTION_MAX_INSTANCES, name="mrcnn_mask_padded", dtype="float32"
+        )
         masks = pad(masks)
         outputs = [detections, probs, deltas, masks, proposals, rpn_probs, rpn_deltas]
         return Network(list(inputs.values()), outputs, name="mask_rcnn")

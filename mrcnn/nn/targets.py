@@ -49,7 +49,8 @@ def detection_targets(
 
     1. Proposals with an IoU of 0.5 or more are positive; the rest that touch no crowd, negative.
     2. At most `positive_ratio` of `count` positives are drawn at random, and negatives in that
-       ratio to them.
+       ratio to them. An image without objects, which has no positives, gives as many negatives as
+       go with the most positives: from it the heads learn what is no object.
     3. Positives learn the class, deltas and mask of the object that they overlap most.
 
     Arguments:
@@ -85,6 +86,8 @@ def detection_targets(
     positive_count = ops.minimum(positive_count, positive_limit)
     negative_index, negative_count = _choose(negative, min(count, total), random[1])
     wanted = ops.cast(ops.cast(positive_count, "float32") / positive_ratio, "int32")
+    empty = ~ops.any(there & (gt_class_ids > 0), axis=1)
+    wanted = ops.where(empty, count - positive_limit, wanted)
     negative_count = ops.minimum(
         ops.minimum(negative_count, wanted - positive_count), min(count, total)
     )
