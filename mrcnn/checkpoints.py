@@ -69,20 +69,20 @@ def disk_text(folder: str | Path, weights: int, state: int, epochs: int) -> str:
     folder = Path(folder).absolute()
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(there).free
-    # The new state is written beside the old one. Best and last are names of checkpoints.
-    room = free - 2 * state
-    need = epochs * weights + 2 * state
-    possible = max(0, room // weights)
-    if not possible:
+    if free < weights + state:
         raise OSError(
-            f"{there} has {_size(free)} free, an epoch takes {_size(weights + 2 * state)}: make "
-            "room there, or choose another disk with --logs (model_dir)"
+            f"{there} has {_size(free)} free, an epoch takes {_size(weights + state)}: make room "
+            "there, or choose another disk with --logs (model_dir)"
         )
+    # A new state is written beside the old one. Best and last are names of checkpoints.
+    states = state if epochs == 1 or (folder / STATE_FILE).exists() else 2 * state
+    need = epochs * weights + states
+    possible = max(1, (free - states) // weights)
     text = (
         f"Disk: {epochs} checkpoint{'s' if epochs != 1 else ''} of {_size(weights)} and the "
         f"training state, {_size(need)} in all; {_size(free)} are free"
     )
-    if possible >= epochs:
+    if free >= need:
         return text
     return (
         f"{text}\n  Warning: that is room for {possible} of {epochs} epochs; make some meanwhile, "

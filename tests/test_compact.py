@@ -102,8 +102,8 @@ def test_bfloat16_computes_in_it_and_keeps_weights_boxes_and_scores(model, image
         for each in (half, model)
     )
     for name in ("probs", "deltas"):
-        assert np.abs(found[name] - exact[name]).max() < 0.03
-        assert np.abs(found[name] - exact[name]).max() > 0
+        error = np.abs(found[name] - exact[name]).max() / exact[name].std()
+        assert 0 < error < 0.1
 
 
 def test_auto_is_one_of_the_two():
