@@ -1,26 +1,28 @@
-# make demo   install, find objects in the sample photos, say where the pictures are
+# make demo   install, find remotes in photos and in a clip, train on, measure; see demo/
 # make test   install, check the style, run the tests
 # make clean  remove what these made
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-DEMO_WEIGHTS = $(or $(wildcard log/custom.h5),predictions/made_up_numbers.h5)
-DEMO_OPTIONS = $(if $(wildcard log/custom.h5),,--min-confidence 0.05 --max-instances 3)
 
 .PHONY: demo test lint clean
 
-demo: $(VENV)/installed $(DEMO_WEIGHTS)
+demo: $(VENV)/installed
 	$(BIN)/python -m mrcnn
-	$(BIN)/python maskrcnn_predict_for_images.py dataset/val --weights $(DEMO_WEIGHTS) \
-		--output predictions/demo --overwrite $(DEMO_OPTIONS)
-	@echo "The pictures are in predictions/demo"
-
-# A network with made-up numbers, in the layout of the published file: it finds nonsense.
-predictions/made_up_numbers.h5: $(VENV)/installed
-	@echo "log/custom.h5 is not there: the demo runs on made-up numbers and finds nonsense"
-	mkdir -p predictions
-	$(BIN)/python tests/conformance/make_weights.py resnet50 $@
+	$(BIN)/python maskrcnn_predict_for_images.py dataset/val --weights log/custom.h5 \
+		--output demo/photos --overwrite
+	$(BIN)/python video_mask.py dataset/clip.mp4 --weights log/custom.h5 \
+		--output demo/clip_masked.mp4 --overwrite
+	$(BIN)/python custom_training.py train --dataset dataset --weights log/custom.h5 \
+		--logs demo/log --epochs 2 --seed 1
+	$(BIN)/python custom_training.py evaluate --dataset dataset --weights last \
+		--logs demo/log --output demo/evaluation
+	@echo
+	@echo "Photos with the remotes outlined:  demo/photos"
+	@echo "The clip:                          demo/clip_masked.mp4"
+	@echo "The losses of the two epochs:      $$(ls -td demo/log/*/ | head -1)losses.png"
+	@echo "Precision, recall, worst misses:   demo/evaluation"
 
 test: lint
 	$(BIN)/python -m pytest
@@ -39,4 +41,4 @@ $(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) predictions .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo .pytest_cache .ruff_cache .hypothesis

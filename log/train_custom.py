@@ -1,0 +1,248 @@
+#!/usr/bin/env python3
+"""Make log/custom.h5: the weights that ship, which find AC remotes with the compact backbone.
+
+    python log/train_custom.py
+
+1. renders 6000 pictures to learn from and three sets to measure with, from other seeds;
+2. trains from random weights, first on small pictures, then on larger ones;
+3. evaluates: 500 pictures with remotes, 200 of look-alikes and empty rooms;
+4. writes log/custom.h5.
+
+All of it lies in the folder `rendered` (--work), and what is there already is not done again: the
+same command goes on after a stop. --images and --scale make a shorter, worse training.
+"""
+
+import argparse
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "dataset")]
+
+import render
+from custom_training import CustomDataset
+from mrcnn.config import Config
+
+SHIPPED = ROOT / "log" / "custom.h5"
+SEED = 1
+# Pictures, seed, share without a remote, share with look-alikes.
+SETS = {
+    "train": (6000, 10, 0.15, 0.6),
+    "val": (100, 20, 0.15, 0.6),
+    "test": (500, 30, 0.0, 0.5),
+    "empty": (200, 40, 1.0, 1.0),
+}
+PICTURE_SIDE = 512
+
+
+class RemoteConfig(Config):
+    """Settings of the network that ships."""
+
+    NAME = "remote"
+    BACKBONE = "compact"
+    NUM_CLASSES = 1 + 1
+    TOP_DOWN_PYRAMID_SIZE = 64
+    RPN_CONV_LAYER_SIZE = 64
+    FPN_CLASSIF_FC_LAYERS_SIZE = 256
+    MASK_CONV_LAYERS_SIZE = 64
+    IMAGE_MIN_DIM = IMAGE_MAX_DIM = 384
+    # Remotes are long: a box of one is up to four times as long as wide.
+    RPN_ANCHOR_SCALES = (24, 48, 96, 192, 384)
+    RPN_ANCHOR_RATIOS = [0.4, 1, 2.5]
+    PRE_NMS_LIMIT = 2000
+    POST_NMS_ROIS_TRAINING = 500
+    POST_NMS_ROIS_INFERENCE = 200
+    TRAIN_ROIS_PER_IMAGE = 96
+    # Most of what looks like a remote is none.
+    ROI_POSITIVE_RATIO = 0.2
+    MAX_GT_INSTANCES = 8
+    DETECTION_MAX_INSTANCES = 20
+    DETECTION_MIN_CONFIDENCE = 0.8
+    # From random weights BatchNorm has statistics to learn, and a batch must be large enough.
+    TRAIN_BN = None
+    IMAGES_PER_GPU = 8
+    STEPS_PER_EPOCH = 250
+    VALIDATION_STEPS = None
+    WEIGHT_DECAY = 0.0
+    PRECISION = "auto"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training: pictures of `side` px, the highest learning rate, its epochs."""
+
+    name: str
+    side: int
+    learning_rate: float
+    epochs: int
+
+
+STAGES = (Stage("small", 320, 1.5e-3, 14), Stage("large", 384, 1e-3, 18))
+WARM_UP_STEPS = 200
+
+
+def augmentation():
+    """Return the pipeline that makes the rendered pictures as different as photos are."""
+    from imgaug import augmenters as iaa
+
+    def sometimes(chance, *choices):
+        return iaa.Sometimes(chance, iaa.OneOf(list(choices)) if choices[1:] else choices[0])
+
+    return iaa.Sequential(
+        [
+            iaa.Fliplr(0.5),
+            iaa.Flipud(0.5),
+            iaa.Rot90((0, 3)),
+            sometimes(
+                0.7,
+                iaa.Affine(
+                    scale=(0.6, 1.25),
+                    translate_percent=(-0.15, 0.15),
+                    rotate=(-25, 25),
+                    shear=(-8, 8),
+                    cval=(0, 255),
+                ),
+            ),
+            sometimes(0.2, iaa.Cutout(nb_iterations=(1, 3), size=(0.05, 0.2), fill_mode="gaussian")),
+            sometimes(
+                0.5,
+                iaa.MultiplyAndAddToBrightness(mul=(0.6, 1.4), add=(-25, 25)),
+                iaa.LinearContrast((0.6, 1.5)),
+                iaa.GammaContrast((0.6, 1.6)),
+                iaa.ChangeColorTemperature((3500, 10000)),
+            ),
+            sometimes(0.3, iaa.AddToHueAndSaturation((-25, 25)), iaa.Grayscale((0.3, 1.0))),
+            sometimes(0.3, iaa.GaussianBlur((0.4, 1.6)), iaa.MotionBlur((3, 7))),
+            sometimes(0.3, iaa.AdditiveGaussianNoise(scale=(2, 14)), iaa.JpegCompression((40, 85))),
+        ]
+    )
+
+
+# -- The steps -----------------------------------------------------------------------------------
+
+
+def render_sets(work: Path, images: int) -> None:
+    """Render the sets that are not there yet."""
+    for name, (count, seed, negatives, lookalikes) in SETS.items():
+        folder = work / name
+        if (folder / render.PROJECT_NAME).exists():
+            continue
+        count = images if name == "train" else count
+        print(f"Rendering {count} pictures: {folder}", flush=True)
+        # What a run that was stopped has left has no project file beside it.
+        render.prepare_folder(folder, overwrite=True)
+        options = render.Options(lookalikes, negatives, render.read_photos([]), 0.3)
+        job = render.Job(folder, seed, (PICTURE_SIDE, PICTURE_SIDE), options)
+        render.render_folder(job, count, os.cpu_count() or 1)
+
+
+def load_set(work: Path, name: str) -> CustomDataset:
+    dataset = CustomDataset()
+    dataset.load_custom(work, name, ["AC Remote"])
+    dataset.prepare()
+    return dataset
+
+
+def train_stage(stage: Stage, work: Path, start: Path | None, scale: float) -> Path:
+    """Train a stage from the weights `start`, or go on with it; return its last checkpoint."""
+    import keras
+
+    from mrcnn.checkpoints import find_last
+    from mrcnn.model import MaskRCNN
+
+    epochs = max(1, round(stage.epochs * scale))
+    settings = {"IMAGE_MIN_DIM": stage.side, "IMAGE_MAX_DIM": stage.side}
+    config = type("StageConfig", (RemoteConfig,), settings)()
+    steps = epochs * config.STEPS_PER_EPOCH
+
+    class FromScratch(MaskRCNN):
+        """SGD, which fine-tunes, would take many times as long from random weights."""
+
+        def compile(self, learning_rate, momentum):
+            optimizer = keras.optimizers.AdamW(learning_rate, weight_decay=0.02, global_clipnorm=5)
+            optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+            self.keras_model.compile(optimizer, self.config.LOSS_WEIGHTS, self.config.WEIGHT_DECAY)
+
+    def rate(step):
+        """Rise in a line, fall along a cosine (Loshchilov and Hutter 2017)."""
+        if step < WARM_UP_STEPS:
+            return stage.learning_rate * (step + 1) / WARM_UP_STEPS
+        done = (step - WARM_UP_STEPS) / max(steps - WARM_UP_STEPS, 1)
+        return stage.learning_rate * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(done, 1.0))))
+
+    class Schedule(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            optimizer = self.model.optimizer
+            optimizer.learning_rate.assign(rate(int(optimizer.iterations)))
+
+    keras.utils.set_random_seed(SEED)
+    model = FromScratch("training", config, work / stage.name)
+    last = find_last(work / stage.name, config.NAME)
+    if last or start:
+        model.load_weights(str(last or start))
+    if not last:
+        # A run of its own, also where it starts from a checkpoint of the stage before.
+        model.set_log_dir()
+    model.train(
+        load_set(work, "train"),
+        load_set(work, "val"),
+        learning_rate=stage.learning_rate,
+        epochs=epochs,
+        layers="all",
+        augmentation=augmentation(),
+        custom_callbacks=[Schedule()],
+        resume=last is not None and model.epoch < epochs,
+        seed=SEED,
+        keep_negatives=True,
+    )
+    return find_last(work / stage.name, config.NAME)
+
+
+def measure(work: Path, weights: Path) -> dict:
+    """Print and return how good weights are on the sets that training never saw."""
+    from mrcnn.evaluating import evaluate
+    from mrcnn.nn.weights import inspect
+    from mrcnn.prediction import load_model, make_config
+
+    model = load_model(make_config(inspect(weights)), weights, 0.05)
+    evaluation = evaluate(model, load_set(work, "test"))
+    print(evaluation.text())
+    empty = load_set(work, "empty")
+    threshold = RemoteConfig.DETECTION_MIN_CONFIDENCE
+    best = [
+        max(model.detect([empty.load_image(i)])[0]["scores"], default=0) for i in empty.image_ids
+    ]
+    false = np.mean(np.array(best) >= threshold)
+    print(f"Of {len(best)} pictures without a remote, {false:.1%} have a detection at {threshold}")
+    return {"false": false, "best": best}
+
+
+def main(argv=None) -> int:
+    """Run the steps that are not done yet; return the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--work", type=Path, default=ROOT / "rendered", metavar="FOLDER")
+    parser.add_argument("--images", type=int, default=SETS["train"][0], metavar="N")
+    parser.add_argument("--scale", type=float, default=1.0, help="of the number of epochs")
+    parser.add_argument("--output", type=Path, default=SHIPPED, metavar="FILE")
+    arguments = parser.parse_args(argv)
+    work = arguments.work
+    render_sets(work, arguments.images)
+    weights = None
+    for stage in STAGES:
+        weights = train_stage(stage, work, weights, arguments.scale)
+    from mrcnn import atomic
+
+    atomic.write_bytes(arguments.output, weights.read_bytes())
+    print(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.1f} MB")
+    measure(work, arguments.output)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
