@@ -6,14 +6,16 @@
 
 A thousand frames of 1280 x 720 with five objects go through `video_mask.py`'s pipeline. A
 stand-in finds the objects in no time, or in `--network` milliseconds, asleep as a program is that
-waits for a GPU. It prints a table: each stage's time for itself, the time of the whole, and the
-memory of this process as the run goes on.
+waits for a GPU. It prints the time of the whole, the memory of this process as the run goes on,
+and each stage's time for itself.
 """
 
 import argparse
+import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -77,38 +79,43 @@ def memory() -> float:
         return int(file.read().split()[1]) * 4096 / 2**20
 
 
-def milliseconds(function, items) -> tuple[float, list]:
-    """Return the milliseconds that `function` takes for an item, and what it returns."""
-    began = time.perf_counter()
-    results = list(function(items))
-    return 1000 * (time.perf_counter() - began) / max(len(results), 1), results
+def timed(function: Callable) -> tuple[np.ndarray, list]:
+    """Return (ms, ms of the processor) for each item that `function` returns, and the items.
+
+    The processor's time is that of all threads and of ffmpeg, which are beside each other.
+    """
+    began = os.times()
+    items = list(function())
+    *processor, elapsed = np.subtract(os.times(), began)
+    return np.array([elapsed, sum(processor)]) * 1000 / len(items), items
 
 
 def time_stages(clip: Path, folder: Path, count: int = 60):
     """Print the time of each stage for itself."""
-    with Video(clip) as video:
-        read, frames = milliseconds(lambda _: video.frames(0, count / video.rate), None)
-    detect = StandIn(0).detect
-    stand_in, _ = milliseconds(lambda items: map(detect, items), [[None]] * len(frames))
-    find, found = milliseconds(lambda items: find_objects(items, StandIn(0).detect, 30), frames)
-    list(draw_objects(found[:2], NAMES))  # fonts
-    draw, drawn = milliseconds(lambda items: draw_objects(items, NAMES), found)
-    describe, _ = milliseconds(
-        lambda items: draw_objects(items, NAMES, draw=False, describe=True), found
-    )
     writer = VideoWriter(folder / "stages.mp4", (HEIGHT, WIDTH), 30)
-    began = time.perf_counter()
-    for item in drawn:
-        writer.write(item.picture)
-    writer.close()
-    write = 1000 * (time.perf_counter() - began) / len(drawn)
-    print("| stage | ms a frame |")
-    print("|---|---|")
-    print(f"| read | {read:.1f} |")
-    print(f"| to RGB, number the objects | {max(find - stand_in, 0):.1f} |")
-    print(f"| draw | {draw:.1f} |")
-    print(f"| describe (--json only) | {describe:.1f} |")
-    print(f"| write, {writer.codec} | {write:.1f} |")
+
+    def write():
+        yield from (writer.write(item.picture) for item in drawn)
+        writer.close()
+
+    with Video(clip) as video:
+        read, frames = timed(lambda: video.frames(0, count / video.rate))
+    stand_in, _ = timed(lambda: map(StandIn(0).detect, [[None]] * len(frames)))
+    find, found = timed(lambda: find_objects(frames, StandIn(0).detect, 30))
+    list(draw_objects(found[:2], NAMES))  # fonts
+    draw, drawn = timed(lambda: draw_objects(found, NAMES))
+    describe, _ = timed(lambda: draw_objects(found, NAMES, draw=False, describe=True))
+    stages = {
+        "read": read,
+        "to RGB, number the objects": np.maximum(find - stand_in, 0),
+        "draw": draw,
+        "describe (--json only)": describe,
+        f"write, {writer.codec}": timed(write)[0],
+    }
+    print("\n| stage | ms a frame | of the processor |")
+    print("|---|---|---|")
+    for name, (wall, processor) in stages.items():
+        print(f"| {name} | {wall:.1f} | {processor:.1f} |")
 
 
 def time_whole(clip: Path, folder: Path, network_ms: float):
@@ -133,18 +140,18 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--frames", type=int, default=1000)
-    parser.add_argument("--network", type=float, default=100, help="ms of the second run")
+    parser.add_argument("--network", type=float, default=100, help="ms of the first run")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         clip = folder / "clip.mp4"
         make_clip(clip, arguments.frames)
-        print(f"{WIDTH} x {HEIGHT}, {OBJECTS} objects, {arguments.frames} frames\n")
-        time_stages(clip, folder)
+        print(f"{WIDTH} x {HEIGHT}, {OBJECTS} objects, {arguments.frames} frames")
         print("\n| network, ms | frames out | whole, ms a frame | added, ms | memory, MiB |")
         print("|---|---|---|---|---|")
-        time_whole(clip, folder, 0)
         time_whole(clip, folder, arguments.network)
+        time_whole(clip, folder, 0)
+        time_stages(clip, folder)
 
 
 if __name__ == "__main__":

@@ -20,13 +20,15 @@ from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "dataset")]
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "dataset"))
 
 import render
+
 from custom_training import CustomDataset
 from mrcnn.config import Config
 
+ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "log" / "custom.h5"
 SEED = 1
 # Pictures, seed, share without a remote, share with look-alikes.
@@ -107,7 +109,7 @@ def augmentation():
                     cval=(0, 255),
                 ),
             ),
-            sometimes(0.2, iaa.Cutout(nb_iterations=(1, 3), size=(0.05, 0.2), fill_mode="gaussian")),
+            sometimes(0.2, iaa.Cutout((1, 3), size=(0.05, 0.2), fill_mode="gaussian")),
             sometimes(
                 0.5,
                 iaa.MultiplyAndAddToBrightness(mul=(0.6, 1.4), add=(-25, 25)),

@@ -10,6 +10,8 @@ import sys
 import time
 from importlib import metadata
 
+from mrcnn.quiet import start_keras
+
 PACKAGES = (
     "tensorflow",
     "keras",
@@ -63,8 +65,8 @@ def _check_package(package):
     if version is None:
         yield f"{package} is not installed: pip install -r requirements.txt"
         return
-    if package in ("tensorflow", "tensorboard"):
-        return  # Slow to import; the network shows whether TensorFlow works.
+    if package in ("tensorflow", "keras", "tensorboard"):
+        return  # Slow to import; the network shows whether they work.
     try:
         importlib.import_module(MODULES.get(package, package))
     except Exception as error:
@@ -85,6 +87,7 @@ def _check_rival(package):
 def _check_network():
     """Build a network, run it, and yield what is wrong."""
     try:
+        start_keras()
         import keras
         import numpy as np
 

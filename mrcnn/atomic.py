@@ -27,7 +27,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
         finally:
             beside.unlink(missing_ok=True)
     except OSError as error:
-        raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
+        # HDF5 puts a page of its own into the text of the error.
+        reason = os.strerror(error.errno) if error.errno else error
+        raise OSError(f"{path} cannot be written: {reason}") from error
 
 
 def write_bytes(path: str | Path, data: bytes) -> Path:

@@ -160,5 +160,17 @@ def stopped_text(log_dir: str | Path) -> str:
     epoch = int(runs.CHECKPOINT.fullmatch(checkpoint.name)["epoch"])
     return (
         f"Stopped; {checkpoint} holds what was learned in {epoch} "
-        f"epoch{'s' if epoch != 1 else ''}. The same command with --weights last --resume goes on."
+        f"epoch{'s' if epoch != 1 else ''}. The same command with --weights last --resume, and "
+        "without --learning-rate, goes on."
+    )
+
+
+def finished_text(log_dir: str | Path, dataset: str | Path) -> str:
+    """Say where the weights of a run are, and how to measure them."""
+    best = next(Path(log_dir).glob("mask_rcnn_*_best.h5"), None)
+    if best is None:
+        return f"The weights are in {log_dir}"
+    return (
+        f"The weights are in {log_dir}, its losses as curves in losses.png.\n"
+        f"How good the best epoch is: evaluate --dataset {dataset} --weights {best}"
     )

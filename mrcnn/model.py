@@ -8,7 +8,6 @@ The network is in `mrcnn.nn`, what happens to arrays before and after it in `mrc
 names of this module are those that scripts for the older package import from here.
 """
 
-import datetime
 from collections import OrderedDict
 from pathlib import Path
 
@@ -173,8 +172,10 @@ class MaskRCNN:
         if checkpoint and run:
             self.epoch, folder = int(checkpoint["epoch"]), path.parent
         else:
-            time = datetime.datetime.now().strftime("%Y%m%dT%H%M")
-            self.epoch, folder = 0, Path(self.model_dir) / f"{str(self.config.NAME).lower()}{time}"
+            self.epoch, folder = 0, checkpoints.new_folder(self.model_dir, str(self.config.NAME))
+        self._write_to(folder)
+
+    def _write_to(self, folder):
         self.log_dir = str(folder)
         name = f"mask_rcnn_{str(self.config.NAME).lower()}_{{epoch:04d}}.h5"
         self.checkpoint_path = str(folder / name)
@@ -266,11 +267,21 @@ class MaskRCNN:
                 f"load the checkpoint of epoch {state.epoch} to resume"
             )
         self.class_names = list(train_dataset.class_names)
-        self.set_trainable(training.layer_pattern(layers))
+        learning = self.set_trainable(training.layer_pattern(layers), verbose=0)
+        log(f"{len(learning)} of {len(self.get_trainable_layers())} layers learn: {layers}")
         learning_rate = state.learning_rate if state else learning_rate
         self.compile(learning_rate, config.LEARNING_MOMENTUM)
         if state:
             self._restore(state)
+
+        disk = checkpoints.disk_text(
+            self.log_dir,
+            checkpoints.bytes_of(self.keras_model.weights),
+            checkpoints.bytes_of(self.keras_model.trainable_variables),
+            epochs - self.epoch,
+        )
+        if not self.epoch:
+            self._write_to(checkpoints.claim_folder(self.log_dir))
 
         workers = workers or training.default_workers()
         batches = training.Batches(
@@ -315,6 +326,7 @@ class MaskRCNN:
                 log(f"{name}: {size}: {len(part)} steps an epoch")
         log(f"Starting at epoch {self.epoch + 1} of {epochs}, learning rate {learning_rate:g}")
         log(f"Checkpoints: {self.log_dir}")
+        log(disk)
         checkpoints.write_class_names(self.log_dir, self.class_names)
         history = training.fit(
             self.keras_model,

@@ -172,6 +172,9 @@ def load_model(config: Config, weights: str | Path, min_confidence: float):
     After `detect` of one image its `dropped` is a list of (score, class id): the best of what
     scored less, so that a script can tell how close it was. `config` is changed to let it through.
     """
+    from mrcnn.quiet import start_keras
+
+    start_keras()
     from mrcnn.model import MaskRCNN
 
     class Predictor(MaskRCNN):

@@ -17,6 +17,7 @@ from mrcnn.data.check import CheckReport, check_dataset
 from mrcnn.data.drawing import draw_instances
 from mrcnn.data.preview import Preview
 from mrcnn.nn.weights import WeightsInfo, inspect
+from mrcnn.quiet import start_keras
 from mrcnn.training_arguments import parse_arguments
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -93,9 +94,12 @@ def check(script: Script, dataset_dir, config, preview_folder=None) -> CheckRepo
     if preview_folder:
         augment = script.augmentation and make_augment(script.augmentation())
         preview = Preview(preview_folder, draw_instances, augment)
+    classes = script.dataset.CLASSES
+    only = {"default_class": classes[0]} if classes and len(classes) == 1 else {}
     return check_dataset(
         dataset_dir,
-        class_names=script.dataset.CLASSES,
+        **only,
+        class_names=classes,
         attribute=script.dataset.ATTRIBUTE,
         max_instances=config.MAX_GT_INSTANCES,
         anchor_scales=config.RPN_ANCHOR_SCALES,
@@ -147,6 +151,7 @@ def run_train(script: Script, arguments) -> int:
     config = training_config(script, arguments, info, NUM_CLASSES=len(class_names))
 
     # TensorFlow starts here, once all that can be wrong has been looked at.
+    start_keras()
     import keras
 
     from mrcnn import devices
@@ -176,7 +181,7 @@ def run_train(script: Script, arguments) -> int:
         return INTERRUPTED
     except TrainingError as error:
         raise ValueError(str(error)) from error
-    print(f"The weights are in {model.log_dir}")
+    print(fine_tuning.finished_text(model.log_dir, arguments.dataset))
     return 0
 
 
