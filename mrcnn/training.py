@@ -207,7 +207,8 @@ class _Curves(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         with open(self.log_dir / LOSSES_FILE, newline="") as file:
             rows = list(csv.DictReader(file))
-        names = [name for name in rows[0] if name != "epoch"]
+        # Without validation Keras writes columns of it that say NA.
+        names = [name for name, value in rows[0].items() if name != "epoch" and value != "NA"]
         values = {name: [float(row[name]) for row in rows] for name in names}
         atomic.write_bytes(self.log_dir / "losses.png", figures.png(figures.losses(values)))
 
