@@ -103,7 +103,7 @@ def photo(height: int, width: int, seed: int = 0) -> np.ndarray:
         columns = max(2, cells * width // min(height, width))
         noise = rng.standard_normal((rows, columns, 3), np.float32) * strength
         picture += cv2.resize(noise, (width, height), interpolation=cv2.INTER_LINEAR)
-        strength, cells = strength * 0.62, cells * 2
+        strength, cells = strength * 0.7, cells * 2
     return np.clip(picture, 0, 255).astype(np.uint8)
 
 

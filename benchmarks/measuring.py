@@ -98,14 +98,14 @@ class Stopwatch:
     @contextlib.contextmanager
     def watching(self, places: Mapping[str, tuple[object, str]]) -> Iterator[None]:
         """Time what `(owner, attribute)` holds, under the names of `places`, for a while."""
-        kept = {place: getattr(*place) for place in places.values()}
+        kept = {name: getattr(*place) for name, place in places.items()}
         try:
-            for name, (owner, attribute) in places.items():
-                setattr(owner, attribute, self.timed(name, kept[owner, attribute]))
+            for name, place in places.items():
+                setattr(*place, self.timed(name, kept[name]))
             yield
         finally:
-            for (owner, attribute), function in kept.items():
-                setattr(owner, attribute, function)
+            for name, place in places.items():
+                setattr(*place, kept[name])
 
     def total(self, name: str) -> float:
         """Return all the seconds of a name."""

@@ -40,16 +40,17 @@ def test_it_runs_ahead_but_not_further_than_its_queue():
 
 
 def test_stages_overlap():
-    def slowly(items):
+    together = threading.Barrier(3, timeout=30)
+
+    def work(items, meeting):
         for item in items:
-            time.sleep(0.02)
+            if item == meeting:
+                together.wait()
             yield item
 
-    began = time.monotonic()
-    with Ahead(slowly(range(15))) as read, Ahead(slowly(read)) as found:
-        assert list(slowly(found)) == list(range(15))
-    # One after the other it would take 0.9 s.
-    assert time.monotonic() - began < 0.65
+    # Each stage meets the others while it is at work on an item of its own.
+    with Ahead(work(range(10), 5)) as read, Ahead(work(read, 3)) as found:
+        assert list(work(found, 1)) == list(range(10))
 
 
 def test_an_error_comes_where_its_item_would():

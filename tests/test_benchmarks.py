@@ -1,0 +1,150 @@
+import subprocess
+import sys
+from argparse import ArgumentTypeError
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks import made_up, measuring
+from benchmarks.peers import Worker
+
+SCRIPTS = (
+    "inference",
+    "input_pipeline",
+    "memory",
+    "peers",
+    "predict_run",
+    "startup",
+    "training_step",
+    "video",
+)
+HELP = """
+import runpy, sys
+sys.argv = [sys.argv[1], "--help"]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+except SystemExit as end:
+    assert not end.code
+assert "tensorflow" not in sys.modules and "keras" not in sys.modules
+"""
+
+
+class TestTiming:
+    def test_a_summary_is_the_median_and_the_ends(self):
+        assert measuring.summarise([5.0, 1.0, 2.0]) == (2.0, 1.0, 5.0)
+        assert measuring.summarise([4.0, 1.0]) == (2.5, 1.0, 4.0)
+        with pytest.raises(ValueError, match="nothing was measured"):
+            measuring.summarise([])
+
+    @given(st.lists(st.floats(0, 1e6), min_size=1))
+    def test_the_median_lies_between_the_ends(self, seconds):
+        median, minimum, maximum = measuring.summarise(seconds)
+        assert minimum <= median <= maximum
+        assert {minimum, maximum} <= set(seconds)
+
+    def test_cases_take_turns_and_warm_ups_do_not_count(self):
+        order = []
+        cases = {name: lambda name=name: order.append(name) for name in "ab"}
+        measured = measuring.in_turns(cases, repeats=2, warm_ups=1)
+        assert "".join(order) == "ababab"
+        assert {name: len(seconds) for name, seconds in measured.items()} == {"a": 2, "b": 2}
+
+    def test_a_stopwatch_times_a_function_and_puts_it_back(self):
+        place = SimpleNamespace(double=lambda number: 2 * number)
+        before, watch = place.double, measuring.Stopwatch()
+        with watch.watching({"doubling": (place, "double")}):
+            assert [place.double(3), place.double(number=4)] == [6, 8]
+        assert place.double is before
+        assert len(watch.seconds["doubling"]) == 2
+        assert watch.total("doubling") == sum(watch.seconds["doubling"])
+
+    def test_a_stopwatch_counts_a_call_that_raises(self):
+        watch = measuring.Stopwatch()
+        with pytest.raises(ZeroDivisionError):
+            watch.timed("dividing", lambda: 1 / 0)()
+        assert len(watch.seconds["dividing"]) == 1
+
+
+class TestTables:
+    def test_columns_line_up(self):
+        assert measuring.table(["", "ms"], [["read", 1], ["unmold", 12.5]]).splitlines() == [
+            "|        |   ms |",
+            "| ------ | ---: |",
+            "| read   |    1 |",
+            "| unmold | 12.5 |",
+        ]
+
+    def test_times_are_compared_to_the_first_case(self):
+        text = measuring.timing_table({"slow": [1.0, 2.0, 3.0], "fast": [0.5], "none": []})
+        rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
+        assert rows[0] == ["", "median, s", "minimum", "maximum", "times as fast"]
+        assert rows[2:] == [
+            ["slow", "2.000", "1.000", "3.000", "1.00"],
+            ["fast", "0.500", "0.500", "0.500", "4.00"],
+        ]
+
+    def test_times_are_for_one_item(self):
+        text = measuring.timing_table({"batch": [2.0]}, "ms", {"batch": 4}, compare=False)
+        assert text.splitlines()[-1] == "| batch |      500.0 |   500.0 |   500.0 |"
+
+
+class TestWhereAndHow:
+    def test_sizes_are_height_by_width(self):
+        assert measuring.picture_size("3000x4000") == (3000, 4000)
+        for text in ("3000", "0x5", "3000x", "ax5", "-1x5"):
+            with pytest.raises(ArgumentTypeError, match="is no size such as"):
+                measuring.picture_size(text)
+
+    def test_the_command_is_the_one_to_type(self, monkeypatch):
+        script = measuring.ROOT / "benchmarks" / "memory.py"
+        monkeypatch.setattr(sys, "argv", [str(script), "--weights", "my folder"])
+        assert measuring.command_line() == "python benchmarks/memory.py --weights 'my folder'"
+
+    def test_the_machine_has_cores_and_versions(self, monkeypatch):
+        monkeypatch.setenv("OMP_NUM_THREADS", "3")
+        text = measuring.machine()
+        assert " cores" in text and "numpy " in text and "OMP_NUM_THREADS=3" in text
+
+    @pytest.mark.parametrize("script", SCRIPTS)
+    def test_help_answers_without_tensorflow(self, script):
+        path = measuring.ROOT / "benchmarks" / f"{script}.py"
+        result = subprocess.run(
+            [sys.executable, "-c", HELP, str(path)], capture_output=True, text=True
+        )
+        assert result.returncode == 0, result.stderr
+        assert result.stdout.startswith("usage: ")
+
+
+class TestMadeUp:
+    def test_objects_lie_in_the_image(self):
+        boxes = made_up.boxes(50)
+        assert (boxes >= 0).all() and (boxes <= 1).all()
+        sides = boxes[:, 2:] - boxes[:, :2]
+        assert sides.min() > 1 / 31 and sides.max() <= 1 / 3 + 1e-9
+
+    def test_output_of_the_network_is_sorted_and_masks_have_an_inside(self):
+        detections, masks = made_up.network_output(5)
+        assert detections.shape == (5, 6) and masks.shape == (5, 28, 28, made_up.NUM_CLASSES)
+        assert (np.diff(detections[:, 5]) <= 0).all() and (detections[:, 4] > 0).all()
+        share = (masks >= 0.5).mean(axis=(1, 2))
+        assert (share > 0.5).all() and (share < 0.95).all()
+
+    def test_things_fit_their_photo(self):
+        things = made_up.Things(2, 96)
+        masks, class_ids = things.load_mask(1)
+        assert things.load_image(1).shape == (96, 96, 3)
+        assert masks.shape == (96, 96, 3) and masks.any(axis=(0, 1)).all()
+        assert len(class_ids) == 3 and things.num_classes == made_up.NUM_CLASSES
+
+
+def test_a_peer_that_cannot_be_imported_is_skipped(tmp_path):
+    scene = tmp_path / "scene.npz"
+    np.savez(scene, photo=np.zeros((64, 64, 3), np.uint8))
+    request = {"peer": "older", "checkout": str(tmp_path / "gone"), "scene": str(scene)}
+    worker = Worker(sys.executable, request, tmp_path)
+    answer = worker.prepare()
+    worker.close()
+    assert "gone cannot be imported" in answer["skipped"]
