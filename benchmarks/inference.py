@@ -10,7 +10,7 @@ The tables:
     stages     read, mold, network, unmold, draw and the whole of `detect`
     parts      the network's parts, each run by itself on what those before it made
     sizes      `detect` with images of --sides pixels
-    batch      `detect` with --batches images at once; seconds are for one image
+    batch      `detect` with --batches images at once; times are for one image
     proposals  the network with --proposals proposals
     objects    the network and unmolding with --objects detections
     backbones  `detect` with each backbone; compact has the narrow heads of the weights that ship
@@ -228,7 +228,7 @@ def batch(arguments, folder):
             name = f"batch of {count}, {precision}"
             cases[name] = partial(detect, model, side, photos[:count])
             items[name] = count
-    title = f"detect by batch, seconds an image, {arguments.backbone}, image {side}"
+    title = f"detect by batch, time an image, {arguments.backbone}, image {side}"
     show(title, cases, arguments, items)
 
 
