@@ -26,7 +26,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "dataset"))
 import render
 
 from custom_training import CustomDataset
-from mrcnn import atomic
 from mrcnn.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,7 +51,7 @@ class RemoteConfig(Config):
     RPN_CONV_LAYER_SIZE = 64
     FPN_CLASSIF_FC_LAYERS_SIZE = 256
     MASK_CONV_LAYERS_SIZE = 64
-    IMAGE_MIN_DIM = IMAGE_MAX_DIM = 384
+    IMAGE_MIN_DIM = IMAGE_MAX_DIM = 512
     # Remotes are long: a box of one is up to four times as long as wide.
     RPN_ANCHOR_SCALES = (24, 48, 96, 192, 384)
     RPN_ANCHOR_RATIOS = [0.4, 1, 2.5]
@@ -64,7 +63,7 @@ class RemoteConfig(Config):
     ROI_POSITIVE_RATIO = 0.2
     MAX_GT_INSTANCES = 8
     DETECTION_MAX_INSTANCES = 20
-    DETECTION_MIN_CONFIDENCE = 0.8
+    DETECTION_MIN_CONFIDENCE = 0.95
     # From random weights BatchNorm has statistics to learn, and a batch must be large enough.
     TRAIN_BN = None
     IMAGES_PER_GPU = 8
@@ -207,6 +206,15 @@ def train_stage(stage: Stage, work: Path, start: Path | None, scale: float) -> P
     return find_last(work / stage.name, config.NAME)
 
 
+def ship(weights: Path, output: Path) -> None:
+    """Write the weights with the settings to detect with; training saw smaller pictures."""
+    from mrcnn.model import MaskRCNN
+
+    model = MaskRCNN("inference", RemoteConfig(), ROOT / "log")
+    model.load_weights(str(weights))
+    model.save_weights(output)
+
+
 def measure(work: Path, weights: Path) -> None:
     """Print how good weights are on the sets that training never saw."""
     from mrcnn.evaluating import evaluate
@@ -241,7 +249,7 @@ def main(argv=None) -> int:
     render_sets(work, arguments.images)
     for stage in STAGES:
         weights = train_stage(stage, work, weights, arguments.scale)
-    atomic.write_bytes(arguments.output, weights.read_bytes())
+    ship(weights, arguments.output)
     print(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.1f} MB")
     measure(work, arguments.output)
     return 0

@@ -94,7 +94,9 @@ def compiled(model, image_shape, anchors_shape):
     shapes = [image_shape, tuple(model.inputs[1].shape[1:]), anchors_shape]
     signature = [tf.TensorSpec((None, *shape), tf.float32) for shape in shapes]
     function = tf.function(
-        lambda *inputs: model(list(inputs), training=False), input_signature=signature
+        lambda *inputs: model(list(inputs), training=False),
+        input_signature=signature,
+        autograph=False,
     )
     return lambda *inputs: function(*(tf.cast(x, tf.float32) for x in inputs))
 
