@@ -6,8 +6,8 @@ import re
 import sys
 import tempfile
 
-# oneDNN is on, and somebody logs before the log is set up.
-NOTES = re.compile(rb"oneDNN custom operations are on|before absl::InitializeLog")
+# Notes of the level "info", and one on how early they come.
+NOTES = re.compile(rb"I\d{4} \d|WARNING: All log messages before absl::InitializeLog")
 
 
 def start_keras() -> None:
@@ -19,7 +19,7 @@ def start_keras() -> None:
         return
     with _caught_stderr() as caught:
         import keras  # noqa: F401
-    lines = [line for line in caught if not NOTES.search(line)]
+    lines = [line for line in caught if not NOTES.match(line)]
     os.write(2, b"".join(lines))
 
 

@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 
@@ -8,6 +9,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 from tests import golden as golden_files
+
+# A shell starts what it runs in the background with Ctrl-C ignored, and programs pass that on.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 RUNS = {"resnet50": "inference_resnet50_square.npz", "resnet101": "inference_resnet101_pad64.npz"}
 
