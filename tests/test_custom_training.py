@@ -239,7 +239,7 @@ def test_ctrl_c_says_how_to_go_on(run, tmp_path, many_classes, eager):
     code, out, err = run(*options, script=script)
     assert (code, err) == (130, "")
     assert "mask_rcnn_object_0001.h5 holds what was learned in 1 epoch." in out
-    assert "--weights last --resume goes on" in out
+    assert "with --weights last --resume, and without --learning-rate, goes on" in out
 
 
 def test_a_learning_rate_that_a_callback_set_is_resumed(run, tmp_path, many_classes, eager):
