@@ -82,11 +82,11 @@ def network_of(model, image):
     from mrcnn.nn import network
 
     molded, metas, _ = model.mold_inputs([image])
-    anchors = model.get_anchors(molded.shape[1:])[None]
-    function = network.compiled(model.keras_model, molded.shape[1:], anchors.shape[1:])
+    shape = molded.shape[1:]
+    function = network.compiled(model.keras_model, shape, model.get_anchors(shape))
 
     def run():
-        outputs = function(molded, metas, anchors)
+        outputs = function(molded, metas)
         tf.test.experimental.sync_devices()
         return outputs
 

@@ -64,8 +64,8 @@ def run_script(photos: Path, weights: Path, output: Path, arguments) -> tuple:
     watch = measuring.Stopwatch()
     compiled = network.compiled
 
-    def watched(*shapes):
-        return watch.timed("network", compiled(*shapes))
+    def watched(*arguments):
+        return watch.timed("network", compiled(*arguments))
 
     least = arguments.min_confidence or (None if arguments.weights_file else "0")
     steps = {

@@ -3,13 +3,14 @@
 
     python log/train_custom.py
 
-1. renders 6000 pictures to learn from and three sets to measure with, from other seeds;
-2. trains from random weights, first on small pictures, then on larger ones;
+1. renders 9000 pictures to learn from and three sets to measure with, from other seeds;
+2. trains from random weights: on small pictures, on larger ones, and at last with many that hold
+   no remote but what looks like one;
 3. evaluates: 500 pictures with remotes, 200 of look-alikes and empty rooms;
 4. writes log/custom.h5.
 
 All of it lies in the folder `rendered` (--work), and what is there already is not done again: the
-same command goes on after a stop. --images and --scale make a shorter, worse training.
+same command goes on after a stop. --images 0.1 --epochs 0.1 is a shorter, worse training.
 """
 
 import argparse
@@ -34,6 +35,7 @@ SEED = 1
 # Pictures, seed, share without a remote, share with look-alikes.
 SETS = {
     "train": (6000, 10, 0.15, 0.6),
+    "lookalikes": (3000, 50, 0.5, 0.9),
     "val": (100, 20, 0.15, 0.6),
     "test": (500, 30, 0.0, 0.5),
     "empty": (200, 40, 1.0, 1.0),
@@ -81,9 +83,14 @@ class Stage:
     side: int
     learning_rate: float
     epochs: int
+    sets: tuple[str, ...] = ("train",)
 
 
-STAGES = (Stage("small", 320, 1.5e-3, 14), Stage("large", 384, 1e-3, 18))
+STAGES = (
+    Stage("small", 320, 1.5e-3, 14),
+    Stage("large", 384, 1e-3, 18),
+    Stage("hard", 448, 1e-3, 22, ("train", "lookalikes")),
+)
 WARM_UP_STEPS = 200
 # Average precision wants the uncertain detections too.
 LEAST_SCORE = 0.05
@@ -129,13 +136,14 @@ def augmentation():
 # -- The steps -----------------------------------------------------------------------------------
 
 
-def render_sets(work: Path, images: int) -> None:
-    """Render the sets that are not there yet."""
+def render_sets(work: Path, share: float) -> None:
+    """Render the sets that are not there yet, of those to learn from a share."""
     for name, (count, seed, negatives, lookalikes) in SETS.items():
         folder = work / name
         if (folder / render.PROJECT_NAME).exists():
             continue
-        count = images if name == "train" else count
+        if any(name in stage.sets for stage in STAGES):
+            count = max(1, round(count * share))
         print(f"Rendering {count} pictures: {folder}", flush=True)
         # What a run that was stopped has left has no project file beside it.
         render.prepare_folder(folder, overwrite=True)
@@ -144,21 +152,22 @@ def render_sets(work: Path, images: int) -> None:
         render.render_folder(job, count, os.cpu_count() or 1)
 
 
-def load_set(work: Path, name: str) -> CustomDataset:
+def load_sets(work: Path, *names: str) -> CustomDataset:
     dataset = CustomDataset()
-    dataset.load_custom(work, name, ["AC Remote"])
+    for name in names:
+        dataset.load_custom(work, name, ["AC Remote"])
     dataset.prepare()
     return dataset
 
 
-def train_stage(stage: Stage, work: Path, start: Path | None, scale: float) -> Path:
+def train_stage(stage: Stage, work: Path, start: Path | None, share: float) -> Path:
     """Train a stage from the weights `start`, or go on with it; return its last checkpoint."""
     import keras
 
     from mrcnn.checkpoints import find_last
     from mrcnn.model import MaskRCNN
 
-    epochs = max(1, round(stage.epochs * scale))
+    epochs = max(1, round(stage.epochs * share))
     settings = {"IMAGE_MIN_DIM": stage.side, "IMAGE_MAX_DIM": stage.side}
     config = type("StageConfig", (RemoteConfig,), settings)()
     steps = epochs * config.STEPS_PER_EPOCH
@@ -192,8 +201,8 @@ def train_stage(stage: Stage, work: Path, start: Path | None, scale: float) -> P
         # A run of its own, also where it starts from a checkpoint of the stage before.
         model.set_log_dir()
     model.train(
-        load_set(work, "train"),
-        load_set(work, "val"),
+        load_sets(work, *stage.sets),
+        load_sets(work, "val"),
         learning_rate=stage.learning_rate,
         epochs=epochs,
         layers="all",
@@ -222,8 +231,8 @@ def measure(work: Path, weights: Path) -> None:
     from mrcnn.prediction import load_model, make_config
 
     model = load_model(make_config(inspect(weights)), weights, LEAST_SCORE)
-    print(evaluate(model, load_set(work, "test")).text())
-    empty = load_set(work, "empty")
+    print(evaluate(model, load_sets(work, "test")).text())
+    empty = load_sets(work, "empty")
     found = [
         model.detect([empty.load_image(image_id)])[0]["scores"] for image_id in empty.image_ids
     ]
@@ -241,14 +250,18 @@ def main(argv=None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--work", type=Path, default=ROOT / "rendered", metavar="FOLDER")
-    parser.add_argument("--images", type=int, default=SETS["train"][0], metavar="N")
-    parser.add_argument("--scale", type=float, default=1.0, help="of the number of epochs")
+    parser.add_argument(
+        "--images", type=float, default=1.0, metavar="SHARE", help="of the pictures to learn from"
+    )
+    parser.add_argument(
+        "--epochs", type=float, default=1.0, metavar="SHARE", help="of the epochs of each stage"
+    )
     parser.add_argument("--output", type=Path, default=SHIPPED, metavar="FILE")
     arguments = parser.parse_args(argv)
     work, weights = arguments.work, None
     render_sets(work, arguments.images)
     for stage in STAGES:
-        weights = train_stage(stage, work, weights, arguments.scale)
+        weights = train_stage(stage, work, weights, arguments.epochs)
     ship(weights, arguments.output)
     print(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.1f} MB")
     measure(work, arguments.output)

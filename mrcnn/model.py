@@ -109,7 +109,6 @@ class MaskRCNN:
         self.model_dir = str(model_dir)
         self.class_names = None
         self._anchors = {}
-        self._compiled = {}
         self.strategy = devices.strategy(config.GPU_COUNT) if mode == "training" else None
         self.set_log_dir()
         self.keras_model = self.build(mode, config)
@@ -147,6 +146,7 @@ class MaskRCNN:
         Returns a `nn.weights.LoadReport`. Raises `nn.weights.WeightsError` where the file cannot
         be read, or where a weight that the network needs would stay random unasked.
         """
+        self.keras_model.unfold()
         report = weights.load(
             leaf_layers(self.keras_model), filepath, exclude or (), self.mode == "training"
         )
@@ -489,14 +489,14 @@ class MaskRCNN:
         """Return `detections` and `mrcnn_mask` of a batch."""
         shape = molded_images.shape[1:]
         anchors = self.get_anchors(shape)
-        anchors = np.broadcast_to(anchors, (len(molded_images), *anchors.shape))
         if verbose:
             log("molded_images", molded_images)
             log("image_metas", image_metas)
             log("anchors", anchors)
-        if shape not in self._compiled:
-            self._compiled[shape] = network.compiled(self.keras_model, shape, anchors.shape[1:])
-        outputs = self._compiled[shape](molded_images, image_metas, anchors)
+        functions = self.keras_model.functions
+        if shape not in functions:
+            functions[shape] = network.compiled(self.keras_model, shape, anchors)
+        outputs = functions[shape](molded_images, image_metas)
         return np.asarray(outputs[0]), np.asarray(outputs[3])
 
     def get_anchors(self, image_shape):

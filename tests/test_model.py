@@ -115,9 +115,28 @@ def test_detections_lie_in_their_image(small, photos):
 
 def test_one_compilation_an_image_shape(small, photos):
     small.detect(photos)
-    functions = dict(small._compiled)
+    functions = dict(small.keras_model.functions)
     small.detect([*photos, *photos])
-    assert small._compiled == functions and len(functions) == 1
+    assert small.keras_model.functions == functions and len(functions) == 1
+
+
+def test_weights_that_change_later_count(photos, tmp_path):
+    first, second = (MaskRCNN("inference", SmallConfig(), "log") for _ in range(2))
+    first.save_weights(tmp_path / "first.h5")
+    second.save_weights(tmp_path / "second.h5")
+
+    def outputs(model):
+        molded, metas, _ = model.mold_inputs(photos[2:3])
+        return model._run(molded, metas)[1]
+
+    of_first, of_second = outputs(first), outputs(second)
+    assert not np.array_equal(of_first, of_second)
+    first.keras_model.set_weights(second.keras_model.get_weights())
+    assert np.array_equal(outputs(first), of_second)
+    first.load_weights(tmp_path / "first.h5")
+    assert np.array_equal(outputs(first), of_first)
+    first.keras_model.load_weights(tmp_path / "second.h5")
+    assert np.array_equal(outputs(first), of_second)
 
 
 def test_batches_give_what_single_images_give(photos):

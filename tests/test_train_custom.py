@@ -17,11 +17,12 @@ def script(monkeypatch):
     names = runpy.run_path(str(SCRIPT))
     used = names["main"].__globals__
     monkeypatch.setitem(used, "PICTURE_SIDE", 96)
-    counts = {"train": 6, "val": 2, "test": 2, "empty": 1}
+    counts = {"train": 6, "lookalikes": 2, "val": 2, "test": 2, "empty": 1}
     sets = {name: (counts[name], *rest) for name, (_, *rest) in used["SETS"].items()}
     monkeypatch.setitem(used, "SETS", sets)
     stage = used["Stage"]
-    monkeypatch.setitem(used, "STAGES", (stage("small", 64, 1e-3, 1), stage("large", 64, 1e-3, 2)))
+    stages = (stage("small", 64, 1e-3, 1), stage("hard", 64, 1e-3, 2, ("train", "lookalikes")))
+    monkeypatch.setitem(used, "STAGES", stages)
     for name, value in {"IMAGES_PER_GPU": 2, "STEPS_PER_EPOCH": 1, "VALIDATION_STEPS": 1}.items():
         monkeypatch.setattr(used["RemoteConfig"], name, value)
     yield names
@@ -30,15 +31,15 @@ def script(monkeypatch):
 
 def test_from_rendering_to_weights_and_nothing_twice(script, tmp_path, capsys):
     work, output = tmp_path / "work", tmp_path / "custom.h5"
-    arguments = ["--work", str(work), "--images", "6", "--output", str(output)]
+    arguments = ["--work", str(work), "--output", str(output)]
     assert script["main"](arguments) == 0
     printed = capsys.readouterr().out
-    assert printed.count("Rendering") == 4
+    assert printed.count("Rendering") == 5
     assert "pictures without a remote" in printed and "AP50" in printed
     info = inspect(output)
     assert info.backbone == "compact" and info.class_names == ["BG", "AC Remote"]
     assert info.settings["TOP_DOWN_PYRAMID_SIZE"] == 64
-    (run,) = (work / "large").iterdir()
+    (run,) = (work / "hard").iterdir()
     assert len(list(run.glob("mask_rcnn_remote_00*.h5"))) == 2
 
     first = output.read_bytes()

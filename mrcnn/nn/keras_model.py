@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from mrcnn.nn import weights
-from mrcnn.nn.blocks import leaf_layers
+from mrcnn.nn.blocks import conv_norms, leaf_layers
 
 
 class Network(keras.Model):
@@ -12,7 +12,25 @@ class Network(keras.Model):
 
     A training network outputs its losses by name. Their weighted sum and the weight decay are
     minimised, and each appears in logs and history under its name, `val_` before it in validation.
+
+    `functions` are those that `network.compiled` made of it, by image shape. They have weights of
+    their own, so what gives it others calls `unfold`.
     """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.functions = {}
+
+    def fold(self):
+        """Fold every BatchNorm into its convolution, once for all calls until `unfold`."""
+        for layer in conv_norms(self):
+            layer.fold()
+
+    def unfold(self):
+        """Forget what was made of the weights so far."""
+        self.functions = {}
+        for layer in conv_norms(self):
+            layer.unfold()
 
     def compile(self, optimizer, loss_weights, weight_decay, **kwargs):
         """Set what training minimises.
@@ -77,9 +95,14 @@ class Network(keras.Model):
 
     def load_weights(self, filepath, skip_mismatch=False, **kwargs):
         """Read the published layout where `filepath` ends in `.h5`, else as Keras does."""
+        self.unfold()
         if _is_published(filepath):
             return weights.load(leaf_layers(self), filepath)
         return super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
+
+    def set_weights(self, weights):
+        self.unfold()
+        super().set_weights(weights)
 
 
 def _is_published(filepath):

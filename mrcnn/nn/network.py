@@ -81,23 +81,31 @@ def _build(mode, config, anchors):
     return Network(inputs, outputs, name="mask_rcnn")
 
 
-def compiled(model, image_shape, anchors_shape):
+def compiled(model, image_shape, anchors):
     """Return an inference `model` as a function of arrays, compiled for one molded image shape.
 
-    The function takes `(image, image_meta, anchors)` with any number of images and returns the
-    model's outputs. (`keras.Model.predict` costs 50 ms more a call.)
+    Arguments:
+        model: a `Network`; the function has its weights of this moment, BatchNorm folded in.
+        image_shape: `(H, W, C)`.
+        anchors: `[A, 4]` of that shape.
+
+    The function takes `(image, image_meta)` of any number of images and returns the model's
+    outputs. (`keras.Model.predict` costs 50 ms more a call.)
     """
+    anchors = ops.convert_to_tensor(anchors, "float32")
+
+    def run(image, image_meta):
+        each = ops.broadcast_to(anchors, (ops.shape(image)[0], *anchors.shape))
+        return model([image, image_meta, each], training=False)
+
+    model.fold()
     if keras.backend.backend() != "tensorflow":
-        return lambda *inputs: model.predict_on_batch(list(inputs))
+        return lambda *inputs: run(*(ops.convert_to_tensor(x, "float32") for x in inputs))
     import tensorflow as tf
 
-    shapes = [image_shape, tuple(model.inputs[1].shape[1:]), anchors_shape]
+    shapes = [image_shape, tuple(model.inputs[1].shape[1:])]
     signature = [tf.TensorSpec((None, *shape), tf.float32) for shape in shapes]
-    function = tf.function(
-        lambda *inputs: model(list(inputs), training=False),
-        input_signature=signature,
-        autograph=False,
-    )
+    function = tf.function(run, input_signature=signature, autograph=False)
     return lambda *inputs: function(*(tf.cast(x, tf.float32) for x in inputs))
 
 

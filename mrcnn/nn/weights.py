@@ -104,9 +104,14 @@ def load(leaves, path, exclude=(), training=False) -> LoadReport:
         _refuse_other_layers(report, in_file, used, training)
         _refuse_other_shapes(report, datasets, leaves)
         for variable, dataset in assignments:
-            zeros = np.zeros(variable.shape, np.float32)
-            variable.assign(zeros if dataset is None else dataset[()].astype(np.float32))
+            variable.assign(_array(variable, dataset))
     return report
+
+
+def _array(variable, dataset):
+    if dataset is None:
+        return np.zeros(variable.shape, np.float32)
+    return dataset[()].astype(np.float32, copy=False)
 
 
 def _may_lack(layer, variable):
