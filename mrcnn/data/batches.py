@@ -291,12 +291,7 @@ class DataGenerator:
     def _fill(self, row, sample, rng):
         """Write a sample into the inputs of one image, which are zeros."""
         config = self.config
-        height, width = sample.image.shape[:2]
-        # Whole lines of pixels at once: 1 ms an image against 7 for a subtraction of 3 numbers.
-        lines = mold_image(
-            sample.image.reshape(height, -1), np.tile(np.asarray(config.MEAN_PIXEL), width)
-        )
-        row["input_image"][:] = lines.reshape(sample.image.shape)
+        row["input_image"][:] = mold_image(sample.image, config.MEAN_PIXEL)
         row["input_image_meta"][:] = sample.meta
         row["input_rpn_match"][:, 0], row["input_rpn_bbox"][:] = _rpn_targets(
             self._anchors_of(sample.image.shape), sample.class_ids, sample.boxes, config, rng
