@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "dataset"))
 
 import render
-from rendering import camera, colors, scenes, slabs
+from rendering import camera, colors, hands, scenes, slabs
 from rendering.annotations import is_simple, mask_to_polygon, via_image, via_project
 
 DATASET = Path(render.__file__).resolve().parent
@@ -291,6 +291,15 @@ class TestGeometry:
         np.testing.assert_allclose(pixels[0], [200, 200], atol=1e-9)
         assert pixels[1, 1] < 200 and pixels[2, 1] < 200
         assert depth[1] > depth[0] > depth[2]
+
+    def test_an_arm_that_passes_the_camera_is_cut_off(self):
+        above = camera.look_at((0, 0, 0), 300, 0, 0, 0, 500, (200, 300))
+        arm = np.array([[0.0, 0, 0, 10], [0, 0, 200, 20], [0, 0, 600, 60], [90, 0, 100, 10]])
+        seen = hands._before_camera(above, arm)
+        assert seen[:, 2].tolist() == pytest.approx([0, 200, 240, 240, 100])
+        assert seen[:, 3].tolist() == pytest.approx([10, 20, 24, 24, 10])
+        assert np.array_equal(hands._before_camera(above, arm[:2]), arm[:2])
+        assert hands._before_camera(above, arm[2:3]).shape == (0, 4)
 
     def test_homography_agrees_with_projection(self):
         view = camera.look_at((5, -3, 0), 300.0, 35, 20, 5, 500.0, (300, 400))

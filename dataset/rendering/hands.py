@@ -25,6 +25,8 @@ SKINS = (
     "#ecd0bd",
 )
 FINGER_JOINTS = 4
+# What comes nearer to the camera than this many mm is cut off.
+NEAR_MM = 60
 SLEEVES = ("#2c3444", "#8a8f96", "#d9d4c8", "#6a2f34", "#3f5a48", "#1f1f22", "#c7a56a", "#7a9cc0")
 
 
@@ -54,6 +56,22 @@ def _heights(chains, corner, shape):
     return total, folds
 
 
+def _before_camera(camera, chain):
+    """Return the part of a chain `[n, 4]` that lies at least NEAR_MM before the camera."""
+    depth = project(camera, chain[:, :3])[1]
+    seen = depth >= NEAR_MM
+    if seen.all():
+        return chain
+    parts = []
+    for index in range(len(chain)):
+        if index and seen[index - 1] != seen[index]:
+            share = (NEAR_MM - depth[index - 1]) / (depth[index] - depth[index - 1])
+            parts.append(chain[index - 1] + share * (chain[index] - chain[index - 1]))
+        if seen[index]:
+            parts.append(chain[index])
+    return np.array(parts).reshape(-1, chain.shape[1])
+
+
 def draw_chains(canvas, camera, light, chains, albedo, rng, shine=0.12, soften=0.0, nail=None):
     """Draw chains of world joints `[n, 4]` as one body; `albedo` `[3]` or a function of (y, x).
 
@@ -61,9 +79,14 @@ def draw_chains(canvas, camera, light, chains, albedo, rng, shine=0.12, soften=0
     """
     projected = []
     for chain in chains:
+        chain = _before_camera(camera, chain)
+        if not len(chain):
+            continue
         pixels, depth = project(camera, chain[:, :3])
-        radius = chain[:, 3] * camera.focal_px / np.maximum(depth, 1)
+        radius = chain[:, 3] * camera.focal_px / depth
         projected.append(np.column_stack([pixels, radius]))
+    if not projected:
+        return
     joints = np.concatenate(projected)
     spread = joints[:, 2:].repeat(2, 1)
     found = region(np.concatenate([joints[:, :2] - spread, joints[:, :2] + spread]), canvas.shape)
@@ -127,8 +150,11 @@ def _with_nail(lit, nail, camera, corner):
 
 def _shadow(canvas, camera, chain, shift, strength, sigma_mm):
     """Darken what lies under a chain, shifted by `shift` mm (world)."""
-    pixels, depth = project(camera, chain[:, :3] + shift)
-    scale = camera.focal_px / np.maximum(depth, 1)
+    chain = _before_camera(camera, chain + np.append(shift, 0))
+    if not len(chain):
+        return
+    pixels, depth = project(camera, chain[:, :3])
+    scale = camera.focal_px / depth
     radius, sigma = chain[:, 3] * scale, float(sigma_mm * scale.mean())
     spread = radius[:, None].repeat(2, 1)
     found = region(np.concatenate([pixels - spread, pixels + spread]), canvas.shape, 3 * sigma)
