@@ -181,6 +181,9 @@ def run_train(script: Script, arguments) -> int:
         return INTERRUPTED
     except TrainingError as error:
         raise ValueError(str(error)) from error
+    except OSError:
+        print(f"\n{fine_tuning.stopped_text(model.log_dir)}")
+        raise
     print(fine_tuning.finished_text(model.log_dir, arguments.dataset))
     return 0
 
@@ -228,9 +231,11 @@ def run_evaluate(script: Script, arguments) -> int:
     model = load_model(script, arguments, info)
     evaluation = evaluate(model, dataset, Progress("Photos evaluated"))
     print(evaluation.text())
+    threshold = evaluation.threshold()
+    if threshold:
+        print(f"\nTo predict with that threshold: --min-confidence {threshold:.3f}\n")
 
     places = {dataset.image_reference(image_id): image_id for image_id in dataset.image_ids}
-    threshold = evaluation.threshold()
     folder = arguments.output or info.path.parent / "evaluation"
     write_report(
         evaluation,

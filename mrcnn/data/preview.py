@@ -17,7 +17,9 @@ MAX_SIDE = 1600
 
 
 class Preview:
-    """Writes a drawing of each annotated image to `folder/<subset>/<image name>.jpg`.
+    """Writes a drawing of each annotated image to `folder/<subset>/<image name>`, as JPEG.
+
+    A name with another ending than `.jpg` gets one more.
 
     Arguments:
         folder: is made where it is missing.
@@ -25,7 +27,7 @@ class Preview:
             `[H, W, 3]`, rois int `[N, 4]`, masks bool `[H, W, N]`, class_ids int `[N]`, and
             class_names with the background first.
         augment: `(image, masks) -> (image, masks)`; where given, each image is drawn a second
-            time, augmented, as `<image name>.augmented.jpg`.
+            time, augmented, as `<name>.augmented.jpg`.
     """
 
     def __init__(
@@ -53,13 +55,13 @@ class Preview:
         masks = np.stack(masks, axis=-1) if masks else np.zeros((height, width, 0), bool)
         ids = [1 + list(class_names).index(region.label) for region in annotated.regions]
         ids = np.array(ids, np.int32)
-        path = self.folder / subset / annotated.filename.replace("/", "_")
+        folder = self.folder / subset
+        stem = annotated.filename.replace("/", "_").removesuffix(".jpg")
         with self._one_at_a_time:
-            self._draw(path.with_name(path.name + ".jpg"), image, masks, ids, class_names)
+            self._draw(folder / f"{stem}.jpg", image, masks, ids, class_names)
             if self.augment is not None:
                 image, masks = self.augment(image, masks)
-                name = path.name + ".augmented.jpg"
-                self._draw(path.with_name(name), image, masks, ids, class_names)
+                self._draw(folder / f"{stem}.augmented.jpg", image, masks, ids, class_names)
 
     def _draw(self, path, image, masks, class_ids, class_names):
         visible = masks.any(axis=(0, 1))
