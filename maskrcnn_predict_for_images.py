@@ -28,7 +28,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mrcnn.arguments import add_detection
+from mrcnn.commands.arguments import add_detection
 
 ROOT = Path(__file__).resolve().parent
 
@@ -337,10 +337,10 @@ def summary_text(outcome: Outcome, min_confidence: float) -> str:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what the arguments say; return the exit code. Raises ValueError or OSError."""
+    from mrcnn.commands.prediction import choose_weights, class_names_for, load_model, make_config
     from mrcnn.data.images import find_images
     from mrcnn.data.results import write_json
     from mrcnn.nn.weights_file import inspect
-    from mrcnn.prediction import choose_weights, class_names_for, load_model, make_config
     from mrcnn.utils import download_trained_weights
 
     sources = find_images(arguments.sources)

@@ -29,7 +29,7 @@ ESCAPE = 27
 
 def parse_arguments(argv=None) -> argparse.Namespace:
     """Return the arguments; a mistake in them ends the program with code 2."""
-    from mrcnn.video_arguments import add_arguments
+    from mrcnn.commands.video_arguments import add_arguments
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -125,8 +125,8 @@ class Window:
 def main(argv=None) -> int:
     """Run the command; return its exit code."""
     arguments = parse_arguments(argv)
-    from mrcnn.data.video import Video
-    from mrcnn.video_run import INTERRUPTED, run
+    from mrcnn.commands.video_run import INTERRUPTED, run
+    from mrcnn.data.video.files import Video
 
     window, display = None, has_display()
     try:

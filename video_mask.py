@@ -35,7 +35,7 @@ import numpy as np
 def random_colors(N: int) -> list[tuple[int, int, int]]:
     """Return N different colours, BGR in 0..255, the same at every call."""
     from mrcnn.data import drawing
-    from mrcnn.data.frame_drawing import frame_color
+    from mrcnn.data.video.frame_drawing import frame_color
 
     return [frame_color(color[::-1]) for color in drawing.random_colors(N)]
 
@@ -47,7 +47,7 @@ def apply_mask(image: np.ndarray, mask: np.ndarray, color, alpha: float = 0.5) -
     0..255; floats of which none is above 1 are taken as fractions of 255.
     """
     from mrcnn.data import drawing
-    from mrcnn.data.frame_drawing import frame_color
+    from mrcnn.data.video.frame_drawing import frame_color
 
     return drawing.apply_mask(image, mask, np.array(frame_color(color)) / 255, alpha)
 
@@ -77,7 +77,7 @@ def display_instances_mask(
     Raises ValueError where the lengths or sizes do not agree.
     """
     from mrcnn.data import drawing
-    from mrcnn.data.frame_drawing import draw_frame
+    from mrcnn.data.video.frame_drawing import draw_frame
 
     ids = np.asarray(ids, int)
     if colors is None:
@@ -93,7 +93,7 @@ def display_instances_mask(
 
 def parse_arguments(argv=None) -> argparse.Namespace:
     """Return the arguments; a mistake in them ends the program with code 2."""
-    from mrcnn.video_arguments import add_arguments, seconds
+    from mrcnn.commands.video_arguments import add_arguments, seconds
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -119,8 +119,8 @@ def parse_arguments(argv=None) -> argparse.Namespace:
 def main(argv=None) -> int:
     """Run the command; return its exit code."""
     arguments = parse_arguments(argv)
-    from mrcnn.data.video import Video
-    from mrcnn.video_run import INTERRUPTED, run
+    from mrcnn.commands.video_run import INTERRUPTED, run
+    from mrcnn.data.video.files import Video
 
     try:
         with Video(arguments.video) as video:

@@ -115,7 +115,7 @@ def child(request: dict) -> dict:
         now = time.perf_counter()
         seconds[step], last = now - last, now
 
-    from mrcnn import prediction
+    from mrcnn.commands import prediction
     from mrcnn.data.images import read_image
     from mrcnn.nn.weights_file import inspect
 

@@ -23,9 +23,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mrcnn.data.video import Video, VideoWriter
-from mrcnn.masking import draw_objects, find_objects
-from mrcnn.video_run import mask_video
+from mrcnn.commands.masking import draw_objects, find_objects
+from mrcnn.commands.video_run import mask_video
+from mrcnn.data.video.files import Video, VideoWriter
 
 HEIGHT, WIDTH, OBJECTS = 720, 1280, 5
 NAMES = ["BG", "AC Remote"]

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from rendering.scenes import Options, picture
 
-from mrcnn.data.video import VideoWriter
+from mrcnn.data.video.files import VideoWriter
 
 SCENE_SHAPE = (1200, 1600)
 FRAME_SHAPE = (360, 640)

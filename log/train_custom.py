@@ -226,9 +226,9 @@ def ship(weights: Path, output: Path) -> None:
 
 def measure(work: Path, weights: Path) -> None:
     """Print how good weights are on the sets that training never saw."""
-    from mrcnn.evaluating import evaluate
+    from mrcnn.commands.evaluating import evaluate
+    from mrcnn.commands.prediction import load_model, make_config
     from mrcnn.nn.weights import inspect
-    from mrcnn.prediction import load_model, make_config
 
     model = load_model(make_config(inspect(weights)), weights, LEAST_SCORE)
     print(evaluate(model, load_sets(work, "test")).text())

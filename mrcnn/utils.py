@@ -13,7 +13,12 @@ from mrcnn import boxes as box_ops
 from mrcnn.data.anchors import generate_anchors, generate_pyramid_anchors
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.download import COCO_WEIGHTS, download
-from mrcnn.data.evaluate import compute_ap, compute_ap_range, compute_matches, compute_recall
+from mrcnn.data.evaluation.per_image import (
+    compute_ap,
+    compute_ap_range,
+    compute_matches,
+    compute_recall,
+)
 from mrcnn.data.images import resize, resize_image
 from mrcnn.data.masks import (
     expand_mask,

@@ -41,7 +41,7 @@ def own(path):
 
 def room(name):
     first = name.split(".")[0]
-    return first if first in ("data", "nn") else "leaf" if first in LEAVES else "front"
+    return first if first in ("data", "nn", "commands") else "leaf" if first in LEAVES else "front"
 
 
 # Who may import whom.
@@ -50,6 +50,7 @@ ALLOWED = {
     "data": {"leaf", "data"},
     "nn": {"leaf", "nn"},
     "front": {"leaf", "data", "nn", "front"},
+    "commands": {"leaf", "data", "nn", "front", "commands"},
 }
 
 

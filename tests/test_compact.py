@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from mrcnn.commands.prediction import load_model, make_config
 from mrcnn.config import Config
 from mrcnn.model import MaskRCNN
 from mrcnn.nn import precision, weights
 from mrcnn.nn.blocks import leaf_layers
-from mrcnn.prediction import load_model, make_config
 
 
 class Compact(Config):

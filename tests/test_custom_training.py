@@ -17,7 +17,8 @@ import tensorflow as tf
 import custom_training
 import custom_training_augmentation
 from custom_training import CustomConfig, CustomDataset
-from mrcnn import checkpoints, training_command
+from mrcnn import checkpoints
+from mrcnn.commands import training_command
 from mrcnn.model import MaskRCNN
 from mrcnn.nn.weights import inspect
 from tests.small import SIDE, SmallConfig

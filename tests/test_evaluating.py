@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from mrcnn.commands.evaluating import PICTURE_SIDE, draw_comparison, evaluate
 from mrcnn.data.masks import extract_bboxes
-from mrcnn.evaluating import PICTURE_SIDE, draw_comparison, evaluate
 from mrcnn.utils import Dataset
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from mrcnn import fine_tuning, runs
+from mrcnn import runs
 from mrcnn.checkpoints import State
+from mrcnn.commands import fine_tuning
 from mrcnn.config import Config
 from mrcnn.nn.weights import WeightsInfo
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import maskrcnn_predict_for_images as script
-from mrcnn.data import via
+from mrcnn.data.annotation import via
 from mrcnn.data.images import read_image
 from mrcnn.data.masks import decode_rle
 from mrcnn.nn import weights_file
@@ -227,7 +227,7 @@ def test_the_threshold_is_that_of_the_weights_unless_given(place, monkeypatch, e
         asked.append(min_confidence)
         raise ValueError
 
-    monkeypatch.setattr("mrcnn.prediction.load_model", load_model)
+    monkeypatch.setattr("mrcnn.commands.prediction.load_model", load_model)
     assert script.main([*GOOD, *extra]) == 1
     assert asked == [expected]
 

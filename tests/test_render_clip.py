@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mrcnn.data.video import Video
+from mrcnn.data.video.files import Video
 
 SCRIPT = Path(__file__).parent.parent / "dataset" / "render_clip.py"
 CLIP = SCRIPT.with_name("clip.mp4")

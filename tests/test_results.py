@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mrcnn.data import via
+from mrcnn.data.annotation import via
 from mrcnn.data.masks import decode_rle, polygons_to_mask
 from mrcnn.data.results import (
     COCO_CLASS_NAMES,

@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import draw
 
-from mrcnn.data.annotations import Region
-from mrcnn.data.masks import encode_rle
-from mrcnn.data.shapes import (
+from mrcnn.data.annotation.records import Region
+from mrcnn.data.annotation.shapes import (
     ShapeError,
     bounds,
     build_shape,
@@ -19,6 +18,7 @@ from mrcnn.data.shapes import (
     decompress_counts,
     region_mask,
 )
+from mrcnn.data.masks import encode_rle
 
 
 def region(words):

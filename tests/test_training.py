@@ -14,7 +14,7 @@ from imgaug import augmenters as iaa
 
 from mrcnn import checkpoints, training
 from mrcnn.config import LOSS_NAMES
-from mrcnn.data.evaluate import compute_ap
+from mrcnn.data.evaluation.per_image import compute_ap
 from mrcnn.data.images import read_image
 from mrcnn.model import MaskRCNN
 from tests.small import Shapes, SmallConfig

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import video_mask
+from mrcnn.commands.masking import find_objects, pipeline
+from mrcnn.commands.video_run import mask_video
 from mrcnn.data import drawing
-from mrcnn.data.frame_drawing import Labels, frame_color, number_color, splash_frame
-from mrcnn.data.frame_records import FrameRecords
 from mrcnn.data.masks import decode_rle
-from mrcnn.data.video import Frame, Video, VideoWriter
-from mrcnn.masking import find_objects, pipeline
-from mrcnn.video_run import mask_video
+from mrcnn.data.video.files import Frame, Video, VideoWriter
+from mrcnn.data.video.frame_drawing import Labels, frame_color, number_color, splash_frame
+from mrcnn.data.video.frame_records import FrameRecords
 from tests.video_clips import RedDetector, read_all, remote_boxes, remote_frames, write_clip
 
 NAMES = ["BG", "AC Remote"]

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from mrcnn.streaming import Ahead
+from mrcnn.commands.streaming import Ahead
 
 
 def settle(condition, seconds=2.0):

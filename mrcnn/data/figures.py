@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mrcnn.data.drawing import class_color
-from mrcnn.data.operating_points import Curve
+from mrcnn.data.evaluation.operating_points import Curve
 
 DPI = 120
 NAMED_CLASSES = 12  # of more classes only the best and the worst have a colour and a name

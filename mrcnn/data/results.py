@@ -117,7 +117,7 @@ def via_project(
     name: str = "predictions",
     folder: str = "",
 ) -> dict:
-    """Return a VIA 2 project that VIA 2.0.x opens and `mrcnn.data.via` reads.
+    """Return a VIA 2 project that VIA 2.0.x opens and `mrcnn.data.annotation.via` reads.
 
     Arguments:
         images: `(file name, size in bytes, regions)` of each image; without regions it is in

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from mrcnn.data.drawing import draw_instances
-from mrcnn.data.evaluation import Evaluation
+from mrcnn.data.evaluation.evaluation import Evaluation
 from mrcnn.data.masks import extract_bboxes
 from mrcnn.data.samples import load_annotated
 

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from mrcnn import fine_tuning, prediction
-from mrcnn.data.check import CheckReport, check_dataset
+from mrcnn.commands import fine_tuning, prediction
+from mrcnn.commands.training_arguments import parse_arguments
+from mrcnn.data.checking.check import CheckReport, check_dataset
+from mrcnn.data.checking.preview import Preview
 from mrcnn.data.drawing import draw_instances
-from mrcnn.data.preview import Preview
 from mrcnn.nn.weights import WeightsInfo, inspect
 from mrcnn.quiet import start_keras
-from mrcnn.training_arguments import parse_arguments
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 # What a shell reports of a program that Ctrl-C ended.
 INTERRUPTED = 130
 
@@ -219,8 +219,8 @@ def classes_text(report: CheckReport, class_names) -> str:
 
 def run_evaluate(script: Script, arguments) -> int:
     """Print how good a model is and write it down; return the exit code."""
-    from mrcnn.data.report import write_report
-    from mrcnn.evaluating import draw_comparison, evaluate
+    from mrcnn.commands.evaluating import draw_comparison, evaluate
+    from mrcnn.data.evaluation.report import write_report
 
     info, class_names = find_model(script, arguments)
     dataset = script.dataset()

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mrcnn.data.annotations import AnnotatedImage, Region
-from mrcnn.data.shapes import bounds, crosses_itself, region_mask
+from mrcnn.data.annotation.records import AnnotatedImage, Region
+from mrcnn.data.annotation.shapes import bounds, crosses_itself, region_mask
 
 # VIA rounds, and clicks at the rim land on it: so far out is still inside.
 RIM_PX = 1.0

@@ -14,10 +14,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mrcnn import boxes
-from mrcnn.data.coco_ap import RECALLS, CocoAP, box_overlaps, mask_areas, mask_overlaps
-from mrcnn.data.confusion import BACKGROUND, IOU_THRESHOLD, Miss, Scene, confusion_matrix, miss
-from mrcnn.data.evaluation_text import tables
-from mrcnn.data.operating_points import Curve, curve
+from mrcnn.data.evaluation.coco_ap import RECALLS, CocoAP, box_overlaps, mask_areas, mask_overlaps
+from mrcnn.data.evaluation.confusion import (
+    BACKGROUND,
+    IOU_THRESHOLD,
+    Miss,
+    Scene,
+    confusion_matrix,
+    miss,
+)
+from mrcnn.data.evaluation.operating_points import Curve, curve
+from mrcnn.data.evaluation.text import tables
 
 
 class _Side(NamedTuple):

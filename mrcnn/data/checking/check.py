@@ -18,14 +18,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mrcnn.data.anchor_fit import AnchorFit, fit_anchors
-from mrcnn.data.annotations import AnnotatedImage, AnnotationError, Annotations
-from mrcnn.data.check_regions import RegionFault, RegionSize, measure
-from mrcnn.data.duplicates import Duplicate, Fingerprint, find_duplicates, fingerprint
-from mrcnn.data.filenames import locate
+from mrcnn.data.annotation.filenames import locate
+from mrcnn.data.annotation.records import AnnotatedImage, AnnotationError, Annotations
+from mrcnn.data.annotation.via import read_folder
+from mrcnn.data.checking.anchor_fit import AnchorFit, fit_anchors
+from mrcnn.data.checking.duplicates import Duplicate, Fingerprint, find_duplicates, fingerprint
+from mrcnn.data.checking.preview import Preview
+from mrcnn.data.checking.regions import RegionFault, RegionSize, measure
 from mrcnn.data.images import ImageError, find_images, read_image, resize_image
-from mrcnn.data.preview import Preview
-from mrcnn.data.via import read_folder
 
 SUBSETS = ("train", "val")
 # Kinds of findings that make training wrong: something in a photo would be taught as background,
@@ -123,7 +123,7 @@ class CheckReport:
 
     def text(self, limit: int = 10) -> str:
         """Return the report as a person reads it, with at most `limit` findings of a kind."""
-        from mrcnn.data.check_text import render
+        from mrcnn.data.checking.text import render
 
         return render(self, limit)
 

@@ -1,4 +1,4 @@
-"""What the readers of the single forms hand to `mrcnn.data.via`: content as it stands, unjudged."""
+"""What the readers of the single forms hand to `via.py`: content as it stands, unjudged."""
 
 from typing import NamedTuple
 

@@ -13,11 +13,11 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from mrcnn.data.frame_drawing import Labels, draw_frame, number_color, splash_frame
+from mrcnn.commands.streaming import Ahead
 from mrcnn.data.results import object_records
-from mrcnn.data.tracking import Tracker
-from mrcnn.data.video import Frame
-from mrcnn.streaming import Ahead
+from mrcnn.data.video.files import Frame
+from mrcnn.data.video.frame_drawing import Labels, draw_frame, number_color, splash_frame
+from mrcnn.data.video.tracking import Tracker
 
 # An object that is not seen keeps its number for so long, and for so many detections at least.
 MEMORY_SECONDS = 1.0

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mrcnn.data.coco_ap import NO_MATCH, match
+from mrcnn.data.evaluation.coco_ap import NO_MATCH, match
 
 BACKGROUND = 0
 IOU_THRESHOLD = 0.5  # the least overlap of a detection with the object that it stands for

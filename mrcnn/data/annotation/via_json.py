@@ -3,8 +3,8 @@
 The shape numbers and the layout of VIA 3 are those of its `_via_metadata.js` and `_via_file.js`.
 """
 
-from mrcnn.data.annotations import AnnotationError
-from mrcnn.data.raw_annotations import RawImage, RawRegion, Source
+from mrcnn.data.annotation.raw import RawImage, RawRegion, Source
+from mrcnn.data.annotation.records import AnnotationError
 
 # VIA 3 writes a region as [shape number, coordinates...].
 VIA3_SHAPES = {

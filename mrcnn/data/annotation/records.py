@@ -1,8 +1,8 @@
 """What an annotation file says, whichever form it has: images, their regions, what was wrong.
 
-These are the value objects that `mrcnn.data.via` hands out. Coordinates are pixels of the
-annotated image, `(x, y)`, x to the right and y down, and continuous: the first pixel is the square
-from (0, 0) to (1, 1).
+These are the value objects that `via.py` hands out. Coordinates are pixels of the annotated image,
+`(x, y)`, x to the right and y down, and continuous: the first pixel is the square from (0, 0) to
+(1, 1).
 """
 
 from dataclasses import dataclass, field

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 
 from mrcnn.atomic import write_bytes
-from mrcnn.data.annotations import AnnotatedImage
+from mrcnn.data.annotation.records import AnnotatedImage
+from mrcnn.data.annotation.shapes import region_mask
 from mrcnn.data.masks import extract_bboxes
-from mrcnn.data.shapes import region_mask
 
 # A drawing is looked at on a screen; hundreds of masks of a large photo would fill the memory.
 MAX_SIDE = 1600

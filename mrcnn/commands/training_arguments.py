@@ -3,11 +3,11 @@
 import argparse
 from pathlib import Path
 
-from mrcnn.arguments import add_precision, count, rate, share, side, whole
+from mrcnn.commands.arguments import add_precision, count, rate, share, side, whole
+from mrcnn.commands.prediction import LOG_FOLDER
 from mrcnn.config import BACKBONES
-from mrcnn.prediction import LOG_FOLDER
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_EPOCHS = 30
 DEFAULT_LAYERS = "heads"
 # Average precision wants the uncertain detections too.

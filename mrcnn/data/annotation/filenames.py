@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote
 
-from mrcnn.data.annotations import AnnotationError
+from mrcnn.data.annotation.records import AnnotationError
 
 
 def relative_name(name: object) -> str:

@@ -7,14 +7,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from mrcnn import masking, prediction
-from mrcnn.data.frame_records import FrameRecords
-from mrcnn.data.video import Video, VideoWriter
+from mrcnn.commands import masking, prediction
+from mrcnn.commands.video_arguments import check_outputs
+from mrcnn.commands.video_progress import Progress, Tally, clock, summary
+from mrcnn.data.video.files import Video, VideoWriter
+from mrcnn.data.video.frame_records import FrameRecords
 from mrcnn.nn.weights_file import inspect
-from mrcnn.video_arguments import check_outputs
-from mrcnn.video_progress import Progress, Tally, clock, summary
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 # What a shell reports of a program that Ctrl-C ended.
 INTERRUPTED = 130
 # So often the window and Ctrl-C are looked after while the network is busy.

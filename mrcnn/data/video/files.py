@@ -15,7 +15,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from mrcnn.data import ffmpeg
+from mrcnn.data.video import ffmpeg
 
 # FFmpeg inside OpenCV writes its complaints to stderr; what matters is raised here.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")

@@ -5,9 +5,9 @@ import io
 import json
 import re
 
-from mrcnn.data.annotations import AnnotationError
-from mrcnn.data.raw_annotations import RawImage, RawRegion, Source
-from mrcnn.data.via_json import via3_attributes, via3_region
+from mrcnn.data.annotation.raw import RawImage, RawRegion, Source
+from mrcnn.data.annotation.records import AnnotationError
+from mrcnn.data.annotation.via_json import via3_attributes, via3_region
 
 NEEDED = ("filename", "region_shape_attributes", "region_attributes")
 VIA3_NEEDED = ("file_list", "temporal_coordinates", "spatial_coordinates", "metadata")

@@ -9,7 +9,8 @@ COCO's JSON. What a file holds decides, never its name.
     mask = region_mask(annotations.images[0].regions[0], (height, width))
 
 A file that cannot be used raises AnnotationError. An image or region that cannot be used is left
-out and stands in `problems` with the reason: whoever trains must look there (`mrcnn.data.check`).
+out and stands in `problems` with the reason: whoever trains must look there, see
+`mrcnn.data.checking`.
 """
 
 import json
@@ -17,20 +18,27 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from mrcnn.data.annotations import (
+from mrcnn.data.annotation.coco_json import read_coco
+from mrcnn.data.annotation.filenames import locate, relative_name
+from mrcnn.data.annotation.labels import LabelError, find_attribute, label_of, lookalikes
+from mrcnn.data.annotation.raw import RawImage, Source
+from mrcnn.data.annotation.records import (
     AnnotatedImage,
     AnnotationError,
     Annotations,
     Problem,
     Region,
 )
-from mrcnn.data.coco_json import read_coco
-from mrcnn.data.filenames import locate, relative_name
-from mrcnn.data.labels import LabelError, find_attribute, label_of, lookalikes
-from mrcnn.data.raw_annotations import RawImage, Source
-from mrcnn.data.shapes import WITHOUT_AREA, Shape, ShapeError, bounds, build_shape, region_mask
-from mrcnn.data.via_csv import read_csv
-from mrcnn.data.via_json import read_via
+from mrcnn.data.annotation.shapes import (
+    WITHOUT_AREA,
+    Shape,
+    ShapeError,
+    bounds,
+    build_shape,
+    region_mask,
+)
+from mrcnn.data.annotation.via_csv import read_csv
+from mrcnn.data.annotation.via_json import read_via
 
 __all__ = [
     "AnnotatedImage",

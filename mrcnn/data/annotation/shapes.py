@@ -10,7 +10,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from mrcnn.data.annotations import Region
+from mrcnn.data.annotation.records import Region
 from mrcnn.data.masks import decode_rle, polygons_to_mask
 
 # Shapes without an inside: nothing can be learned from them here, so they are counted and left.

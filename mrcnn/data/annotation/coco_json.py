@@ -1,7 +1,7 @@
 """COCO's JSON of instances: polygons and run lengths (cocodataset.org/#format-data)."""
 
-from mrcnn.data.annotations import AnnotationError
-from mrcnn.data.raw_annotations import RawImage, RawRegion, Source, size_or_none
+from mrcnn.data.annotation.raw import RawImage, RawRegion, Source, size_or_none
+from mrcnn.data.annotation.records import AnnotationError
 
 # The attribute under which a category's name is handed on.
 CATEGORY = "category"

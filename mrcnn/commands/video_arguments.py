@@ -4,7 +4,7 @@ import argparse
 import math
 from pathlib import Path
 
-from mrcnn.arguments import add_detection, count
+from mrcnn.commands.arguments import add_detection, count
 
 
 def seconds(text: str) -> float:
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser, output_help: str):
 
 def check_outputs(arguments: argparse.Namespace, inputs: list):
     """Raise ValueError where an output would harm an input or an earlier run's file."""
-    from mrcnn.data.video import part_path  # OpenCV, which --help can do without
+    from mrcnn.data.video.files import part_path  # OpenCV, which --help can do without
 
     used = {Path(path).resolve() for path in inputs}
     for option in ("output", "json"):

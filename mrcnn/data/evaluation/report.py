@@ -12,8 +12,8 @@ import numpy as np
 
 from mrcnn.atomic import write_bytes
 from mrcnn.data import figures
-from mrcnn.data.confusion import Miss
-from mrcnn.data.evaluation import Evaluation
+from mrcnn.data.evaluation.confusion import Miss
+from mrcnn.data.evaluation.evaluation import Evaluation
 
 JPEG_QUALITY = 92
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mrcnn import runs
+from mrcnn.commands.prediction import COCO_WEIGHTS
 from mrcnn.config import Config, from_settings
 from mrcnn.data.download import IMAGENET_WEIGHTS, download
 from mrcnn.nn.weights import CLASS_LAYERS, WeightsInfo
-from mrcnn.prediction import COCO_WEIGHTS
 from mrcnn.utils import download_trained_weights, progress_bar
 
 # Words that `--weights` may be, of files that are downloaded where they are not there.

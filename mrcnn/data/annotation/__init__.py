@@ -1,0 +1,1 @@
+"""Annotation files: every form that VIA writes, and COCO's JSON."""

@@ -1,0 +1,1 @@
+"""Frames: read, tracked, drawn on, written."""
