@@ -38,6 +38,8 @@ from mrcnn.data.annotation.via import locate, read_folder, region_mask
 from mrcnn.data.drawing import draw_splash
 from mrcnn.data.images import read_shape
 
+PROBLEMS_SHOWN = 3
+
 # -- What is learned ---------------------------------------------------------------------------
 
 
@@ -78,9 +80,14 @@ class CustomDataset(utils.Dataset):
         folder = Path(dataset_dir, subset)
         # Regions without any label are of the only class.
         unlabelled = names[0] if len(names) == 1 else "object"
-        images = read_folder(folder, self.ATTRIBUTE, unlabelled).images
-        paths = locate(folder, [image.filename for image in images])
-        for image in images:
+        annotations = read_folder(folder, self.ATTRIBUTE, unlabelled)
+        problems = annotations.problems
+        for problem in problems[:PROBLEMS_SHOWN]:
+            print(f"{folder}: left out, {problem}")
+        if problems[PROBLEMS_SHOWN:]:
+            print(f"{folder}: left out, {len(problems) - PROBLEMS_SHOWN} more; see the check")
+        paths = locate(folder, [image.filename for image in annotations.images])
+        for image in annotations.images:
             name = image.filename
             if name not in paths:
                 print(f"{folder / name}: there is no such photo, its annotation is left out")

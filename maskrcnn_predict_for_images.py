@@ -29,6 +29,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mrcnn.commands.arguments import add_detection
+from mrcnn.commands.display import escape_odd_letters, has_display
 
 ROOT = Path(__file__).resolve().parent
 
@@ -112,6 +113,12 @@ def check_outputs(arguments: argparse.Namespace, inputs: list[Path]):
                 f"--{option} {path} exists already: take another name, or add --overwrite"
             )
         taken.add(_key(path))
+    sources = [Path(source).resolve() for source in arguments.sources]
+    if arguments.output.is_dir() and arguments.output.resolve() in sources:
+        raise ValueError(
+            f"--output {arguments.output} is a folder of photos to look at: its pictures would be "
+            "photos the next time, so take another"
+        )
     try:
         arguments.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -218,8 +225,8 @@ def duration(seconds: float) -> str:
 
 
 def check_display():
-    """Raise ValueError where no window can be opened; Qt would end the program without a word."""
-    if sys.platform not in ("win32", "darwin") and not os.environ.get("DISPLAY"):
+    """Raise ValueError where no window can be opened."""
+    if not has_display():
         raise ValueError("--show needs a display, there is none here: look at the pictures instead")
 
 
@@ -254,6 +261,11 @@ class Outcome:
     seconds_each: float = 0.0
     stopped: bool = False
 
+    def fail(self, source: Path, error: Exception, progress: Progress):
+        """Note an image that could not be read, or its picture not be written, and say so."""
+        self.failed.append({"file": str(source), "reason": str(error)})
+        progress.fault(str(error))
+
 
 def predict(model, sources, class_names, arguments) -> Outcome:
     """Read, detect, draw and write image by image, and tell how far it is."""
@@ -269,14 +281,17 @@ def predict(model, sources, class_names, arguments) -> Outcome:
             try:
                 image = read_image(source)
             except ImageError as error:
-                outcome.failed.append({"file": str(source), "reason": str(error)})
-                progress.fault(str(error))
+                outcome.fail(source, error, progress)
                 continue
             (result,) = model.detect([image])
             boxes, masks, ids = result["rois"], result["masks"], result["class_ids"]
             picture = draw_instances(image, boxes, masks, ids, class_names, result["scores"])
             path = picture_path(source, arguments.output, taken, arguments.overwrite)
-            write_picture(path, picture)
+            try:
+                write_picture(path, picture)
+            except OSError as error:
+                outcome.fail(source, error, progress)
+                continue
 
             record = {"path": source, "picture": path, "shape": image.shape[:2]}
             if arguments.json:
@@ -321,7 +336,7 @@ def summary_text(outcome: Outcome, min_confidence: float) -> str:
         f"{images} image{'s' if images != 1 else ''}, {counts_text(outcome.counts)}, "
         f"{duration(outcome.seconds_each)} each"
     )
-    lines = [first + (f", {failed} not readable" if failed else "")]
+    lines = [first + (f", {failed} failed" if failed else "")]
     if outcome.counts or not images:
         return lines[0]
     if not outcome.closest:
@@ -376,8 +391,11 @@ def run(arguments: argparse.Namespace) -> int:
 def main(argv=None) -> int:
     """Run the command; return its exit code."""
     arguments = parse_arguments(argv)
+    escape_odd_letters()
     try:
         return run(arguments)
+    except KeyboardInterrupt:  # before there was an image
+        return INTERRUPTED
     except (ValueError, OSError) as error:
         print(f"{Path(__file__).name}: {error}", file=sys.stderr)
         return 1

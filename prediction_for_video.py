@@ -16,11 +16,12 @@ no time for are filled with the one before.
 """
 
 import argparse
-import ctypes
 import os
 import sys
 import time
 from pathlib import Path
+
+from mrcnn.commands.display import escape_odd_letters, has_display
 
 TITLE = "Mask R-CNN"
 MAX_SIDE = 1280
@@ -47,23 +48,6 @@ def parse_arguments(argv=None) -> argparse.Namespace:
 def parse_source(text: str) -> int | str:
     """Return a camera's number as int; a path or address as it is."""
     return int(text) if text.isascii() and text.isdigit() and not Path(text).exists() else text
-
-
-def has_display() -> bool:
-    """Return whether a window can be opened: Qt ends the program where the display is not there."""
-    if sys.platform in ("win32", "darwin"):
-        return True
-    if not os.environ.get("DISPLAY"):
-        return False
-    try:
-        x11 = ctypes.CDLL("libX11.so.6")
-    except OSError:
-        return True  # then OpenCV says what it lacks
-    x11.XOpenDisplay.restype = ctypes.c_void_p
-    display = x11.XOpenDisplay(None)
-    if display:
-        x11.XCloseDisplay(ctypes.c_void_p(display))
-    return bool(display)
 
 
 class Window:
@@ -128,6 +112,7 @@ def main(argv=None) -> int:
     from mrcnn.commands.video_run import INTERRUPTED, run
     from mrcnn.data.video.files import Video
 
+    escape_odd_letters()
     window, display = None, has_display()
     try:
         if not (display or arguments.output or arguments.json):

@@ -119,9 +119,11 @@ def parse_arguments(argv=None) -> argparse.Namespace:
 def main(argv=None) -> int:
     """Run the command; return its exit code."""
     arguments = parse_arguments(argv)
+    from mrcnn.commands.display import escape_odd_letters
     from mrcnn.commands.video_run import INTERRUPTED, run
     from mrcnn.data.video.files import Video
 
+    escape_odd_letters()
     try:
         with Video(arguments.video) as video:
             return run(arguments, video)

@@ -10,10 +10,12 @@
 4. writes log/custom.h5.
 
 All of it lies in the folder `rendered` (--work), and what is there already is not done again: the
-same command goes on after a stop. --images 0.1 --epochs 0.1 is a shorter, worse training.
+same command goes on after a stop. --images 0.1 --epochs 0.1 is a trial, in the folder
+`rendered_trial`, where its weights stay too.
 """
 
 import argparse
+import json
 import os
 import sys
 from dataclasses import dataclass
@@ -140,10 +142,14 @@ def render_sets(work: Path, share: float) -> None:
     """Render the sets that are not there yet, of those to learn from a share."""
     for name, (count, seed, negatives, lookalikes) in SETS.items():
         folder = work / name
-        if (folder / render.PROJECT_NAME).exists():
-            continue
         if any(name in stage.sets for stage in STAGES):
             count = max(1, round(count * share))
+        project = folder / render.PROJECT_NAME
+        if project.exists():
+            there = len(json.loads(project.read_text())["_via_img_metadata"])
+            if there != count:
+                raise ValueError(f"{folder} has {there} pictures, not {count}: name another --work")
+            continue
         print(f"Rendering {count} pictures: {folder}", flush=True)
         # What a run that was stopped has left has no project file beside it.
         render.prepare_folder(folder, overwrite=True)
@@ -249,22 +255,29 @@ def main(argv=None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--work", type=Path, default=ROOT / "rendered", metavar="FOLDER")
+    parser.add_argument("--work", type=Path, metavar="FOLDER", help="default: rendered")
     parser.add_argument(
         "--images", type=float, default=1.0, metavar="SHARE", help="of the pictures to learn from"
     )
     parser.add_argument(
         "--epochs", type=float, default=1.0, metavar="SHARE", help="of the epochs of each stage"
     )
-    parser.add_argument("--output", type=Path, default=SHIPPED, metavar="FILE")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="default: log/custom.h5")
     arguments = parser.parse_args(argv)
-    work, weights = arguments.work, None
-    render_sets(work, arguments.images)
-    for stage in STAGES:
-        weights = train_stage(stage, work, weights, arguments.epochs)
-    ship(weights, arguments.output)
-    print(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.1f} MB")
-    measure(work, arguments.output)
+    trial = (arguments.images, arguments.epochs) != (1, 1)
+    work = arguments.work or ROOT / ("rendered_trial" if trial else "rendered")
+    output = arguments.output or (work / SHIPPED.name if trial else SHIPPED)
+    weights = None
+    try:
+        render_sets(work, arguments.images)
+        for stage in STAGES:
+            weights = train_stage(stage, work, weights, arguments.epochs)
+        ship(weights, output)
+        print(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
+        measure(work, output)
+    except (ValueError, OSError) as error:
+        print(f"train_custom.py: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -96,13 +96,9 @@ def _check_network():
         from mrcnn.model import MaskRCNN
 
         names = devices.gpu_names()
-        backend = keras.backend.backend()
-        print(f"Keras runs on {backend}; {devices.describe()}")
-        if not names and shutil.which("nvidia-smi"):
-            yield (
-                "there is an NVIDIA GPU but TensorFlow does not see it: "
-                'pip install "tensorflow[and-cuda]>=2.21,<2.22"'
-            )
+        print(f"Keras runs on {keras.backend.backend()}; {', '.join(names) or 'no GPU'}")
+        if devices.is_gpu_unseen():
+            yield devices.UNSEEN_GPU
 
         class DoctorConfig(Config):
             NAME = "doctor"

@@ -15,13 +15,14 @@ def replacing(path: str | Path) -> Iterator[Path]:
     and nothing else is left. Raises OSError, naming `path`, where that cannot be written.
     """
     path = Path(path)
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    beside = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             beside.touch(exist_ok=False)
             yield beside
-            with open(beside, "rb") as file:
+            # Windows flushes only what is open for writing.
+            with open(beside, "r+b") as file:
                 os.fsync(file.fileno())
             beside.replace(path)
         finally:

@@ -7,6 +7,7 @@ optimizer's variables. Every file is written beside its place and renamed, so a 
 killed process costs the running epoch and nothing else.
 """
 
+import contextlib
 import json
 import math
 import os
@@ -31,6 +32,7 @@ from mrcnn.runs import (
     new_folder,
     read_class_names,
 )
+from mrcnn.training import TrainingError
 
 __all__ = [
     "CHECKPOINT",
@@ -39,6 +41,7 @@ __all__ = [
     "STATE_FILE",
     "Checkpoints",
     "State",
+    "best_so_far",
     "bytes_of",
     "claim_folder",
     "disk_text",
@@ -108,14 +111,15 @@ def _size(count: int) -> str:
 
 @dataclass
 class State:
-    """What training needs besides weights: the epochs done, the best score and its epoch, the
-    learning rate, and the optimizer's variables by path."""
+    """What training needs besides weights: the epochs done, the best score, its epoch and what it
+    is a score of, the learning rate, and the optimizer's variables by path."""
 
     epoch: int
     best: float | None
     best_epoch: int | None
     learning_rate: float
     variables: dict[str, np.ndarray]
+    monitor: str | None = None
 
     def save(self, path: str | Path) -> None:
         """Write the state to an HDF5 file, atomically."""
@@ -125,6 +129,7 @@ class State:
                 "best": self.best,
                 "best_epoch": self.best_epoch,
                 "learning_rate": self.learning_rate,
+                "monitor": self.monitor,
             }
             file.attrs["state"] = json.dumps(numbers)
             for index, (name, array) in enumerate(self.variables.items()):
@@ -144,6 +149,16 @@ class State:
                 f"{path} is not the state of a training run ({error}): start from the weights "
                 "alone, without --resume"
             ) from error
+
+
+def best_so_far(folder: str | Path, monitor: str) -> tuple[float | None, int | None]:
+    """Return the lowest `monitor` of a run and its epoch, as its state tells; Nones without one."""
+    with contextlib.suppress(OSError, KeyError, TypeError, ValueError):
+        with h5py.File(Path(folder) / STATE_FILE, "r") as file:
+            numbers = json.loads(file.attrs["state"])
+        if numbers.get("monitor") == monitor:
+            return numbers["best"], numbers["best_epoch"]
+    return None, None
 
 
 def optimizer_variables(optimizer) -> dict[str, np.ndarray]:
@@ -213,6 +228,12 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         score = float((logs or {})[self.monitor])
+        # The step's own check of the losses comes before the step has changed the weights.
+        if not (math.isfinite(score) and _all_finite(self.model.trainable_variables)):
+            raise TrainingError(
+                f"{self.monitor} or a weight is not finite after epoch {epoch + 1}, which is not "
+                "saved: lower the learning rate, and go on from the epoch before"
+            )
         checkpoint = self.path(epoch + 1)
         self.save_weights(str(checkpoint))
         _same_file(checkpoint, self.path("last"))
@@ -226,6 +247,7 @@ class Checkpoints(keras.callbacks.Callback):
             best_epoch=self.best_epoch,
             learning_rate=float(np.asarray(optimizer.learning_rate)),
             variables=optimizer_variables(optimizer),
+            monitor=self.monitor,
         ).save(self.folder / STATE_FILE)
         if self.patience and epoch + 1 - self.best_epoch >= self.patience:
             print(
@@ -233,6 +255,10 @@ class Checkpoints(keras.callbacks.Callback):
                 f"{self.patience} epochs: stopping"
             )
             self.model.stop_training = True
+
+
+def _all_finite(variables) -> bool:
+    return all(np.isfinite(np.asarray(variable)).all() for variable in variables)
 
 
 def _same_file(source: Path, target: Path) -> None:

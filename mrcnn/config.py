@@ -8,6 +8,9 @@ Subclass `Config`, override class attributes, make one instance and pass it to `
         IMAGES_PER_GPU = 1
 """
 
+import contextlib
+import json
+
 import numpy as np
 
 from mrcnn import image_meta
@@ -28,21 +31,28 @@ COMPUTED = ("BATCH_SIZE", "IMAGE_SHAPE", "IMAGE_META_SIZE")
 SIZE_MULTIPLE = 2**6
 
 
-def from_settings(settings: dict, **overrides) -> "Config":
-    """Return a Config with the attributes of `settings` (as `to_json` made them) and `overrides`.
+def _plain(value):
+    """Return a NumPy value as JSON has it; raises TypeError for what is none."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    raise TypeError
+
+
+def from_settings(settings: dict) -> "Config":
+    """Return a Config with the attributes of `settings`, as `to_json` made them.
 
     Names that no Config has are passed over, so that files of later versions can be read; a value
     of another kind than Config's own raises ValueError.
     """
     attributes = {}
-    for name, value in {**settings, **overrides}.items():
+    for name, value in settings.items():
         if name in COMPUTED or not hasattr(Config, name) or not name.isupper():
             continue
         default = getattr(Config, name)
         if isinstance(default, np.ndarray):
             value = np.asarray(value, np.float64)
         kinds = (list, tuple) if isinstance(default, list | tuple) else (type(default),)
-        if isinstance(default, float):
+        if isinstance(default, int | float) and not isinstance(default, bool):
             kinds = (int, float)
         if default is not None and value is not None and not isinstance(value, kinds):
             raise ValueError(f"the setting {name} is {value!r}, it cannot be used")
@@ -149,6 +159,7 @@ class Config:
     LEARNING_RATE = 0.001
     LEARNING_MOMENTUM = 0.9
     WEIGHT_DECAY = 0.0001
+    # One that is left out counts 1.
     LOSS_WEIGHTS = dict.fromkeys(LOSS_NAMES, 1.0)
     # False trains the heads on given RoIs instead of the RPN's proposals.
     USE_RPN_ROIS = True
@@ -169,12 +180,13 @@ class Config:
         return {name: getattr(self, name) for name in names}
 
     def to_json(self) -> dict:
-        """Return the settings that JSON can hold; functions are left out."""
-        settings = {
-            name: value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-            for name, value in self.settings().items()
-        }
-        return {name: value for name, value in settings.items() if not callable(value)}
+        """Return the settings of every Config that JSON can hold; functions are left out."""
+        settings = {}
+        for name, value in self.settings().items():
+            with contextlib.suppress(TypeError, ValueError):
+                if name in COMPUTED or hasattr(Config, name):
+                    settings[name] = json.loads(json.dumps(value, default=_plain))
+        return settings
 
     def display(self):
         """Print every setting."""
@@ -219,9 +231,9 @@ class Config:
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 yield f"{name} is {value!r}, it must be from 0 to 1"
-        missing = [name for name in LOSS_NAMES if name not in self.LOSS_WEIGHTS]
-        if missing:
-            yield f"LOSS_WEIGHTS has no {', '.join(missing)}"
+        unknown = [name for name in self.LOSS_WEIGHTS if name not in LOSS_NAMES]
+        if unknown:
+            yield f"LOSS_WEIGHTS has {', '.join(unknown)}: the losses are {', '.join(LOSS_NAMES)}"
 
     def _image_faults(self):
         mode = self.IMAGE_RESIZE_MODE

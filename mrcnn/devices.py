@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import shutil
 import time
 
 import keras
@@ -33,12 +34,22 @@ PROBE_SECONDS = 0.3
 STEP_EFFICIENCY = 0.7
 
 
-def prepare():
-    """Let TensorFlow take GPU memory as it needs it, not all at once."""
+UNSEEN_GPU = (
+    "there is an NVIDIA GPU but TensorFlow does not see it: "
+    'pip install "tensorflow[and-cuda]>=2.21,<2.22"'
+)
+
+
+def prepare(exact: bool):
+    """Let TensorFlow take GPU memory as it needs it, not all at once.
+
+    `exact` keeps a GPU from rounding what it multiplies to the 10 bits of TensorFloat-32.
+    """
     if keras.backend.backend() != "tensorflow":
         return
     import tensorflow as tf
 
+    tf.config.experimental.enable_tensor_float_32_execution(not exact)
     for gpu in tf.config.list_physical_devices("GPU"):
         try:
             tf.config.experimental.set_memory_growth(gpu, True)
@@ -64,6 +75,11 @@ def gpu_names() -> list[str]:
     import torch
 
     return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+
+
+def is_gpu_unseen() -> bool:
+    """Return whether the machine has an NVIDIA GPU that Keras cannot use."""
+    return not gpu_names() and shutil.which("nvidia-smi") is not None
 
 
 def strategy(count: int):
@@ -97,7 +113,7 @@ def describe() -> str:
     """Return "GPU: <name>", "<n> GPUs: <names>" or "no GPU"."""
     names = gpu_names()
     if not names:
-        return "no GPU"
+        return f"no GPU ({UNSEEN_GPU})" if is_gpu_unseen() else "no GPU"
     return f"GPU: {names[0]}" if len(names) == 1 else f"{len(names)} GPUs: {', '.join(names)}"
 
 

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from mrcnn import boxes as box_math
-from mrcnn import checkpoints, devices, graph, image_meta, training
+from mrcnn import checkpoints, devices, graph, image_meta, training, utils
 from mrcnn.data import images as image_data
 from mrcnn.data.anchors import compute_backbone_shapes, generate_pyramid_anchors
 from mrcnn.data.batches import (
@@ -103,7 +103,8 @@ class MaskRCNN:
     def __init__(self, mode, config, model_dir):
         if mode not in MODES:
             raise ValueError(f"mode is {mode!r}, it must be one of {', '.join(MODES)}")
-        devices.prepare()
+        # Training gets along with fewer bits; results should be those of every other machine.
+        devices.prepare(exact=mode == "inference" and config.PRECISION == "float32")
         self.mode = mode
         self.config = config
         self.model_dir = str(model_dir)
@@ -152,7 +153,7 @@ class MaskRCNN:
         )
         print(report)
         self.class_names = weights.inspect(filepath).class_names
-        self.set_log_dir(filepath)
+        self.set_log_dir(None if exclude else filepath)
         return report
 
     def save_weights(self, filepath):
@@ -163,13 +164,16 @@ class MaskRCNN:
     def set_log_dir(self, model_path=None):
         """Choose the folder that training writes to, and the epoch that it starts after.
 
-        A checkpoint in a run's folder continues that run: same folder, next epoch. Anything else
-        starts a run of its own, `<model_dir>/<name><time>`; the folder is made when it is needed.
+        A checkpoint of a run of this NAME under `model_dir` continues that run: same folder, next
+        epoch. Anything else starts a run of its own, `<model_dir>/<name><time>`; the folder is made
+        when it is needed.
         """
         path = Path(model_path) if model_path else Path()
         checkpoint = checkpoints.CHECKPOINT.fullmatch(path.name)
         run = checkpoints.RUN.fullmatch(path.parent.name)
-        if checkpoint and run:
+        own = run and run["name"] == str(self.config.NAME).lower()
+        own = own and path.resolve().parent.parent == Path(self.model_dir).resolve()
+        if checkpoint and own:
             self.epoch, folder = int(checkpoint["epoch"]), path.parent
         else:
             self.epoch, folder = 0, checkpoints.new_folder(self.model_dir, str(self.config.NAME))
@@ -183,7 +187,7 @@ class MaskRCNN:
     def get_imagenet_weights(self):
         """Download ResNet-50's ImageNet weights where they are not yet; return the file's path."""
         path = Path(self.model_dir) / IMAGENET_WEIGHTS.name
-        return str(path if path.exists() else download(IMAGENET_WEIGHTS, path))
+        return str(path if path.exists() else download(IMAGENET_WEIGHTS, path, utils.progress_bar))
 
     # -- Training ----------------------------------------------------------------------------------
 
@@ -260,6 +264,8 @@ class MaskRCNN:
                 f"NUM_CLASSES is {config.NUM_CLASSES}, but with the background the data set has "
                 f"{train_dataset.num_classes}: {', '.join(train_dataset.class_names)}"
             )
+        if not resume:
+            self._leave_later_epochs()
         state = checkpoints.State.load(self._state_path()) if resume else None
         if state and state.epoch != self.epoch:
             raise ValueError(
@@ -280,8 +286,10 @@ class MaskRCNN:
             checkpoints.bytes_of(self.keras_model.trainable_variables),
             epochs - self.epoch,
         )
-        if not self.epoch:
+        if not self.epoch or not Path(self.log_dir).exists():
             self._write_to(checkpoints.claim_folder(self.log_dir))
+        monitor = "val_loss" if val_dataset else "loss"
+        best, best_epoch = checkpoints.best_so_far(self.log_dir, monitor)
 
         workers = workers or training.default_workers()
         batches = training.Batches(
@@ -314,9 +322,9 @@ class MaskRCNN:
             self.log_dir,
             str(config.NAME),
             self.save_weights,
-            "val_loss" if validation else "loss",
-            best=state.best if state else None,
-            best_epoch=state.best_epoch if state else None,
+            monitor,
+            best=best,
+            best_epoch=best_epoch,
             patience=patience,
         )
         for name, part in (("Training", batches), ("Validation", validation)):
@@ -342,6 +350,13 @@ class MaskRCNN:
         )
         self.epoch = history.epoch[-1] + 1
         return history
+
+    def _leave_later_epochs(self):
+        """Write to a new folder where training from here would replace what a run has."""
+        last = max(checkpoints.list_checkpoints(self.log_dir), default=0)
+        if last > self.epoch:
+            log(f"{self.log_dir} has epochs up to {last}: they stay, this is a run of its own")
+            self._write_to(checkpoints.new_folder(self.model_dir, str(self.config.NAME)))
 
     def _state_path(self):
         return Path(self.log_dir) / checkpoints.STATE_FILE
@@ -518,12 +533,13 @@ class MaskRCNN:
     # -- Looking inside ----------------------------------------------------------------------------
 
     def ancestor(self, tensor, name, checked=None):
-        """Return the output of the layer `name` (or `name/...`) that `tensor` depends on, or None.
+        """Return the output of the layer `name` that `tensor` depends on, or None.
 
-        `checked` is not needed any more.
+        What is within a layer, such as "ROI/refined_anchors:0", is no tensor of its own any more:
+        None. `checked` is not needed.
         """
         above = keras.Model(self.keras_model.inputs, tensor).layers
-        wanted = name.split("/")[0].split(":")[0]
+        wanted = name.split(":")[0]
         return next((layer.output for layer in above if layer.name == wanted), None)
 
     def find_trainable_layer(self, layer):

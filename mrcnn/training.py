@@ -1,6 +1,7 @@
 """A training run: which layers learn, from which batches, and what is told and kept meanwhile."""
 
 import csv
+import io
 import math
 import os
 import re
@@ -84,6 +85,7 @@ class Batches(keras.utils.PyDataset):
         self.repeat = repeat
         self.epoch = 0
         self.seconds = 0.0
+        self.error = None
 
     def __len__(self):
         return self.steps
@@ -95,7 +97,12 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         start = time.perf_counter()
-        batch = self.generator.batch(*self.place(index))
+        try:
+            batch = self.generator.batch(*self.place(index))
+        except Exception as error:
+            # What comes out of the thread is a page of TensorFlow's.
+            self.error = error
+            raise
         # Keras adds up a batch over the devices, which TensorFlow does not do with booleans.
         batch["input_gt_masks"] = batch["input_gt_masks"].view(np.uint8)
         self.seconds += time.perf_counter() - start
@@ -155,12 +162,14 @@ class _Progress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         now = time.perf_counter()
-        if self.last is not None:
+        if self.last is None:
+            self.first, self.prepared = now, self.batches.seconds
+        else:
             # The first step compiles; a running mean of the others forgets slowly.
             step = now - self.last
             kept = self.step_seconds
             self.step_seconds = step if kept is None else 0.9 * kept + 0.1 * step
-        self.last = now
+        self.last, self.prepared_last = now, self.batches.seconds
         if now - self.printed < (0.2 if self.live else 30) and batch + 1 < len(self.batches):
             return
         self.printed = now
@@ -187,30 +196,61 @@ class _Progress(keras.callbacks.Callback):
             f"{start}epoch {epoch + 1}/{self.epochs}: {_duration(seconds)}  {values}",
             file=self.stream,
         )
-        prepared = self.batches.seconds / max(self.batches.workers, 1)
+        if len(self.batches) > 1:
+            print(f"  {self.pace()}", flush=True, file=self.stream)
+
+    def pace(self) -> str:
+        """Say which side waits for the other, by the time from the first step's end on."""
+        seconds = self.last - self.first
+        prepared = (self.prepared_last - self.prepared) / max(self.batches.workers, 1)
         slower = "the input" if prepared > 0.9 * seconds else "the network"
-        print(
-            f"  {slower} sets the pace: batches were prepared in {_duration(prepared)} by "
-            f"{self.batches.workers} threads meanwhile",
-            flush=True,
-            file=self.stream,
+        return (
+            f"{slower} sets the pace: batches were prepared in {_duration(prepared)} by "
+            f"{self.batches.workers} threads while it took {_duration(seconds)}"
         )
 
 
-class _Curves(keras.callbacks.Callback):
-    """Draws `losses.png` beside the `losses.csv` of a run, and draws it anew after every epoch."""
+class _Losses(keras.callbacks.Callback):
+    """Writes `losses.csv` and draws it as `losses.png`, both anew after every epoch.
 
-    def __init__(self, log_dir):
+    Arguments:
+        log_dir: the run's folder.
+        first_epoch: 0-based; what an earlier part of the run wrote of the epochs before is kept.
+    """
+
+    def __init__(self, log_dir, first_epoch):
         super().__init__()
         self.log_dir = log_dir
+        self.rows = []
+        if first_epoch and (log_dir / LOSSES_FILE).exists():
+            with open(log_dir / LOSSES_FILE, newline="") as file:
+                self.rows = [row for row in csv.DictReader(file) if _epoch(row) < first_epoch]
 
     def on_epoch_end(self, epoch, logs=None):
-        with open(self.log_dir / LOSSES_FILE, newline="") as file:
-            rows = list(csv.DictReader(file))
-        # Without validation Keras writes columns of it that say NA.
-        names = [name for name, value in rows[0].items() if name != "epoch" and value != "NA"]
-        values = {name: [float(row[name]) for row in rows] for name in names}
+        self.rows.append({"epoch": epoch, **(logs or {})})
+        # Parts of a run may differ: in validation, in what callbacks add.
+        names = list(dict.fromkeys(name for row in self.rows for name in row))
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, names, restval="")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        atomic.write_bytes(self.log_dir / LOSSES_FILE, text.getvalue().encode())
+        losses = [name for name in names if name.endswith("loss")]
+        values = {name: [_number(row.get(name)) for row in self.rows] for name in losses}
         atomic.write_bytes(self.log_dir / "losses.png", figures.png(figures.losses(values)))
+
+
+def _epoch(row):
+    epoch = _number(row.get("epoch"))
+    return math.inf if math.isnan(epoch) else epoch
+
+
+def _number(value) -> float:
+    """Return a cell of the losses as a number, NaN for one that holds none."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def _duration(seconds: float) -> str:
@@ -244,8 +284,8 @@ def fit(
 
     Losses go to `log_dir/losses.csv`, as curves to `losses.png` beside it, and to TensorBoard where
     it is installed. `callbacks` run before what is printed and logged. Returns the Keras History.
-    Raises TrainingError for a loss that is not finite, and with `memory_advice` where the device's
-    memory does not suffice.
+    Raises TrainingError for a loss that is not finite, for batches that cannot be made, and with
+    `memory_advice` where the device's memory does not suffice.
     """
     log_dir = Path(log_dir)
     log_dir.mkdir(parents=True, exist_ok=True)
@@ -255,8 +295,7 @@ def fit(
         # What an epoch leaves is written before anybody reads that it is done.
         *callbacks,
         _Progress(batches, epochs),
-        keras.callbacks.CSVLogger(str(log_dir / LOSSES_FILE), append=first_epoch > 0),
-        _Curves(log_dir),
+        _Losses(log_dir, first_epoch),
         *_tensorboard(log_dir),
     ]
     try:
@@ -273,6 +312,9 @@ def fit(
     except Exception as error:
         if _is_out_of_memory(error):
             raise TrainingError(f"the device has too little memory: {memory_advice}") from error
+        for part in (batches, validation):
+            if part and isinstance(part.error, ValueError | OSError):
+                raise TrainingError(str(part.error)) from part.error
         raise
 
 

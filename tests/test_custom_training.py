@@ -361,6 +361,18 @@ def test_check_draws_the_annotations_and_their_augmentation(run, dataset, tmp_pa
     assert run("check")[0] == 1
 
 
+def test_a_preview_takes_no_place_of_others(run, dataset, tmp_path):
+    before = {path: path.read_bytes() for path in dataset.rglob("*") if path.is_file()}
+    for folder in (dataset, dataset / "train", dataset / "val" / "preview"):
+        code, _, err = run("check", "--preview", folder, "--overwrite")
+        assert code == 1 and "holds the photos themselves" in err and err.count("\n") == 1
+    assert run("check", "--preview", tmp_path / "plain")[0] == 0
+    code, _, err = run("check", "--preview", tmp_path / "plain")
+    assert code == 1 and "is not empty: take another folder, or add --overwrite" in err
+    assert run("check", "--preview", tmp_path / "plain", "--overwrite")[0] == 0
+    assert {path: path.read_bytes() for path in dataset.rglob("*") if path.is_file()} == before
+
+
 # -- Evaluation and splash ---------------------------------------------------------------------
 
 
@@ -392,6 +404,21 @@ def test_evaluate_refuses_classes_that_the_weights_do_not_know(run, detector):
     assert "the class 'plate' is none of those to find (person, bicycle, " in err
 
 
+def test_evaluate_refuses_wrong_annotations(run, dataset, detector):
+    file = dataset / "val" / "export.json"
+    file.write_text(file.read_text().replace('"plate"', '""', 1))
+    code, _, err = run("evaluate", *detector)
+    assert code == 1 and err.count("\n") == 1
+    assert "nothing is measured on wrong data: val/v1.png, region 1" in err
+
+
+def test_what_is_left_out_is_told_to_those_who_import(dataset, capsys):
+    file = dataset / "val" / "export.json"
+    file.write_text(file.read_text().replace('"plate"', '""', 1))
+    loaded(dataset, "val", ["cup", "plate"])
+    assert "val: left out, v1.png, region 1: " in capsys.readouterr().out
+
+
 def test_splash_of_an_image_and_of_a_video(dataset, tmp_path, detector, capsys):
     photo, clip = dataset / "val" / "v1.png", write_clip(tmp_path / "c.avi", grey_frames(3))
 
@@ -407,8 +434,11 @@ def test_splash_of_an_image_and_of_a_video(dataset, tmp_path, detector, capsys):
     capsys.readouterr()
     before = photo.read_bytes()
     assert splash("--image", photo, "--output", photo) == 1
+    assert "exists already: take another name, or add --overwrite" in capsys.readouterr().err
+    assert splash("--image", photo, "--output", photo, "--overwrite") == 1
     assert "would replace what is read" in capsys.readouterr().err
     assert photo.read_bytes() == before
+    assert splash("--image", photo, "--output", tmp_path / "s.png", "--overwrite") == 0
 
 
 def test_color_splash_keeps_the_colour_of_the_objects_alone():

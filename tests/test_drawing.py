@@ -277,6 +277,14 @@ def test_letters_of_many_scripts_are_drawn(word):
     assert len(np.unique(text, axis=1).T) > 10
 
 
+def test_letters_that_no_font_has_are_told(monkeypatch):
+    monkeypatch.setattr("matplotlib.font_manager.findSystemFonts", lambda: [])
+    lettering._font_for.cache_clear()
+    with pytest.warns(UserWarning, match="no font on this machine has the letters モリ"):
+        lettering._font_for(frozenset("リモ"))
+    lettering._font_for.cache_clear()
+
+
 def test_line_breaks_become_spaces():
     broken, plain = lettering.texts(["AC\n Remote ", "AC Remote"], (1000, 1000))
     np.testing.assert_array_equal(broken, plain)

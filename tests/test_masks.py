@@ -129,6 +129,14 @@ def test_minimize_refuses_an_empty_box():
         masks.minimize_mask(np.zeros((1, 4), int), np.zeros((5, 5, 1), bool), (3, 3))
 
 
+def test_mini_masks_of_0_and_255_are_those_of_booleans():
+    mask = np.hypot(*np.mgrid[-20:21, -20:21])[..., None] < 15.3
+    box = masks.extract_bboxes(mask)
+    of_booleans = masks.minimize_mask(box, mask, (28, 28))
+    of_bytes = masks.minimize_mask(box, 255 * mask.astype(np.uint8), (28, 28))
+    np.testing.assert_array_equal(of_bytes, of_booleans)
+
+
 def test_overlaps_by_hand():
     # 4 x 4 and 4 x 4 pixels that share 2 x 4: 8 / 24. Floats count above a half.
     one, two = np.zeros((2, 8, 8, 1))

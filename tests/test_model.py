@@ -232,7 +232,8 @@ def test_run_graph(small, photos):
 def test_ancestor(small):
     detections = small.keras_model.get_layer("mrcnn_detection").output
     assert small.ancestor(detections, "ROI") is small.keras_model.get_layer("ROI").output
-    assert small.ancestor(detections, "ROI/some_op:0") is not None
+    assert small.ancestor(detections, "ROI:0") is small.keras_model.get_layer("ROI").output
+    assert small.ancestor(detections, "ROI/refined_anchors:0") is None
     assert small.ancestor(detections, "mrcnn_mask") is None
 
 

@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -14,6 +15,7 @@ import maskrcnn_predict_for_images as script
 from mrcnn.data.annotation import via
 from mrcnn.data.images import read_image
 from mrcnn.data.masks import decode_rle
+from mrcnn.data.results import write_json
 from mrcnn.nn import weights_file
 
 ROOT = Path(script.__file__).parent
@@ -91,7 +93,7 @@ def test_one_line_an_image_and_a_summary(run):
     assert words[0] == "5 images"
     assert sum(int(word.split()[0]) for word in words[1:-2]) == total
     assert words[-2].endswith("s each")
-    assert words[-1] == "1 not readable"
+    assert words[-1] == "1 failed"
     assert len(lines) == 6
 
 
@@ -181,6 +183,7 @@ GOOD = ["photo.jpg", "--weights", "two.h5", "--classes", "mug"]
         ([*GOOD, "--json", "photo.jpg", "--overwrite"], "another file of this run"),
         ([*GOOD, "--output", "photo.jpg"], "--output photo.jpg is no folder"),
         ([*GOOD, "--output", "photo.jpg/below"], "--output photo.jpg/below is no folder"),
+        ([".", *GOOD[1:], "--output", "."], "--output . is a folder of photos to look at"),
     ],
 )
 def test_mistakes(place, capsys, arguments, reason):
@@ -371,6 +374,48 @@ def test_durations():
     ]
 
 
+class Finder:
+    """A model that finds nothing."""
+
+    config = SimpleNamespace(DETECTION_MAX_INSTANCES=9)
+    dropped = ()
+
+    def detect(self, images):
+        shape = images[0].shape[:2]
+        empty = {"rois": np.zeros((0, 4), int), "masks": np.zeros((*shape, 0), bool)}
+        return [empty | {"class_ids": np.zeros(0, int), "scores": np.zeros(0)}]
+
+
+def test_a_picture_that_cannot_be_written_leaves_the_others(place, capsys):
+    long = saved(place / f"{'n' * 240}.jpg")  # its picture's name would be too long for a disk
+    odd = saved(place / os.fsdecode(b"caf\xe9.jpg"))  # as unpacked from an old archive
+    arguments = script.parse_arguments([str(place), "--json", "found.json"])
+    sources = [long, odd, place / "photo.jpg"]
+    script.escape_odd_letters()
+    outcome = script.predict(Finder(), sources, ["BG", "mug"], arguments)
+    assert [failed["file"] for failed in outcome.failed] == [str(long)]
+    assert "cannot be written: File name too long" in capsys.readouterr().err
+    assert [image["path"] for image in outcome.images] == sources[1:]
+    assert script.summary_text(outcome, 0.7).splitlines()[0].endswith("1 failed")
+    write_json(place / "found.json", script.json_document(outcome, ["BG", "mug"], "w.h5", 0.7))
+    document = json.loads((place / "found.json").read_text(encoding="utf-8"))
+    assert os.fsencode(document["images"][0]["file"]) == os.fsencode(odd)
+
+
+def test_showing_needs_a_display_that_answers(monkeypatch):
+    monkeypatch.setattr(script, "has_display", lambda: False)
+    with pytest.raises(ValueError, match="--show needs a display"):
+        script.check_display()
+
+
+def test_ctrl_c_before_there_was_an_image(place, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mrcnn.commands.prediction.load_model", interrupt)
+    assert script.main(GOOD) == script.INTERRUPTED
+
+
 def test_what_was_found():
     names = ["BG", "AC Remote", "mug"]
     result = {"class_ids": [1, 1, 2], "scores": [0.981, 0.912, 0.7]}
@@ -385,7 +430,7 @@ def test_summaries():
     outcome = script.Outcome(images=[{}] * 12, counts=Counter({"AC Remote": 17}), seconds_each=0.84)
     assert script.summary_text(outcome, 0.7) == "12 images, 17 AC Remote, 0.8 s each"
     outcome = script.Outcome(failed=[{}])
-    assert script.summary_text(outcome, 0.7) == "0 images, nothing, 0.0 s each, 1 not readable"
+    assert script.summary_text(outcome, 0.7) == "0 images, nothing, 0.0 s each, 1 failed"
 
 
 def test_what_came_closest():

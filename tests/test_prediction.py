@@ -32,6 +32,16 @@ def test_the_newest_own_weights_come_first(tmp_path):
     assert choose_weights(None, tmp_path) == newest
 
 
+def test_of_the_newest_run_the_best_epoch_is_taken(tmp_path):
+    touched(tmp_path / "log" / "b" / "mask_rcnn_b_best.h5", 10)
+    best = touched(tmp_path / "log" / "a" / "mask_rcnn_a_best.h5", 30)
+    touched(tmp_path / "log" / "a" / "mask_rcnn_a_0007.h5", 0)
+    assert choose_weights(None, tmp_path) == best
+    assert choose_weights("last", tmp_path) == best
+    other = touched(tmp_path / "runs" / "c" / "mask_rcnn_c_0001.h5", 50)
+    assert choose_weights(None, tmp_path, tmp_path / "runs") == other
+
+
 def test_weights_that_ship(tmp_path):
     shipped = touched(tmp_path / "log" / "custom.h5", age=0)
     assert choose_weights(None, tmp_path) == shipped
@@ -55,6 +65,11 @@ def test_no_weights_at_all(tmp_path):
 )
 def test_names_on_the_command_line(wanted):
     assert class_names_for(info(names=["BG", "a", "b"]), wanted) == ["BG", "cup", "AC Remote"]
+
+
+def test_a_long_list_of_names():
+    names = [f"a rather long name {number}" for number in range(80)]
+    assert class_names_for(info(81), ",".join(names)) == ["BG", *names]
 
 
 def test_names_in_a_text_file(tmp_path):

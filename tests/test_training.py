@@ -248,6 +248,73 @@ def test_it_finds_what_it_was_shown(trained):
     assert np.mean(scores) > 0.8
 
 
+def test_parts_of_a_run_may_log_other_things(model):
+    class Rate(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["learning_rate"] = 0.5
+
+    model.train(Shapes(1), None, 0.001, 1, "heads", custom_callbacks=[Rate()], seed=SEED)
+    model.train(Shapes(1), Shapes(1), 0.001, 2, "heads", seed=SEED)
+    model.train(Shapes(1), None, 0.001, 3, "heads", seed=SEED)
+    with open(f"{model.log_dir}/losses.csv") as file:
+        first, second, third = csv.DictReader(file)
+    assert [first["learning_rate"], second["learning_rate"]] == ["0.5", ""]
+    assert first["val_loss"] == third["val_loss"] == "" and float(second["val_loss"]) > 0
+    assert float(first["loss"]) > 0 and float(third["loss"]) > 0
+    assert read_image(f"{model.log_dir}/losses.png").size
+
+
+def test_a_later_part_keeps_the_best_of_the_earlier(model):
+    class Score(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["loss"] = [0.5, 0.9, 0.4][epoch]
+
+    def best_is(epoch):
+        folder = Path(model.log_dir)
+        best = (folder / "mask_rcnn_small_best.h5").read_bytes()
+        return best == (folder / f"mask_rcnn_small_{epoch:04d}.h5").read_bytes()
+
+    for epoch, best in ((1, 1), (2, 1), (3, 3)):
+        model.train(Shapes(1), None, 0.001, epoch, "heads", custom_callbacks=[Score()], seed=SEED)
+        assert best_is(best)
+
+
+def test_an_earlier_epoch_goes_on_in_a_folder_of_its_own(model, tmp_path, capsys):
+    model.train(Shapes(1), None, 0.001, 2, "heads", seed=SEED)
+    folder = Path(model.log_dir)
+    before = {path: path.read_bytes() for path in folder.glob("*.h5")}
+    again = MaskRCNN("training", SmallConfig(), tmp_path / "log")
+    again.load_weights(folder / "mask_rcnn_small_0001.h5")
+    again.train(Shapes(1), None, 0.001, 2, "heads", seed=SEED + 1)
+    assert "has epochs up to 2: they stay" in capsys.readouterr().out
+    assert again.log_dir != str(folder)
+    assert (Path(again.log_dir) / "mask_rcnn_small_0002.h5").exists()
+    assert {path: path.read_bytes() for path in folder.glob("*.h5")} == before
+
+
+@pytest.mark.parametrize("other", ["leaf20260101T0000", "small20260101T0000"])
+def test_weights_of_a_run_elsewhere_start_a_run_of_their_own(model, tmp_path, other):
+    path = tmp_path / ("log" if other.startswith("leaf") else "downloads") / other
+    path = path / f"mask_rcnn_{other[:-13]}_0030.h5"
+    model.save_weights(path)
+    model.load_weights(path)
+    assert model.epoch == 0
+    assert Path(model.log_dir).parent == tmp_path / "log" and Path(model.log_dir) != path.parent
+
+
+def test_which_side_waits(model):
+    class Batches(list):
+        seconds, workers = 0.0, 2
+
+    batches = Batches([0, 0, 0])
+    progress = training._Progress(batches, 1)
+    progress.first, progress.last, progress.prepared = 100.0, 110.0, 4.0
+    progress.prepared_last = 4.0 + 2 * 9.5
+    assert progress.pace().startswith("the input sets the pace: batches were prepared in 10 s")
+    progress.prepared_last = 4.0 + 2 * 5
+    assert progress.pace().startswith("the network sets the pace")
+
+
 def test_epochs_are_a_total(trained, capsys):
     *_, second = trained
     assert second.train(Shapes(1), None, 0.01, 48, "all") is None
@@ -312,6 +379,34 @@ def test_a_loss_that_is_not_finite_stops_with_the_image(model):
     with pytest.raises(training.TrainingError, match=r"mrcnn_class_loss .* not finite .*shape0"):
         model.train(images, None, 0.01, 3, "heads", seed=SEED)
     assert checkpoint.read_bytes() == good
+
+
+def test_weights_that_are_not_finite_are_not_saved(model):
+    class Spoil(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                bias = self.model.get_layer("mrcnn_class_logits").bias
+                bias.assign(np.full(bias.shape, np.nan))
+
+    with pytest.raises(training.TrainingError, match="a weight is not finite after epoch 2"):
+        model.train(Shapes(1), None, 0.001, 3, "heads", custom_callbacks=[Spoil()], seed=SEED)
+    assert [p.name for p in sorted(Path(model.log_dir).glob("*.h5"))] == [
+        "mask_rcnn_small_0001.h5",
+        "mask_rcnn_small_best.h5",
+        "mask_rcnn_small_last.h5",
+    ]
+
+
+def test_a_photo_that_is_gone_is_one_sentence(model):
+    class Vanishing(Shapes):
+        def load_image(self, image_id):
+            if image_id > 3:
+                raise OSError(f"shape{image_id}.png is gone")
+            return super().load_image(image_id)
+
+    with pytest.raises(training.TrainingError, match=r"shape\d+\.png is gone") as caught:
+        model.train(Vanishing(12), None, 0.001, 1, "heads", seed=SEED)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
 
 
 def test_too_little_memory_says_what_to_lower(model, monkeypatch):

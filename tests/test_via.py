@@ -432,6 +432,29 @@ def test_files_that_contradict_each_other_are_refused(tmp_path):
         read_folder(tmp_path)
 
 
+def test_a_file_whose_regions_are_all_faulty_is_not_passed_over(tmp_path):
+    write(tmp_path, export(words(RECT)), "a.json")
+    odd = words({"name": "spiral"})
+    write(tmp_path, export(odd, name="b.jpg"), "b.json")
+    annotations = read_folder(tmp_path)
+    assert [problem.image for problem in annotations.problems] == ["b.jpg"]
+
+
+def test_a_file_of_empty_images_is_not_passed_over(tmp_path):
+    write(tmp_path, export(words(RECT)), "a.json")
+    write(tmp_path, export(name="b.jpg"), "b.json")
+    assert [image.filename for image in read_folder(tmp_path).images] == ["a.jpg", "b.jpg"]
+
+
+def test_a_damaged_file_beside_a_good_one_is_refused(tmp_path):
+    good = export(words(RECT))
+    write(tmp_path, good, "a.json")
+    text = json.dumps(export(words(RECT), name="b.jpg"))
+    (tmp_path / "b.json").write_text(text[:-9])
+    with pytest.raises(AnnotationError, match=r"b\.json: is damaged JSON .* export it again"):
+        read_folder(tmp_path)
+
+
 def test_folder_without_annotations(tmp_path):
     with pytest.raises(AnnotationError, match="no annotation file"):
         read_folder(tmp_path)

@@ -1,5 +1,6 @@
 import json
 import shutil
+import signal
 import threading
 import time
 
@@ -227,6 +228,25 @@ def test_records_without_frames_are_no_file(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match=r"found.json cannot be written"):
         FrameRecords(tmp_path / "file" / "found.json", {})
+
+
+def test_records_of_a_full_disk_are_kept(tmp_path):
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    records = FrameRecords(tmp_path / "found.json", {"video": "a.mp4"})
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+        with pytest.raises(OSError, match=r"found.json cannot be written: File too large"):
+            for index in range(100):
+                records.write({"frame": index, "objects": []})
+        records.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    frames = json.loads((tmp_path / "found.json").read_text())["frames"]
+    assert len(frames) == records.count > 20
+    assert [frame["frame"] for frame in frames] == list(range(len(frames)))
 
 
 def test_the_network_sees_rgb():

@@ -308,6 +308,8 @@ def test_no_such_video(name, tmp_path, weights, capsys):
     main, options = SCRIPTS[name].main, ["--weights", weights, "--output", str(tmp_path / "a.mp4")]
     assert "gone.mp4: no such file" in sentence(capsys, main(["gone.mp4", *options]))
     assert "not a video" in sentence(capsys, main([str(tmp_path / "text.mp4"), *options]))
+    cv2.imwrite(str(tmp_path / "photo.jpg"), np.zeros((8, 8, 3), np.uint8))
+    assert "is a picture" in sentence(capsys, main([str(tmp_path / "photo.jpg"), *options]))
 
 
 def test_no_display_and_nowhere_to_write(clip, capsys):
@@ -355,6 +357,11 @@ def test_outputs_that_cannot_be(clip, tmp_path, weights, detector, monkeypatch, 
         capsys, video_mask.main([str(part), "--weights", weights, "--output", f"{tmp_path}/a.avi"])
     )
     part.rename(clip)
+    kept = tmp_path / "b.part.avi"
+    kept.write_bytes(b"what a killed run has left")
+    assert "move it away, or add --overwrite" in error("--output", str(tmp_path / "b.avi"))
+    assert kept.read_bytes() == b"what a killed run has left"
+    kept.unlink()
     assert "is a folder" in error("--output", str(tmp_path))
     assert "end in .mp4" in error("--output", str(tmp_path / "a.gif"))
     assert "after the end" in error("--start", "1:00")

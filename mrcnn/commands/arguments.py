@@ -76,8 +76,8 @@ def add_detection(add: Callable, image: str):
     add(
         "--weights",
         metavar="FILE",
-        help="a weights file, or coco (downloaded where it is missing); default: the newest .h5 "
-        "under log/, else log/custom.h5",
+        help="a weights file, coco (downloaded where it is missing), or last; default: the best of "
+        "the newest run under log/, else log/custom.h5",
     )
     add(
         "--classes",

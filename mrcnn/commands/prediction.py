@@ -3,6 +3,7 @@
 Scripts that predict share this; importing it loads neither Keras nor TensorFlow.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,28 +22,33 @@ LEFT_OUT_SETTINGS = {"GPU_COUNT", "IMAGES_PER_GPU", "PRECISION", *COMPUTED}
 DROPPED_SHOWN = 5
 
 
-def choose_weights(wanted: str | None, root: str | Path) -> Path:
+def choose_weights(
+    wanted: str | None, root: str | Path, log_folder: str | Path | None = None
+) -> Path:
     """Return the weights file that `--weights` means.
 
     Arguments:
         wanted: a path; "coco", the published file beside the scripts, which may have to be
-            downloaded; or None, the newest file under `log`, else `log/custom.h5`.
+            downloaded; "last", the newest file under `log_folder`, or the best of its run; or
+            None, that too, else the `log/custom.h5` that ships.
         root: the folder of the scripts.
+        log_folder: by default `log` in `root`.
 
     Raises ValueError where there is none to choose.
     """
     if wanted == "coco":
         return Path(root, COCO_WEIGHTS)
-    if wanted:
+    if wanted and wanted != "last":
         return Path(wanted)
-    folder = Path(root, LOG_FOLDER)
-    shipped = folder / SHIPPED_WEIGHTS
+    shipped = Path(root, LOG_FOLDER, SHIPPED_WEIGHTS)
+    folder = Path(log_folder or shipped.parent)
     own = [
         path for path in folder.rglob("*.h5") if path != shipped and not path.name.startswith(".")
     ]
     if own:
-        return max(own, key=lambda path: path.stat().st_mtime)
-    if shipped.exists():
+        newest = max(own, key=lambda path: path.stat().st_mtime)
+        return next(newest.parent.glob("mask_rcnn_*_best.h5"), newest)
+    if shipped.exists() and not wanted:
         return shipped
     raise ValueError(
         f"there are no weights under {folder}: train first, or give --weights FILE, "
@@ -66,7 +72,8 @@ def class_names_for(info: WeightsInfo, wanted: str | None = None) -> list[str]:
     files = (own_file, info.path.with_name("classes.txt"))
     beside = next(filter(Path.is_file, files), None)
     if wanted is not None:
-        is_file = Path(wanted).is_file()
+        # Unlike Path's, this one takes a list of names too long for a file's.
+        is_file = os.path.isfile(wanted)
         if not is_file and wanted.lower().endswith(".txt"):
             raise ValueError(f"--classes {wanted}: no such file")
         names = _names_in(Path(wanted)) if is_file else wanted.split(",")

@@ -66,7 +66,7 @@ def parse_arguments(argv, description: str, config_class) -> argparse.Namespace:
         add(
             "--weights",
             metavar="WEIGHTS",
-            help="coco, last, or a file; default: the newest under log/, else log/custom.h5",
+            help="coco, last, or a file; default: the best of the newest run, else log/custom.h5",
         )
         logs(add)
         image_size(add, "the weights' own")
@@ -156,6 +156,7 @@ def parse_arguments(argv, description: str, config_class) -> argparse.Namespace:
     dataset(add)
     image_size(add, config_class.IMAGE_MAX_DIM)
     add("--preview", metavar="FOLDER", type=Path, help="draw the annotated photos")
+    add("--overwrite", action="store_true", help="replace what is in the folder of --preview")
 
     add = command("splash", "turn all but the objects grey")
     detection(add)
@@ -168,6 +169,7 @@ def parse_arguments(argv, description: str, config_class) -> argparse.Namespace:
         help="least score of an object, 0 to 1; default: the weights' own",
     )
     add("--output", metavar="FILE", type=Path, help="default: splash_<time>.png or .mp4")
+    add("--overwrite", action="store_true", help="replace the file of --output")
 
     arguments = parser.parse_args(argv)
     refuse = commands.choices[arguments.command].error

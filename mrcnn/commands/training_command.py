@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from mrcnn.commands import fine_tuning, prediction
+from mrcnn.commands.display import escape_odd_letters
 from mrcnn.commands.training_arguments import parse_arguments
-from mrcnn.data.checking.check import CheckReport, check_dataset
+from mrcnn.data.checking.check import SUBSETS, CheckReport, check_dataset
 from mrcnn.data.checking.preview import Preview
 from mrcnn.data.drawing import draw_instances
 from mrcnn.nn.weights import WeightsInfo, inspect
@@ -88,13 +89,18 @@ def make_config(config_class, arguments, **inherited):
 # -- check -------------------------------------------------------------------------------------
 
 
-def check(script: Script, dataset_dir, config, preview_folder=None) -> CheckReport:
-    """Check the data set; draw it where there is a `preview_folder`, with augmentation if any."""
+def check(
+    script: Script, dataset_dir, config, preview_folder=None, subsets=SUBSETS, classes=None
+) -> CheckReport:
+    """Check the data set; draw it where there is a `preview_folder`, with augmentation if any.
+
+    `classes`, without the background, are by default the script's.
+    """
     preview = None
     if preview_folder:
         augment = script.augmentation and make_augment(script.augmentation())
         preview = Preview(preview_folder, draw_instances, augment)
-    classes = script.dataset.CLASSES
+    classes = classes or script.dataset.CLASSES
     only = {"default_class": classes[0]} if classes and len(classes) == 1 else {}
     return check_dataset(
         dataset_dir,
@@ -107,6 +113,7 @@ def check(script: Script, dataset_dir, config, preview_folder=None) -> CheckRepo
         max_dim=config.IMAGE_MAX_DIM,
         min_scale=config.IMAGE_MIN_SCALE,
         resize_mode=config.IMAGE_RESIZE_MODE,
+        subsets=subsets,
         preview=preview,
         progress=Progress("Photos read"),
     )
@@ -122,11 +129,33 @@ def make_augment(pipeline) -> Callable:
 def run_check(script: Script, arguments) -> int:
     """Print what there is to know of the data set; return the exit code."""
     config = make_config(script.config, arguments)
-    report = check(script, arguments.dataset, config, arguments.preview)
+    if arguments.preview:
+        check_preview(arguments)
+    report = check(script, arguments.dataset, config, preview_folder=arguments.preview)
     print(report.text())
     if arguments.preview:
         print(f"Pictures of the annotations: {arguments.preview}")
     return report.exit_code
+
+
+def refuse_errors(report: CheckReport, why: str) -> None:
+    """Raise ValueError where a check found errors."""
+    errors = report.errors
+    if errors:
+        more = f" (and {len(errors) - 1} more errors)" if len(errors) > 1 else ""
+        raise ValueError(f"{why}: {errors[0]}{more}")
+
+
+def check_preview(arguments) -> None:
+    """Raise ValueError where the pictures of `--preview` would take the place of others."""
+    preview = arguments.preview
+    resolved, dataset = preview.resolve(), arguments.dataset.resolve()
+    if resolved == dataset or any(resolved.is_relative_to(dataset / name) for name in SUBSETS):
+        raise ValueError(f"--preview {preview} holds the photos themselves: take another folder")
+    if preview.is_dir() and any(preview.iterdir()) and not arguments.overwrite:
+        raise ValueError(
+            f"--preview {preview} is not empty: take another folder, or add --overwrite"
+        )
 
 
 # -- train -------------------------------------------------------------------------------------
@@ -140,9 +169,7 @@ def run_train(script: Script, arguments) -> int:
     config = training_config(script, arguments, info)
     report = check(script, arguments.dataset, config)
     print(report.text(), flush=True)
-    if report.errors:
-        more = f" (and {len(report.errors) - 1} more errors)" if len(report.errors) > 1 else ""
-        raise ValueError(f"nothing is trained on wrong data: {report.errors[0]}{more}")
+    refuse_errors(report, "nothing is trained on wrong data")
     class_names = ["BG", *(script.dataset.CLASSES or report.subsets[0].annotations.class_names)]
     if wait:
         info = weights_info(script, arguments)
@@ -179,11 +206,9 @@ def run_train(script: Script, arguments) -> int:
     except KeyboardInterrupt:
         print(f"\n{fine_tuning.stopped_text(model.log_dir)}")
         return INTERRUPTED
-    except TrainingError as error:
-        raise ValueError(str(error)) from error
-    except OSError:
+    except (TrainingError, ValueError, OSError) as error:
         print(f"\n{fine_tuning.stopped_text(model.log_dir)}")
-        raise
+        raise ValueError(str(error)) from error
     print(fine_tuning.finished_text(model.log_dir, arguments.dataset))
     return 0
 
@@ -223,11 +248,13 @@ def run_evaluate(script: Script, arguments) -> int:
     from mrcnn.data.evaluation.report import write_report
 
     info, class_names = find_model(script, arguments)
+    config = make_config(script.config, arguments)
+    subset = (arguments.subset,)
+    report = check(script, arguments.dataset, config, subsets=subset, classes=class_names[1:])
+    refuse_errors(report, "nothing is measured on wrong data")
     dataset = script.dataset()
     dataset.load_custom(arguments.dataset, arguments.subset, class_names[1:])
     dataset.prepare()
-    if not dataset.num_images:
-        raise ValueError(f"{arguments.dataset / arguments.subset}: no annotated photo is there")
     model = load_model(script, arguments, info)
     evaluation = evaluate(model, dataset, Progress("Photos evaluated"))
     print(evaluation.text())
@@ -252,7 +279,7 @@ def find_model(script: Script, arguments) -> tuple[WeightsInfo, list[str]]:
         name = script.config.NAME
         path = fine_tuning.find_weights(arguments.weights, arguments.logs, name, ROOT)
     else:
-        path = prediction.choose_weights(None, ROOT)
+        path = prediction.choose_weights(None, ROOT, arguments.logs)
     print(f"Weights: {path}", flush=True)
     info = inspect(path)
     return info, prediction.class_names_for(info)
@@ -276,6 +303,9 @@ def load_model(script: Script, arguments, info: WeightsInfo):
 
 def run_splash(script: Script, arguments) -> int:
     """Write a color splash; return the exit code."""
+    output = arguments.output
+    if output and output.exists() and not arguments.overwrite:
+        raise ValueError(f"--output {output} exists already: take another name, or add --overwrite")
     info, _ = find_model(script, arguments)
     model = load_model(script, arguments, info)
     script.splash(model, arguments.image, arguments.video, arguments.output)
@@ -295,6 +325,7 @@ COMMANDS = {
 def main(script: Script, argv=None) -> int:
     """Run a command of the command line `argv`; return the exit code."""
     arguments = parse_arguments(argv, script.description, script.config)
+    escape_odd_letters()
     try:
         return COMMANDS[arguments.command](script, arguments)
     except KeyboardInterrupt:

@@ -63,4 +63,10 @@ def check_outputs(arguments: argparse.Namespace, inputs: list):
             raise ValueError(
                 f"{path} exists already: take another name with --{option}, or add --overwrite"
             )
+        part = part_path(path)
+        if option == "output" and part.exists() and not arguments.overwrite:
+            raise ValueError(
+                f"{part} is there, what a run that was killed has left: move it away, or add "
+                "--overwrite"
+            )
         used |= written

@@ -4,6 +4,7 @@ OpenCV letters only ASCII, so the text is Pillow's, in the font that matplotlib 
 Boxes and places are `(y1, x1, y2, x2)` in pixels with the end outside.
 """
 
+import warnings
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,7 +22,7 @@ LABEL_SHARE = 0.12
 def _font_for(characters: frozenset) -> str:
     """Return a font file with ASCII and `characters`: matplotlib's DejaVu Sans or the system's.
 
-    Where no font has them all, DejaVu Sans draws boxes for the missing ones.
+    Where no font has them all, DejaVu Sans draws boxes for the missing ones, with a warning.
     """
     from matplotlib import get_data_path
     from matplotlib.ft2font import FT2Font
@@ -41,7 +42,15 @@ def _font_for(characters: frozenset) -> str:
         return shipped
     from matplotlib.font_manager import findSystemFonts  # slow to import, rarely needed
 
-    return next(filter(covers, sorted(findSystemFonts())), shipped)
+    found = next(filter(covers, sorted(findSystemFonts())), None)
+    if found is None:
+        missing = "".join(sorted(characters))[:20]
+        warnings.warn(
+            f"no font on this machine has the letters {missing}, so labels show boxes: install "
+            "one that does, such as Noto Sans CJK",
+            stacklevel=2,
+        )
+    return found or shipped
 
 
 @lru_cache(maxsize=512)

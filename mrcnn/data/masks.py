@@ -102,7 +102,7 @@ def minimize_mask(bbox: np.ndarray, mask: np.ndarray, mini_shape) -> np.ndarray:
         )
         # Without anti-aliasing a large mask is only looked at here and there.
         rows, columns = (np.flatnonzero(weights.any(axis=0)) for weights in (down, across))
-        seen = patch[np.ix_(rows, columns)].astype(np.float64)
+        seen = patch[np.ix_(rows, columns)].astype(bool).astype(np.float64)
         values = weighted_sum(down[:, rows], seen, across[:, columns])
         mini[..., index] = values > MASK_THRESHOLD
     return mini

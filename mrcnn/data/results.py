@@ -171,4 +171,5 @@ def counts_text(counts: Counter) -> str:
 def write_json(path: str | Path, document) -> Path:
     """Write a document whole or not at all; raises OSError, naming the file, where it cannot."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    return write_bytes(path, text.encode())
+    # File names that are no UTF-8 hold surrogates, which JSON can only escape.
+    return write_bytes(path, text.encode(errors="backslashreplace"))

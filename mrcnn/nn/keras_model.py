@@ -37,7 +37,7 @@ class Network(keras.Model):
 
         Arguments:
             optimizer: a Keras optimizer.
-            loss_weights: the factor of each loss by name.
+            loss_weights: the factor of each loss by name; 1 for one that is not there.
             weight_decay: factor of the mean square of each trainable kernel and bias. (Dividing
                 by the size of the weight is the older package's way; BatchNorm's are left out.)
         """
@@ -55,7 +55,7 @@ class Network(keras.Model):
         count = ops.shape(x["input_image"])[0]
         total = self._decay()
         for name, loss in y_pred.items():
-            loss = loss * self.loss_weights[name]
+            loss = loss * self.loss_weights.get(name, 1.0)
             self.trackers[name].update_state(loss, sample_weight=count)
             total = total + loss
         # Each replica of a strategy adds its share.

@@ -16,6 +16,10 @@ class AnnotationError(ValueError):
     """An annotation file, or a part of it, cannot be used; the message says which and why."""
 
 
+class DamagedFile(AnnotationError):
+    """A file that was cut off or spoiled, so that nobody knows what it said."""
+
+
 class Region(NamedTuple):
     """One object: a closed shape and its class.
 

@@ -26,6 +26,7 @@ from mrcnn.data.annotation.records import (
     AnnotatedImage,
     AnnotationError,
     Annotations,
+    DamagedFile,
     Problem,
     Region,
 )
@@ -79,7 +80,7 @@ def read(
         source = _recognise(text)
         return _assemble(path, source, attribute, default_class, warnings)
     except AnnotationError as error:
-        raise AnnotationError(f"{path}: {error}") from None
+        raise type(error)(f"{path}: {error}") from None
 
 
 def read_folder(
@@ -89,7 +90,7 @@ def read_folder(
 
     Files that repeat what another one says are left; files about different images are merged;
     `warnings` tells of both. Arguments as for `read`. Raises AnnotationError where there is no
-    folder or no annotation file, and where two files contradict each other.
+    folder or no annotation file, where a file is damaged, and where two contradict each other.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -105,6 +106,8 @@ def read_folder(
             readable.append(read(path, attribute, default_class))
         except AnnotationError as error:
             if path.suffix.lower() in (".json", ".csv"):
+                if isinstance(error, DamagedFile):
+                    raise
                 faults.append(str(error))
     if not readable:
         if faults:
@@ -156,7 +159,7 @@ def _recognise(text):
     except RecursionError:
         raise AnnotationError("is nested too deeply for an annotation file") from None
     except ValueError as error:
-        raise AnnotationError(
+        raise DamagedFile(
             f"is damaged JSON ({error}): it may be cut off; export it again"
         ) from None
     source = read_via(document) or read_coco(document)
@@ -292,7 +295,19 @@ def _without_repeats(candidates: Sequence[Annotations]):
 def _covers(one, other):
     # VIA's COCO export loses the labels of text attributes.
     labels = "COCO" not in (one.form, other.form)
-    return _statements(other, labels) <= _statements(one, labels)
+    return (
+        _statements(other, labels) <= _statements(one, labels)
+        and _names(other) <= _names(one)
+        and _faults(other) <= _faults(one)
+    )
+
+
+def _names(annotations):
+    return {image.filename.casefold() for image in annotations.images}
+
+
+def _faults(annotations):
+    return {(problem.image, problem.region) for problem in annotations.problems}
 
 
 def _statements(annotations, labels):

@@ -143,6 +143,7 @@ def check_dataset(
     preview: Preview | None = None,
     progress: Callable[[int, int], None] | None = None,
     threads: int | None = None,
+    subsets: Sequence[str] = SUBSETS,
 ) -> CheckReport:
     """Check the data set in `folder`.
 
@@ -155,15 +156,16 @@ def check_dataset(
         preview: writes drawings of the annotated images.
         progress: called with (images done, of how many) from the calling thread.
         threads: how many photos are read at a time; at most 8 when left out.
+        subsets: the folders to check; SUBSETS are compared with one another too.
 
     What is wrong with the data never raises: it stands in the report. OSError comes only from
     writing the preview.
     """
     folder, findings = Path(folder), []
-    tasks, subsets = [], []
-    for name in SUBSETS:
+    tasks, reports = [], []
+    for name in subsets:
         subset, files = _read_subset(folder / name, attribute, default_class, findings)
-        subsets.append(subset)
+        reports.append(subset)
         tasks += [(subset, *file) for file in files]
 
     @cache
@@ -179,16 +181,22 @@ def check_dataset(
             _note_image(subset, path, annotated, result, scale, max_instances, findings)
             if progress is not None:
                 progress(done, len(tasks))
-    for subset in subsets:
+    for subset in reports:
         _judge_subset(subset, findings)
-    train, val = subsets
-    _judge_classes(train, val, class_names, findings)
-    duplicates = find_duplicates(train.fingerprints, val.fingerprints)
-    findings += [_duplicate_finding(pair, folder, val) for pair in duplicates]
-    anchors = fit_anchors([side for s in subsets for side in s.object_sides], anchor_scales)
+    if class_names is not None:
+        _judge_labels(reports, class_names, findings)
+    duplicates = []
+    if tuple(subsets) == SUBSETS:
+        train, val = reports
+        if class_names is None:
+            _judge_classes(train, val, findings)
+        duplicates = find_duplicates(train.fingerprints, val.fingerprints)
+        findings += [_duplicate_finding(pair, folder, val) for pair in duplicates]
+    anchors = fit_anchors([side for s in reports for side in s.object_sides], anchor_scales)
     if anchors.suggestion:
-        findings.append(Finding("train and val", None, None, "anchors", anchors.suggestion))
-    return CheckReport(folder, subsets, findings, duplicates, anchors)
+        place = " and ".join(subset.name for subset in reports)
+        findings.append(Finding(place, None, None, "anchors", anchors.suggestion))
+    return CheckReport(folder, reports, findings, duplicates, anchors)
 
 
 def _read_subset(folder: Path, attribute, default_class, findings):
@@ -310,15 +318,18 @@ def _judge_subset(subset: SubsetReport, findings):
             )
 
 
-def _judge_classes(train, val, class_names, findings):
+def _judge_labels(subsets, class_names, findings):
+    """Note classes that are not among `class_names`."""
+    shown = ", ".join([*class_names[:5], "..."][: len(class_names)])
+    for subset in subsets:
+        for label in sorted(set(subset.by_class()) - set(class_names)):
+            reason = f"the class {label!r} is none of those to find ({shown})"
+            _note(findings, subset.name, "unknown class", reason)
+
+
+def _judge_classes(train, val, findings):
     """Note classes that only one side knows."""
     known = {subset.name: set(subset.by_class()) for subset in (train, val)}
-    if class_names is not None:
-        for name, labels in known.items():
-            for label in sorted(labels - set(class_names)):
-                reason = f"class {label!r} is not among those to train: {', '.join(class_names)}"
-                _note(findings, name, "unknown class", reason)
-        return
     if not known["train"] or not known["val"]:
         return
     for label in sorted(known["val"] - known["train"]):

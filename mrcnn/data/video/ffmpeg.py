@@ -7,6 +7,7 @@ import contextlib
 import functools
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -63,23 +64,26 @@ class Encoder:
         command += ["-video_size", f"{width}x{height}", "-framerate", f"{rate:.6f}", "-i", "pipe:0"]
         command += ["-c:v", ENCODER, *OPTIONS]
         command += PIECES if path.suffix.lower() in WITH_TABLE else ()
-        # A session of its own: Ctrl-C in the terminal is not for ffmpeg.
+        # Ctrl-C in the terminal is not for ffmpeg.
+        apart = {"start_new_session": True}
+        if sys.platform == "win32":
+            apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
         self._process = subprocess.Popen(
             [*command, _name(path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=self._complaints,
-            start_new_session=True,
+            **apart,
         )
 
     def write(self, image: np.ndarray):
         try:
             self._process.stdin.write(image.data)
-        except BrokenPipeError:
+        except OSError:  # the pipe is broken; Windows has another error for it
             raise OSError(self._words()) from None
 
     def close(self):
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(OSError):
             self._process.stdin.close()
         if self._process.wait():
             raise OSError(self._words())

@@ -212,6 +212,9 @@ def _check_file(path: Path):
             pass
     except OSError as error:
         raise VideoError(f"{path} cannot be read: {error.strerror}") from error
+    # OpenCV takes a picture for a video of one frame.
+    if path.suffix.lower() != ".gif" and cv2.haveImageReader(str(path)):
+        raise VideoError(f"{path} is a picture, not a video")
 
 
 # -- Writing -----------------------------------------------------------------------------------

@@ -18,15 +18,15 @@ class FrameRecords:
         self.count = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = open(self._beside, "x", encoding="utf-8")  # noqa: SIM115
-            self._file.write(_json(head)[:-1] + ("," if head else "") + '"frames":[')
+            self._file = open(self._beside, "xb", buffering=0)  # noqa: SIM115
+            self._add(_json(head)[:-1] + ("," if head else "") + '"frames":[')
         except OSError as error:
             raise self._cannot(error) from error
 
     def write(self, record: dict):
         """Add a frame's record."""
         try:
-            self._file.write((",\n" if self.count else "\n") + _json(record))
+            self._add((",\n" if self.count else "\n") + _json(record))
         except OSError as error:
             raise self._cannot(error) from error
         self.count += 1
@@ -35,13 +35,24 @@ class FrameRecords:
         """Finish the document and put it in its place, unless it has no frames."""
         try:
             with self._file:
-                self._file.write("\n]}\n")
+                self._add("\n]}\n")
             if self.count:
                 self._beside.replace(self.path)
         except OSError as error:
             raise self._cannot(error) from error
         finally:
             self._beside.unlink(missing_ok=True)
+
+    def _add(self, text):
+        """Write a text whole, or nothing of it: the frames before are not lost on a full disk."""
+        data, end = text.encode(errors="backslashreplace"), self._file.tell()
+        try:
+            while data:
+                data = data[self._file.write(data) :]
+        except OSError:
+            self._file.truncate(end)
+            self._file.seek(end)
+            raise
 
     def _cannot(self, error):
         return OSError(f"{self.path} cannot be written: {error.strerror or error}")
