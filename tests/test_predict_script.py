@@ -387,7 +387,7 @@ class Finder:
 
 
 def test_a_picture_that_cannot_be_written_leaves_the_others(place, capsys):
-    long = saved(place / f"{'n' * 240}.jpg")  # its picture's name would be too long for a disk
+    long = saved(place / f"{'n' * 250}.jpg")  # its picture's name would be too long for a disk
     odd = saved(place / os.fsdecode(b"caf\xe9.jpg"))  # as unpacked from an old archive
     arguments = script.parse_arguments([str(place), "--json", "found.json"])
     sources = [long, odd, place / "photo.jpg"]
