@@ -20,16 +20,15 @@ says so, source images not even then. The exit code is 1 where an image could no
 import argparse
 import itertools
 import os
-import shutil
-import statistics
 import sys
-import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mrcnn.commands.arguments import add_detection
 from mrcnn.commands.display import escape_odd_letters, has_display
+from mrcnn.commands.image_progress import Progress, duration
 
 ROOT = Path(__file__).resolve().parent
 
@@ -37,7 +36,6 @@ LOSSY_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif"}
 JPEG_QUALITY = 95
 SCORES_SHOWN = 5
 WINDOW, WINDOW_SIDE = "Mask R-CNN", 1200
-CLEAR_LINE = "\r\033[K"
 # What a shell reports of a program that Ctrl-C ended.
 INTERRUPTED = 130
 
@@ -172,58 +170,6 @@ def via_document(images: list[dict], class_names: list[str], name: str) -> dict:
 # -- The run -----------------------------------------------------------------------------------
 
 
-class Progress:
-    """One line an image: rewritten in place on a terminal, one after the other in a file."""
-
-    def __init__(self, total: int, stream=None):
-        self.total, self.stream = total, stream or sys.stdout
-        self.in_place = self.stream.isatty()
-        self.count, self.began, self.seconds = 0, None, []
-
-    def start(self, name: str):
-        """Say which image is at work."""
-        self.count += 1
-        if self.in_place:
-            self._write(f"{name} ...", self.total - self.count + 1)
-        self.began = time.perf_counter()
-
-    def done(self, text: str):
-        """Say what became of it."""
-        self.seconds.append(time.perf_counter() - self.began)
-        self._write(text, self.total - self.count)
-
-    def fault(self, text: str):
-        """Say what was wrong with it, on a line that stays."""
-        self.end()
-        print(f"[{self.count}/{self.total}] {text}", file=sys.stderr, flush=True)
-
-    def end(self):
-        """Leave the line."""
-        if self.in_place:
-            self.stream.write(CLEAR_LINE)
-            self.stream.flush()
-
-    def each(self) -> float:
-        """Return the seconds an image takes; the first, which compiles, counts as one of many."""
-        return statistics.median(self.seconds) if self.seconds else 0.0
-
-    def _write(self, text, to_come):
-        left = f", {duration(self.each() * to_come)} left" if self.seconds and to_come else ""
-        line = f"[{self.count}/{self.total}{left}] {text}"
-        if self.in_place:
-            self.stream.write(CLEAR_LINE + line[: shutil.get_terminal_size().columns - 1])
-        else:
-            self.stream.write(line + "\n")
-        self.stream.flush()
-
-
-def duration(seconds: float) -> str:
-    """Return a time in words: "0.8 s", "12 s", "3 min"."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-
-
 def check_display():
     """Raise ValueError where no window can be opened."""
     if not has_display():
@@ -268,49 +214,90 @@ class Outcome:
 
 
 def predict(model, sources, class_names, arguments) -> Outcome:
-    """Read, detect, draw and write image by image, and tell how far it is."""
-    from mrcnn.data.images import ImageError, read_image
-    from mrcnn.data.results import count_classes, object_records, via_regions
-    from mrcnn.visualize import draw_instances
+    """Read, detect, draw and write image by image, and tell how far it is.
+
+    While the network works at an image, the next one is read and the last one's picture is made.
+    """
+    from mrcnn.data.images import ImageError
 
     outcome, progress, show = Outcome(), Progress(len(sources)), arguments.show
     taken = {_key(path) for path in (*sources, arguments.json, arguments.via) if path}
-    try:
-        for source in sources:
-            progress.start(str(source))
-            try:
-                image = read_image(source)
-            except ImageError as error:
-                outcome.fail(source, error, progress)
-                continue
-            (result,) = model.detect([image])
-            boxes, masks, ids = result["rois"], result["masks"], result["class_ids"]
-            picture = draw_instances(image, boxes, masks, ids, class_names, result["scores"])
-            path = picture_path(source, arguments.output, taken, arguments.overwrite)
-            try:
-                write_picture(path, picture)
-            except OSError as error:
-                outcome.fail(source, error, progress)
-                continue
+    behind = []  # the image whose picture is being made: (source, its line, dropped, future)
 
-            record = {"path": source, "picture": path, "shape": image.shape[:2]}
-            if arguments.json:
-                record["objects"] = object_records(result, class_names)
-            if arguments.via:
-                record["regions"] = via_regions(result, class_names)
+    def settle():
+        nonlocal show
+        for source, line, dropped, future in behind[:]:
+            try:
+                picture, record = future.result()
+            except OSError as error:
+                behind.clear()
+                outcome.fail(source, error, progress)
+                return
+            behind.clear()
             outcome.images.append(record)
-            outcome.counts += count_classes(ids, class_names)
-            dropped = [(score, class_names[class_id], source) for score, class_id in model.dropped]
+            outcome.counts += record.pop("counts")
             outcome.closest = sorted(outcome.closest + dropped, reverse=True)[:SCORES_SHOWN]
-            most = model.config.DETECTION_MAX_INSTANCES
-            progress.done(f"{found_text(source, result, class_names, most)} -> {path}")
+            progress.done(f"{line} -> {record['picture']}")
             if show:
                 show = show_picture(picture, str(source))
-    except KeyboardInterrupt:
-        outcome.stopped = True
+
+    with ThreadPoolExecutor(2) as pool:
+        try:
+            for source, image in read_ahead(sources, pool):
+                progress.start(str(source))
+                if isinstance(image, ImageError):
+                    settle()
+                    outcome.fail(source, image, progress)
+                    continue
+                (result,) = model.detect([image])
+                settle()
+                most = model.config.DETECTION_MAX_INSTANCES
+                line = found_text(source, result, class_names, most)
+                dropped = [(score, class_names[number], source) for score, number in model.dropped]
+                path = picture_path(source, arguments.output, taken, arguments.overwrite)
+                given = source, image, result, path, class_names, arguments
+                behind.append((source, line, dropped, pool.submit(finish, *given)))
+            settle()
+        except KeyboardInterrupt:
+            outcome.stopped, show = True, False
+            settle()
     progress.end()
     outcome.seconds_each = progress.each()
     return outcome
+
+
+def read_ahead(sources, pool):
+    """Yield each source with its image, or with its ImageError; the next one is being read."""
+    from mrcnn.data import images
+
+    def read(source):
+        try:
+            return images.read_image(source)
+        except images.ImageError as error:
+            return error
+
+    waiting = pool.submit(read, sources[0])
+    for source, following in itertools.zip_longest(sources, sources[1:]):
+        image = waiting.result()
+        waiting = following and pool.submit(read, following)
+        yield source, image
+
+
+def finish(source, image, result, path, class_names, arguments) -> tuple:
+    """Draw and write the picture of an image; return it and the image's record."""
+    from mrcnn import visualize
+    from mrcnn.data.results import count_classes, object_records, via_regions
+
+    boxes, masks, ids = result["rois"], result["masks"], result["class_ids"]
+    picture = visualize.draw_instances(image, boxes, masks, ids, class_names, result["scores"])
+    write_picture(path, picture)
+    record = {"path": source, "picture": path, "shape": image.shape[:2]}
+    record["counts"] = count_classes(ids, class_names)
+    if arguments.json:
+        record["objects"] = object_records(result, class_names)
+    if arguments.via:
+        record["regions"] = via_regions(result, class_names)
+    return picture, record
 
 
 def found_text(source: Path, result: dict, class_names: list[str], most: int) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import maskrcnn_predict_for_images as script
+from mrcnn.commands import image_progress
 from mrcnn.data.annotation import via
 from mrcnn.data.images import read_image
 from mrcnn.data.masks import decode_rle
@@ -323,7 +324,7 @@ class Terminal(io.StringIO):
 @pytest.fixture
 def clock(monkeypatch):
     now = SimpleNamespace(time=100.0)
-    monkeypatch.setattr(script.time, "perf_counter", lambda: now.time)
+    monkeypatch.setattr(image_progress.time, "perf_counter", lambda: now.time)
     return now
 
 
@@ -357,7 +358,7 @@ def test_progress_on_a_terminal_stays_on_one_line(clock, monkeypatch):
     progress.end()
     text = stream.getvalue()
     assert "\n" not in text
-    lines = text.split(script.CLEAR_LINE)
+    lines = text.split(image_progress.CLEAR_LINE)
     assert lines[1] == "[1/2] first.jpg ..."
     assert lines[2].startswith("[1/2, 3.0 s left] text")
     assert len(lines[2]) == 29
