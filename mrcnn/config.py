@@ -96,7 +96,8 @@ class Config:
     # Classes, the background (id 0) included.
     NUM_CLASSES = 1
     # What convolutions are computed in; weights, boxes, scores and losses are float32 always.
-    # float32, bfloat16, or auto: bfloat16 where the device multiplies it faster.
+    # float32, bfloat16, or auto: bfloat16 where the device multiplies it faster. With float32 a GPU
+    # that detects does not round to TensorFloat-32 either.
     PRECISION = "float32"
 
     # -- Anchors and proposals -----------------------------------------------------------------

@@ -49,6 +49,8 @@ __all__ = [
 ]
 
 MODES = ("training", "inference")
+# With IMAGE_RESIZE_MODE = "pad64" photos have many shapes, and each compiled network takes memory.
+KEPT_SHAPES = 16
 
 
 def log(text, array=None):
@@ -86,6 +88,13 @@ def mold_image(images, config):
 def unmold_image(normalized_images, config):
     """Undo `mold_image`: uint8 images."""
     return image_data.unmold_image(normalized_images, config.MEAN_PIXEL)
+
+
+def _keep(by_shape, shape, value):
+    """Add to a dict that holds no more than KEPT_SHAPES, the latest ones."""
+    by_shape[shape] = value
+    if len(by_shape) > KEPT_SHAPES:
+        del by_shape[next(iter(by_shape))]
 
 
 class MaskRCNN:
@@ -509,9 +518,9 @@ class MaskRCNN:
             log("image_metas", image_metas)
             log("anchors", anchors)
         functions = self.keras_model.functions
-        if shape not in functions:
-            functions[shape] = network.compiled(self.keras_model, shape, anchors)
-        outputs = functions[shape](molded_images, image_metas)
+        function = functions.pop(shape, None) or network.compiled(self.keras_model, shape, anchors)
+        outputs = function(molded_images, image_metas)
+        _keep(functions, shape, function)
         return np.asarray(outputs[0]), np.asarray(outputs[3])
 
     def get_anchors(self, image_shape):
@@ -527,7 +536,7 @@ class MaskRCNN:
                 config.BACKBONE_STRIDES,
                 config.RPN_ANCHOR_STRIDE,
             )
-            self._anchors[key] = box_math.normalize(self.anchors, image_shape[:2])
+            _keep(self._anchors, key, box_math.normalize(self.anchors, image_shape[:2]))
         return self._anchors[key]
 
     # -- Looking inside ----------------------------------------------------------------------------

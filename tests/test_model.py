@@ -120,6 +120,28 @@ def test_one_compilation_an_image_shape(small, photos):
     assert small.keras_model.functions == functions and len(functions) == 1
 
 
+def test_a_bounded_number_of_shapes_is_kept(monkeypatch):
+    monkeypatch.setattr(modellib, "KEPT_SHAPES", 2)
+
+    class Padded(SmallConfig):
+        IMAGE_RESIZE_MODE = "pad64"
+        IMAGE_MIN_DIM = 64
+
+    model = MaskRCNN("inference", Padded(), "log")
+
+    def shapes(width):
+        model.detect([np.zeros((64, width, 3), np.uint8)])
+        return [shape[1] for shape in model.keras_model.functions]
+
+    assert [shapes(width) for width in (64, 128, 64, 192)] == [
+        [64],
+        [64, 128],
+        [128, 64],
+        [64, 192],
+    ]
+    assert [shape[1] for shape in model._anchors] == [128, 192]
+
+
 def test_weights_that_change_later_count(photos, tmp_path):
     first, second = (MaskRCNN("inference", SmallConfig(), "log") for _ in range(2))
     first.save_weights(tmp_path / "first.h5")
