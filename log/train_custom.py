@@ -18,7 +18,8 @@ import argparse
 import json
 import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -79,19 +80,39 @@ class RemoteConfig(Config):
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the training: pictures of `side` px, the highest learning rate, its epochs."""
+    """A part of the training: pictures of `side` px, the highest learning rate, its epochs.
+
+    `layers` are those that learn, `settings` replace those of RemoteConfig.
+    """
 
     name: str
     side: int
     learning_rate: float
     epochs: int
     sets: tuple[str, ...] = ("train",)
+    layers: str = "all"
+    settings: Mapping[str, object] = field(default_factory=dict)
 
 
 STAGES = (
     Stage("small", 320, 1.5e-3, 14),
     Stage("large", 384, 1e-3, 18),
     Stage("hard", 448, 1e-3, 22, ("train", "lookalikes")),
+    # Of each picture all that the RPN takes for an object, and most weight to what is not told yet.
+    Stage(
+        "classes",
+        512,
+        1e-3,
+        8,
+        ("train", "lookalikes"),
+        layers="mrcnn_class.*|mrcnn_bbox.*",
+        settings={
+            "TRAIN_BN": False,
+            "TRAIN_ROIS_PER_IMAGE": 256,
+            "ROI_POSITIVE_RATIO": 0.08,
+            "CLASS_LOSS_GAMMA": 1.0,
+        },
+    ),
 )
 WARM_UP_STEPS = 200
 # Average precision wants the uncertain detections too.
@@ -174,7 +195,7 @@ def train_stage(stage: Stage, work: Path, start: Path | None, share: float) -> P
     from mrcnn.model import MaskRCNN
 
     epochs = max(1, round(stage.epochs * share))
-    settings = {"IMAGE_MIN_DIM": stage.side, "IMAGE_MAX_DIM": stage.side}
+    settings = {"IMAGE_MIN_DIM": stage.side, "IMAGE_MAX_DIM": stage.side, **stage.settings}
     config = type("StageConfig", (RemoteConfig,), settings)()
     steps = epochs * config.STEPS_PER_EPOCH
 
@@ -211,7 +232,7 @@ def train_stage(stage: Stage, work: Path, start: Path | None, share: float) -> P
         load_sets(work, "val"),
         learning_rate=stage.learning_rate,
         epochs=epochs,
-        layers="all",
+        layers=stage.layers,
         augmentation=augmentation(),
         custom_callbacks=[Schedule()],
         resume=last is not None and model.epoch < epochs,

@@ -77,7 +77,7 @@ def _build(mode, config, anchors):
     masks = _mask_head(rois[:, :with_object], roi_maps, image_meta, config)
     target_masks = target_masks[:, :with_object]
     targets = class_ids, target_deltas, target_masks
-    outputs = _losses(inputs, rpn_logits, rpn_deltas, logits, deltas, masks, *targets)
+    outputs = _losses(inputs, rpn_logits, rpn_deltas, logits, deltas, masks, *targets, config)
     return Network(inputs, outputs, name="mask_rcnn")
 
 
@@ -199,7 +199,16 @@ def _targets(proposals, inputs, config):
 
 
 def _losses(
-    inputs, rpn_logits, rpn_deltas, logits, deltas, masks, class_ids, target_deltas, target_masks
+    inputs,
+    rpn_logits,
+    rpn_deltas,
+    logits,
+    deltas,
+    masks,
+    class_ids,
+    target_deltas,
+    target_masks,
+    config,
 ):
     match, active = inputs["input_rpn_match"], inputs["input_image_meta"]
     arguments = {
@@ -209,18 +218,22 @@ def _losses(
         losses.mrcnn_bbox_loss: [target_deltas, class_ids, deltas],
         losses.mrcnn_mask_loss: [target_masks, class_ids[:, : masks.shape[1]], masks],
     }
-    return {loss.__name__: _Loss(loss)(values) for loss, values in arguments.items()}
+    options = {losses.mrcnn_class_loss: {"gamma": config.CLASS_LOSS_GAMMA}}
+    return {
+        loss.__name__: _Loss(loss, options.get(loss, {}))(values)
+        for loss, values in arguments.items()
+    }
 
 
 class _Loss(layers.Layer):
     """A function of losses.py as a layer of its name; a scalar."""
 
-    def __init__(self, function):
+    def __init__(self, function, options):
         super().__init__(name=function.__name__, dtype="float32")
-        self.function = function
+        self.function, self.options = function, options
 
     def call(self, inputs):
-        return self.function(*inputs)
+        return self.function(*inputs, **self.options)
 
     def compute_output_shape(self, input_shape):
         return ()
