@@ -68,7 +68,7 @@ class RemoteConfig(Config):
     ROI_POSITIVE_RATIO = 0.2
     MAX_GT_INSTANCES = 8
     DETECTION_MAX_INSTANCES = 20
-    DETECTION_MIN_CONFIDENCE = 0.95
+    DETECTION_MIN_CONFIDENCE = 0.8
     # From random weights BatchNorm has statistics to learn, and a batch must be large enough.
     TRAIN_BN = None
     IMAGES_PER_GPU = 8
