@@ -41,7 +41,7 @@ def test_it_says_which_network_and_class_it_is_for():
 
 def test_it_finds_the_remotes_of_the_sample(models):
     evaluation = evaluate(models["float32"], sample("val"))
-    assert evaluation.summary()["mask"]["AP50"] > 0.9
+    assert evaluation.summary()["mask"]["AP50"] > 0.85
 
 
 def test_bfloat16_keeps_what_float32_finds(models):
