@@ -1,5 +1,6 @@
 """The compact backbone, and weights that bring their own sizes along."""
 
+import keras
 import numpy as np
 import pytest
 
