@@ -438,6 +438,8 @@ def test_a_file_whose_regions_are_all_faulty_is_not_passed_over(tmp_path):
     write(tmp_path, export(odd, name="b.jpg"), "b.json")
     annotations = read_folder(tmp_path)
     assert [problem.image for problem in annotations.problems] == ["b.jpg"]
+    write(tmp_path, export(odd, name="a.jpg"), "b.json")
+    assert [problem.image for problem in read_folder(tmp_path).problems] == ["a.jpg"]
 
 
 def test_a_file_of_empty_images_is_not_passed_over(tmp_path):
