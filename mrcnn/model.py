@@ -4,20 +4,19 @@
     model.load_weights("mask_rcnn_coco.h5", by_name=True)
     results = model.detect([image])     # rois, class_ids, scores, masks
 
-The network is in `mrcnn.nn`, what happens to arrays before and after it in `mrcnn.data`; the other
-names of this module are those that scripts for the older package import from here.
+How it detects is in `mrcnn.inference`, the network in `mrcnn.nn`, what happens to arrays before and
+after it in `mrcnn.data`; the other names of this module are those that scripts for the older
+package import from here.
 """
 
-from collections import OrderedDict
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from mrcnn import boxes as box_math
 from mrcnn import checkpoints, devices, graph, image_meta, training, utils
 from mrcnn.data import images as image_data
-from mrcnn.data.anchors import compute_backbone_shapes, generate_pyramid_anchors
+from mrcnn.data.anchors import compute_backbone_shapes
 from mrcnn.data.batches import (
     DataGenerator,
     build_detection_targets,
@@ -27,8 +26,9 @@ from mrcnn.data.batches import (
     load_image_gt,
 )
 from mrcnn.data.download import IMAGENET_WEIGHTS, download
-from mrcnn.data.masks import paste_masks
 from mrcnn.graph import *  # noqa: F403
+from mrcnn.inference import Detector
+from mrcnn.log import log
 from mrcnn.nn import network, weights
 from mrcnn.nn.blocks import leaf_layers
 
@@ -49,17 +49,6 @@ __all__ = [
 ]
 
 MODES = ("training", "inference")
-# With IMAGE_RESIZE_MODE = "pad64" photos have many shapes, and each compiled network takes memory.
-KEPT_SHAPES = 16
-
-
-def log(text, array=None):
-    """Print `text` and, of an array, its shape, range and dtype."""
-    if array is not None:
-        array = np.asarray(array)
-        span = f"min: {array.min():10.5f}  max: {array.max():10.5f}" if array.size else "empty"
-        text = f"{text:25}  shape: {array.shape!s:20}  {span}  {array.dtype}"
-    print(text)
 
 
 def compose_image_meta(
@@ -90,14 +79,7 @@ def unmold_image(normalized_images, config):
     return image_data.unmold_image(normalized_images, config.MEAN_PIXEL)
 
 
-def _keep(by_shape, shape, value):
-    """Add to a dict that holds no more than KEPT_SHAPES, the latest ones."""
-    by_shape[shape] = value
-    if len(by_shape) > KEPT_SHAPES:
-        del by_shape[next(iter(by_shape))]
-
-
-class MaskRCNN:
+class MaskRCNN(Detector):
     """A Mask R-CNN that is trained or detects.
 
     Arguments:
@@ -112,13 +94,13 @@ class MaskRCNN:
     def __init__(self, mode, config, model_dir):
         if mode not in MODES:
             raise ValueError(f"mode is {mode!r}, it must be one of {', '.join(MODES)}")
+        super().__init__()
         # Training gets along with fewer bits; results should be those of every other machine.
         devices.prepare(exact=mode == "inference" and config.PRECISION == "float32")
         self.mode = mode
         self.config = config
         self.model_dir = str(model_dir)
         self.class_names = None
-        self._anchors = {}
         self.strategy = devices.strategy(config.GPU_COUNT) if mode == "training" else None
         self.set_log_dir()
         self.keras_model = self.build(mode, config)
@@ -377,168 +359,6 @@ class MaskRCNN:
         if not checkpoints.restore_optimizer(optimizer, state.variables):
             log("Other layers learn now than in the run before: the optimizer starts anew")
 
-    # -- Detection ---------------------------------------------------------------------------------
-
-    def mold_inputs(self, images):
-        """Turn images into the network's inputs.
-
-        Arguments:
-            images: `[H, W, C]` arrays, RGB and 0..255; their sizes may differ.
-
-        Returns `(molded_images float32 [B, H, W, C], image_metas [B, 12 + K], windows int [B, 4])`;
-        a window is the part of the molded image that is not padding. Raises ValueError where the
-        molded images differ in size, as `IMAGE_RESIZE_MODE = "pad64"` can make them.
-        """
-        molded = [self._mold(image) for image in images]
-        shapes = {image.shape for image, _, _ in molded}
-        if len(shapes) > 1:
-            raise ValueError(
-                f"the images have {len(shapes)} sizes once molded and do not fit into one batch: "
-                "mold them one by one, or call detect, which takes them all"
-            )
-        return tuple(np.stack(part) for part in zip(*molded, strict=True))
-
-    def _mold(self, image):
-        image, config = np.asarray(image), self.config
-        if image.ndim != 3 or image.shape[2] != config.IMAGE_CHANNEL_COUNT or not image.size:
-            raise ValueError(
-                f"an image has shape {image.shape}, it must be "
-                f"[height, width, {config.IMAGE_CHANNEL_COUNT}]"
-            )
-        resized, window, scale, _, _ = image_data.resize_image(
-            image,
-            min_dim=config.IMAGE_MIN_DIM,
-            max_dim=config.IMAGE_MAX_DIM,
-            min_scale=config.IMAGE_MIN_SCALE,
-            mode=config.IMAGE_RESIZE_MODE,
-        )
-        active = np.zeros(config.NUM_CLASSES, np.int32)
-        meta = image_meta.compose(0, image.shape, resized.shape, window, scale, active)
-        return mold_image(resized, config), meta, np.array(window)
-
-    def unmold_detections(self, detections, mrcnn_mask, original_image_shape, image_shape, window):
-        """Bring the network's output for one image back to that image.
-
-        Arguments:
-            detections: `[N, 6]`: box in fractions of the molded image, class id, score.
-            mrcnn_mask: `[N, h, w, K]`, probabilities.
-            original_image_shape: (height, width, channels) before molding.
-            image_shape: the same of the molded image.
-            window: (y1, x1, y2, x2) in pixels, the part of it that is not padding.
-
-        Returns `(boxes int32 [n, 4] in pixels, class_ids int32 [n], scores float32 [n],
-        masks bool [H, W, n])`.
-        """
-        class_ids = detections[:, 4].astype(np.int32)
-        padding = np.flatnonzero(class_ids == 0)
-        count = padding[0] if len(padding) else len(class_ids)
-        class_ids, scores = class_ids[:count], detections[:count, 5]
-        masks = mrcnn_mask[np.arange(count), :, :, class_ids]
-
-        # The window, not the padded image, is what the original image fills.
-        window = box_math.normalize(np.asarray(window), image_shape)
-        origin, size = window[[0, 1, 0, 1]], (window[2:] - window[:2])[[0, 1, 0, 1]]
-        boxes = box_math.denormalize((detections[:count, :4] - origin) / size, original_image_shape)
-
-        solid = box_math.area(boxes) > 0
-        boxes, class_ids, scores = boxes[solid], class_ids[solid], scores[solid]
-        return boxes, class_ids, scores, paste_masks(masks[solid], boxes, original_image_shape)
-
-    def detect(self, images, verbose=0):
-        """Find the objects in images.
-
-        Arguments:
-            images: any number of `[H, W, C]` arrays, RGB and 0..255, of any sizes.
-            verbose: 1 prints the shapes of what goes through the network.
-
-        Returns a dict for each image: `rois` int32 `[N, 4]` in pixels, `class_ids` int32 `[N]`,
-        `scores` float32 `[N]` falling, `masks` bool `[H, W, N]`.
-        """
-        self._require_inference()
-        if verbose:
-            log(f"Processing {len(images)} images")
-            for image in images:
-                log("image", image)
-        results = [None] * len(images)
-        # Molded images of one size share a batch.
-        waiting = {}
-        for index, image in enumerate(images):
-            molded = self._mold(image)
-            batch = waiting.setdefault(molded[0].shape, [])
-            batch.append((index, molded))
-            if len(batch) == self.config.BATCH_SIZE:
-                self._detect_batch(batch, images, results, verbose)
-                batch.clear()
-        for batch in waiting.values():
-            if batch:
-                self._detect_batch(batch, images, results, verbose)
-        return results
-
-    def _detect_batch(self, batch, images, results, verbose):
-        molded, metas, windows = (
-            np.stack(part) for part in zip(*(m for _, m in batch), strict=True)
-        )
-        detections, masks = self._run(molded, metas, verbose)
-        for row, (index, _) in enumerate(batch):
-            results[index] = self._result(
-                detections[row], masks[row], np.shape(images[index]), molded.shape[1:], windows[row]
-            )
-
-    def _result(self, *unmold_arguments):
-        boxes, class_ids, scores, masks = self.unmold_detections(*unmold_arguments)
-        return {"rois": boxes, "class_ids": class_ids, "scores": scores, "masks": masks}
-
-    def detect_molded(self, molded_images, image_metas, verbose=0):
-        """Find objects in images that `mold_inputs` has molded; results are in their pixels.
-
-        Arguments and results as of `mold_inputs` and `detect`; `masks` span the whole molded image.
-        """
-        self._require_inference()
-        molded, metas = np.asarray(molded_images), np.asarray(image_metas)
-        if len(molded) != len(metas):
-            raise ValueError(f"{len(molded)} molded images come with {len(metas)} image metas")
-        detections, masks = self._run(molded, metas, verbose)
-        shape = molded.shape[1:]
-        whole = [0, 0, shape[0], shape[1]]
-        return [
-            self._result(detections[row], masks[row], shape, shape, whole)
-            for row in range(len(molded))
-        ]
-
-    def _require_inference(self):
-        if self.mode != "inference":
-            raise ValueError('this model was made to train: make one with mode="inference"')
-
-    def _run(self, molded_images, image_metas, verbose=0):
-        """Return `detections` and `mrcnn_mask` of a batch."""
-        shape = molded_images.shape[1:]
-        anchors = self.get_anchors(shape)
-        if verbose:
-            log("molded_images", molded_images)
-            log("image_metas", image_metas)
-            log("anchors", anchors)
-        functions = self.keras_model.functions
-        function = functions.pop(shape, None) or network.compiled(self.keras_model, shape, anchors)
-        outputs = function(molded_images, image_metas)
-        _keep(functions, shape, function)
-        return np.asarray(outputs[0]), np.asarray(outputs[3])
-
-    def get_anchors(self, image_shape):
-        """Return the anchors of a molded image's shape, float32 `[A, 4]`, in fractions of it."""
-        key = tuple(image_shape)
-        if key not in self._anchors:
-            config = self.config
-            # In pixels, for those who look at them.
-            self.anchors = generate_pyramid_anchors(
-                config.RPN_ANCHOR_SCALES,
-                config.RPN_ANCHOR_RATIOS,
-                compute_backbone_shapes(config, image_shape),
-                config.BACKBONE_STRIDES,
-                config.RPN_ANCHOR_STRIDE,
-            )
-            _keep(self._anchors, key, box_math.normalize(self.anchors, image_shape[:2]))
-        return self._anchors[key]
-
     # -- Looking inside ----------------------------------------------------------------------------
 
     def ancestor(self, tensor, name, checked=None):
@@ -559,29 +379,3 @@ class MaskRCNN:
     def get_trainable_layers(self):
         """Return all layers that have weights, innermost ones, in graph order."""
         return [leaf for leaf, _ in leaf_layers(self.keras_model) if leaf.weights]
-
-    def run_graph(self, images, outputs, image_metas=None):
-        """Compute tensors inside an inference model.
-
-        Arguments:
-            images: as `detect` takes them; already molded where `image_metas` is given.
-            outputs: `(name, tensor)` pairs, such as
-                `("fpn_p2", model.keras_model.get_layer("fpn_p2").output)`.
-            image_metas: `[B, 12 + K]` or None.
-
-        Returns an OrderedDict of arrays by name; what is None among the tensors is left out.
-        """
-        self._require_inference()
-        outputs = OrderedDict((name, tensor) for name, tensor in outputs if tensor is not None)
-        if image_metas is None:
-            molded, image_metas, _ = self.mold_inputs(images)
-        else:
-            molded = np.asarray(images)
-        anchors = self.get_anchors(molded.shape[1:])
-        anchors = np.broadcast_to(anchors, (len(molded), *anchors.shape))
-        function = keras.Model(self.keras_model.inputs, list(outputs.values()))
-        arrays = function.predict_on_batch([molded, image_metas, anchors])
-        results = OrderedDict(zip(outputs, arrays, strict=True))
-        for name, array in results.items():
-            log(name, array)
-        return results

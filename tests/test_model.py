@@ -4,7 +4,7 @@ import os
 import numpy as np
 import pytest
 
-from mrcnn import boxes
+from mrcnn import boxes, inference
 from mrcnn import model as modellib
 from mrcnn.config import Config
 from mrcnn.model import MaskRCNN
@@ -121,7 +121,7 @@ def test_one_compilation_an_image_shape(small, photos):
 
 
 def test_a_bounded_number_of_shapes_is_kept(monkeypatch):
-    monkeypatch.setattr(modellib, "KEPT_SHAPES", 2)
+    monkeypatch.setattr(inference, "KEPT_SHAPES", 2)
 
     class Padded(SmallConfig):
         IMAGE_RESIZE_MODE = "pad64"

@@ -182,6 +182,8 @@ def load_model(config: Config, weights: str | Path, min_confidence: float):
     from mrcnn.quiet import start_keras
 
     start_keras()
+    import keras
+
     from mrcnn.model import MaskRCNN
 
     class Predictor(MaskRCNN):
@@ -194,7 +196,10 @@ def load_model(config: Config, weights: str | Path, min_confidence: float):
             return super().unmold_detections(np.where(low[:, None], 0, detections), *shapes)
 
     config.DETECTION_MIN_CONFIDENCE = 0
-    model = Predictor("inference", config, LOG_FOLDER)
+    # All weights come from the file, which load_weights sees to: drawing random ones for ResNet-101
+    # would take half a second.
+    with keras.utils.custom_object_scope({"glorot_uniform": keras.initializers.Zeros}):
+        model = Predictor("inference", config, LOG_FOLDER)
     model.dropped = []
     model.keras_model.get_layer("mrcnn_mask_rows").min_score = min_confidence
     model.load_weights(str(weights), by_name=True)
