@@ -162,8 +162,6 @@ class Config:
     WEIGHT_DECAY = 0.0001
     # One that is left out counts 1.
     LOSS_WEIGHTS = dict.fromkeys(LOSS_NAMES, 1.0)
-    # Above 0, such as 1: the class head learns most from what it takes for something else.
-    CLASS_LOSS_GAMMA = 0.0
     # False trains the heads on given RoIs instead of the RPN's proposals.
     USE_RPN_ROIS = True
     # False: BatchNorm keeps its statistics (right for small batches). None: it learns them.

@@ -12,6 +12,7 @@ from mrcnn.nn.weights import inspect
 
 ROOT = Path(__file__).parent.parent
 WEIGHTS = ROOT / "log" / "custom.h5"
+LEAST_SCORE = 0.5
 
 
 def sample(subset):
@@ -23,11 +24,10 @@ def sample(subset):
 
 @pytest.fixture(scope="module")
 def models():
-    """Models of both precisions that keep what the file's own threshold keeps."""
+    """Models of both precisions."""
     info = inspect(WEIGHTS)
-    threshold = make_config(info).DETECTION_MIN_CONFIDENCE
     return {
-        precision: load_model(make_config(info, precision=precision), WEIGHTS, threshold)
+        precision: load_model(make_config(info, precision=precision), WEIGHTS, LEAST_SCORE)
         for precision in ("float32", "bfloat16")
     }
 
@@ -41,19 +41,19 @@ def test_it_says_which_network_and_class_it_is_for():
 
 def test_it_finds_the_remotes_of_the_sample(models):
     evaluation = evaluate(models["float32"], sample("val"))
-    assert evaluation.summary()["mask"]["AP50"] > 0.85
+    assert evaluation.summary()["mask"]["AP50"] > 0.95
 
 
 def test_bfloat16_keeps_what_float32_finds(models):
-    ious = []
+    ious, least = [], make_config(inspect(WEIGHTS)).DETECTION_MIN_CONFIDENCE
     for dataset in map(sample, ("train", "val")):
         for image_id in dataset.image_ids:
             image = dataset.load_image(image_id)
-            wanted, found = (models[name].detect([image])[0]["masks"] for name in models)
-            for mask in np.moveaxis(wanted, -1, 0):
+            wanted, found = (models[name].detect([image])[0] for name in models)
+            sure, found = wanted["masks"][..., wanted["scores"] >= least], found["masks"]
+            for mask in np.moveaxis(sure, -1, 0):
                 inside = (mask[..., None] & found).sum(axis=(0, 1))
                 around = (mask[..., None] | found).sum(axis=(0, 1))
                 ious.append(max(inside / around, default=0))
     assert len(ious) > 50
-    # 64 of 65 where it was tried; processors round bfloat16's sums in their own ways.
-    assert np.mean(np.array(ious) > 0.95) >= 0.95
+    assert np.mean(np.array(ious) > 0.95) >= 0.98

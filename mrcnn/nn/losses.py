@@ -60,7 +60,7 @@ def rpn_bbox_loss(target_bbox, rpn_match, rpn_bbox):
     return _mean_where(smooth_l1_loss(target, ops.cast(rpn_bbox, "float32")), holds)
 
 
-def mrcnn_class_loss(target_class_ids, pred_class_logits, active_class_ids, gamma=0.0):
+def mrcnn_class_loss(target_class_ids, pred_class_logits, active_class_ids):
     """Cross entropy of the RoIs' classes.
 
     RoIs whose most likely class is not active (their image's dataset does not know it) do not
@@ -70,19 +70,12 @@ def mrcnn_class_loss(target_class_ids, pred_class_logits, active_class_ids, gamm
         target_class_ids: int `[B, N]`, padded with 0.
         pred_class_logits: `[B, N, K]`.
         active_class_ids: `[B, K]`, 1 for an active class.
-        gamma: above 0 a RoI counts `(1 - p)^gamma`, p the probability of its class, as in the focal
-            loss (Lin et al. 2017, eq. 4), so that the RoIs that are hard to tell count most; the
-            loss is their weighted mean and keeps its scale.
     """
     predicted = ops.argmax(pred_class_logits, axis=-1)
     active = ops.take(ops.cast(active_class_ids[0], "float32"), predicted)
     target = ops.cast(target_class_ids, "int32")
     entropy = _cross_entropy(target, pred_class_logits)
-    if not gamma:
-        return _mean_where(entropy, active > 0)
-    weight = ops.stop_gradient((1 - ops.exp(-entropy)) ** gamma)
-    weight = ops.where(active > 0, weight, 0.0)
-    return ops.sum(weight * entropy) / ops.maximum(ops.sum(weight), 1e-7)
+    return _mean_where(entropy, active > 0)
 
 
 def _of_own_class(per_class, class_ids, axis):

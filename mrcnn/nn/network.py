@@ -77,7 +77,7 @@ def _build(mode, config, anchors):
     masks = _mask_head(rois[:, :with_object], roi_maps, image_meta, config)
     target_masks = target_masks[:, :with_object]
     targets = class_ids, target_deltas, target_masks
-    outputs = _losses(inputs, rpn_logits, rpn_deltas, logits, deltas, masks, *targets, config)
+    outputs = _losses(inputs, rpn_logits, rpn_deltas, logits, deltas, masks, *targets)
     return Network(inputs, outputs, name="mask_rcnn")
 
 
@@ -208,7 +208,6 @@ def _losses(
     class_ids,
     target_deltas,
     target_masks,
-    config,
 ):
     match, active = inputs["input_rpn_match"], inputs["input_image_meta"]
     arguments = {
@@ -218,22 +217,18 @@ def _losses(
         losses.mrcnn_bbox_loss: [target_deltas, class_ids, deltas],
         losses.mrcnn_mask_loss: [target_masks, class_ids[:, : masks.shape[1]], masks],
     }
-    options = {losses.mrcnn_class_loss: {"gamma": config.CLASS_LOSS_GAMMA}}
-    return {
-        loss.__name__: _Loss(loss, options.get(loss, {}))(values)
-        for loss, values in arguments.items()
-    }
+    return {loss.__name__: _Loss(loss)(values) for loss, values in arguments.items()}
 
 
 class _Loss(layers.Layer):
     """A function of losses.py as a layer of its name; a scalar."""
 
-    def __init__(self, function, options):
+    def __init__(self, function):
         super().__init__(name=function.__name__, dtype="float32")
-        self.function, self.options = function, options
+        self.function = function
 
     def call(self, inputs):
-        return self.function(*inputs, **self.options)
+        return self.function(*inputs)
 
     def compute_output_shape(self, input_shape):
         return ()
