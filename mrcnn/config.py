@@ -25,7 +25,23 @@ LOSS_NAMES = (
     "mrcnn_bbox_loss",
     "mrcnn_mask_loss",
 )
+WHOLE_NUMBERS = (
+    "GPU_COUNT",
+    "IMAGES_PER_GPU",
+    "NUM_CLASSES",
+    "RPN_ANCHOR_STRIDE",
+    "RPN_TRAIN_ANCHORS_PER_IMAGE",
+    "PRE_NMS_LIMIT",
+    "POST_NMS_ROIS_TRAINING",
+    "POST_NMS_ROIS_INFERENCE",
+    "TRAIN_ROIS_PER_IMAGE",
+    "MAX_GT_INSTANCES",
+    "DETECTION_MAX_INSTANCES",
+)
+# Of the feature pyramid, P2 to P6.
+LEVELS = 5
 COMPUTED = ("BATCH_SIZE", "IMAGE_SHAPE", "IMAGE_META_SIZE")
+SET_BEFORE = "it follows when the Config is made, so set the others as class attributes"
 # The FPN halves the image six times, so sides that are not multiples of 64 do not line up again
 # on the way back.
 SIZE_MULTIPLE = 2**6
@@ -203,14 +219,20 @@ class Config:
             raise ValueError(f"{type(self).__name__}: " + "; ".join(faults))
 
     def _faults(self):
-        for name in ("GPU_COUNT", "IMAGES_PER_GPU", "RPN_ANCHOR_STRIDE", "NUM_CLASSES"):
-            if not getattr(self, name) >= 1:
-                yield f"{name} is {getattr(self, name)!r}, it must be 1 or more"
+        for name in WHOLE_NUMBERS:
+            value = getattr(self, name)
+            if not value >= 1 or value % 1:
+                yield f"{name} is {value!r}, it must be a whole number, 1 or more"
         expected = self.IMAGES_PER_GPU * self.GPU_COUNT
         if expected != self.BATCH_SIZE:
             yield (
                 f"BATCH_SIZE is {self.BATCH_SIZE} but GPU_COUNT * IMAGES_PER_GPU is {expected}: "
-                "set those two, BATCH_SIZE follows when the Config is made"
+                f"{SET_BEFORE}"
+            )
+        if image_meta.size(self.NUM_CLASSES) != self.IMAGE_META_SIZE:
+            yield (
+                f"IMAGE_META_SIZE is {self.IMAGE_META_SIZE} but {self.NUM_CLASSES} classes make "
+                f"it {image_meta.size(self.NUM_CLASSES)}: {SET_BEFORE}"
             )
         if not callable(self.BACKBONE) and self.BACKBONE not in BACKBONES:
             yield (
@@ -232,6 +254,8 @@ class Config:
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 yield f"{name} is {value!r}, it must be from 0 to 1"
+        if self.ROI_POSITIVE_RATIO == 0:
+            yield "ROI_POSITIVE_RATIO is 0, it must be more: the heads learn from positive RoIs"
         unknown = [name for name in self.LOSS_WEIGHTS if name not in LOSS_NAMES]
         if unknown:
             yield f"LOSS_WEIGHTS has {', '.join(unknown)}: the losses are {', '.join(LOSS_NAMES)}"
@@ -245,9 +269,13 @@ class Config:
         for name in sided.get(mode, ("IMAGE_MIN_DIM",) if mode == "crop" else ()):
             value = getattr(self, name)
             missing = not value and mode != "pad64"  # pad64 may leave the scale as it is
-            if missing or (value and value % SIZE_MULTIPLE):
+            if missing or (value and (value < 0 or value % SIZE_MULTIPLE)):
                 near = max(SIZE_MULTIPLE, round((value or 0) / SIZE_MULTIPLE) * SIZE_MULTIPLE)
                 yield f"{name} is {value!r}, it must be a multiple of {SIZE_MULTIPLE}: try {near}"
+        side = {"square": self.IMAGE_MAX_DIM, "crop": self.IMAGE_MIN_DIM}.get(mode)
+        if side and list(self.IMAGE_SHAPE[:2]) != [side, side]:
+            shape = np.asarray(self.IMAGE_SHAPE).tolist()
+            yield f"IMAGE_SHAPE is {shape} but images have {side} px: {SET_BEFORE}"
         if len(np.atleast_1d(self.MEAN_PIXEL)) != self.IMAGE_CHANNEL_COUNT:
             yield (
                 f"MEAN_PIXEL has {len(np.atleast_1d(self.MEAN_PIXEL))} numbers but "
@@ -260,9 +288,17 @@ class Config:
                 f"RPN_ANCHOR_SCALES has {len(self.RPN_ANCHOR_SCALES)} numbers but "
                 f"BACKBONE_STRIDES has {len(self.BACKBONE_STRIDES)}: one scale a level"
             )
-        for name in ("RPN_BBOX_STD_DEV", "BBOX_STD_DEV"):
-            if len(getattr(self, name)) != 4:
-                yield f"{name} has {len(getattr(self, name))} numbers, it must have 4"
+        if len(self.BACKBONE_STRIDES) != LEVELS:
+            yield (
+                f"BACKBONE_STRIDES has {len(self.BACKBONE_STRIDES)} numbers, it must have "
+                f"{LEVELS}: the pyramid has the levels P2 to P6"
+            )
+        lengths = {"RPN_BBOX_STD_DEV": 4, "BBOX_STD_DEV": 4, "MINI_MASK_SHAPE": 2}
+        for name, length in lengths.items():
+            if len(getattr(self, name)) != length:
+                yield f"{name} has {len(getattr(self, name))} numbers, it must have {length}"
+        if not len(self.RPN_ANCHOR_RATIOS):
+            yield "RPN_ANCHOR_RATIOS is empty, it must have one number or more"
         side = 2 * self.MASK_POOL_SIZE
         if list(self.MASK_SHAPE) != [side, side]:
             yield (

@@ -42,6 +42,16 @@ def test_the_defaults_pass_and_so_does_each_mode():
         ({"BBOX_STD_DEV": np.ones(3)}, "BBOX_STD_DEV has 3 numbers"),
         ({"MASK_SHAPE": [56, 56]}, r"MASK_SHAPE is \[56, 56\] but .* \[28, 28\]"),
         ({"IMAGES_PER_GPU": 0}, "IMAGES_PER_GPU is 0"),
+        ({"IMAGES_PER_GPU": 1.5}, "IMAGES_PER_GPU is 1.5, it must be a whole number"),
+        ({"MAX_GT_INSTANCES": 0}, "MAX_GT_INSTANCES is 0"),
+        ({"IMAGE_MAX_DIM": -64}, "IMAGE_MAX_DIM is -64, .* multiple of 64: try 64"),
+        ({"ROI_POSITIVE_RATIO": 0}, "ROI_POSITIVE_RATIO is 0"),
+        ({"RPN_ANCHOR_RATIOS": []}, "RPN_ANCHOR_RATIOS is empty"),
+        ({"MINI_MASK_SHAPE": (56,)}, "MINI_MASK_SHAPE has 1 numbers, it must have 2"),
+        (
+            {"BACKBONE_STRIDES": [4, 8, 16], "RPN_ANCHOR_SCALES": (32, 64, 128)},
+            "BACKBONE_STRIDES has 3 numbers, it must have 5",
+        ),
         ({"DETECTION_MIN_CONFIDENCE": 70}, "DETECTION_MIN_CONFIDENCE is 70, .* from 0 to 1"),
         ({"LOSS_WEIGHTS": {"rpn_loss": 1.0}}, "LOSS_WEIGHTS has rpn_loss: the losses are rpn_c"),
     ],
@@ -60,6 +70,20 @@ def test_a_batch_size_set_by_hand_is_noticed():
     config = make(IMAGES_PER_GPU=2)
     config.IMAGES_PER_GPU = 1
     with pytest.raises(ValueError, match="BATCH_SIZE is 2 but GPU_COUNT \\* IMAGES_PER_GPU is 1"):
+        config.check()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("NUM_CLASSES", 81, "IMAGE_META_SIZE is 14 but 81 classes make it 93"),
+        ("IMAGE_MAX_DIM", 512, r"IMAGE_SHAPE is \[1024, 1024, 3\] but images have 512 px"),
+    ],
+)
+def test_what_follows_from_a_setting_changed_by_hand_is_noticed(name, value, sentence):
+    config = make(NUM_CLASSES=2)
+    setattr(config, name, value)
+    with pytest.raises(ValueError, match=sentence):
         config.check()
 
 

@@ -30,6 +30,8 @@ def test_the_newest_own_weights_come_first(tmp_path):
     touched(tmp_path / "log" / "run2" / ".mask_rcnn_0002.h5.part", age=10)
     touched(tmp_path / "log" / "run2" / ".hidden.h5", age=10)
     assert choose_weights(None, tmp_path) == newest
+    # Also where the folder's path is written another way.
+    assert choose_weights(None, tmp_path, tmp_path / "log" / ".." / "log").name == newest.name
 
 
 def test_of_the_newest_run_the_best_epoch_is_taken(tmp_path):
@@ -185,6 +187,11 @@ def test_image_size_and_max_instances():
 def test_weights_that_cannot_predict(about, reason):
     with pytest.raises(ValueError, match=reason):
         make_config(about)
+
+
+def test_settings_of_a_wrong_type_with_an_image_size():
+    with pytest.raises(ValueError, match="w.h5 has settings of a wrong type"):
+        make_config(info(settings={"IMAGE_MIN_DIM": "large"}), image_size=512)
 
 
 # -- The model ---------------------------------------------------------------------------------

@@ -164,6 +164,7 @@ def test_run_lengths_at_another_size():
         ({"name": "circle", "cx": 1, "cy": 1, "r": 0}, "zero area", "."),
         ({"name": "circle", "cx": 1, "cy": 1, "r": -2}, "value", "radius -2"),
         (polygon([0, 1, 2], [0, 0, 0], "extreme_circle"), "zero area", "line"),
+        (polygon([9, 10, 11, 0], [10, 20, 30, 50], "extreme_circle"), "zero area", "line"),
         ({"name": "segmentation", "parts": [[0.0]]}, "under 3 points", "1 number"),
         ({"name": "segmentation", "parts": []}, "under 3 points", "empty"),
         ({"name": "rle", "size": [2, 2], "counts": [1, 1]}, "value", "add up to 2"),

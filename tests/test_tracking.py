@@ -71,6 +71,17 @@ def test_the_memory_ends(frame, number):
     assert tracker.update(frame, objects(square(0, 0))).tolist() == [number]
 
 
+def test_where_frames_are_far_apart_updates_count():
+    tracker = Tracker(memory=5, updates=2)
+    for frame in (0, 40, 80):
+        assert tracker.update(frame, objects(square(0, 0))).tolist() == [1]
+    tracker.update(120, objects())
+    assert tracker.update(160, objects(square(0, 0))).tolist() == [1]
+    tracker.update(200, objects())
+    tracker.update(240, objects())
+    assert tracker.update(280, objects(square(0, 0))).tolist() == [2]
+
+
 def test_fast_objects_need_not_overlap():
     tracker = Tracker(memory=30)
     assert tracker.update(0, objects(square(40, 0))).tolist() == [1]

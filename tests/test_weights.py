@@ -236,6 +236,13 @@ def test_exclude_leaves_layers_as_they_are_in_training(trainable, small_file):
     assert "left out as asked" in str(report)
 
 
+def test_a_name_in_exclude_that_no_layer_has_is_told(trainable, small_file):
+    wanted = ["mrcnn_clas_logits", "mrcnn_bbox"]  # the second has no weights, but is there
+    report = trainable.load_weights(small_file, by_name=True, exclude=wanted)
+    assert report.unknown == wanted[:1]
+    assert "exclude names what the network does not have: mrcnn_clas_logits" in str(report)
+
+
 def test_exclude_is_an_error_before_detecting(small, small_file):
     with pytest.raises(
         weights.WeightsError, match="'mrcnn_mask'.* would leave these layers random"

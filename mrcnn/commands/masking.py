@@ -46,7 +46,7 @@ def find_objects(
     frames: Iterable[Frame], detect: Callable, rate: float, every: int = 1
 ) -> Iterator[Found]:
     """Yield each frame with its objects; `detect`, as `MaskRCNN.detect`, runs on one in `every`."""
-    tracker = Tracker(max(round(rate * MEMORY_SECONDS), MEMORY_DETECTIONS * every))
+    tracker = Tracker(round(rate * MEMORY_SECONDS), MEMORY_DETECTIONS)
     for count, frame in enumerate(frames):
         if count % every == 0:
             # The network learned from RGB; OpenCV's frames are BGR.

@@ -43,7 +43,9 @@ def choose_weights(
     shipped = Path(root, LOG_FOLDER, SHIPPED_WEIGHTS)
     folder = Path(log_folder or shipped.parent)
     own = [
-        path for path in folder.rglob("*.h5") if path != shipped and not path.name.startswith(".")
+        path
+        for path in folder.rglob("*.h5")
+        if path.resolve() != shipped.resolve() and not path.name.startswith(".")
     ]
     if own:
         newest = max(own, key=lambda path: path.stat().st_mtime)
@@ -156,13 +158,13 @@ def make_config(
     # Random cuts are for training.
     if settings.get("IMAGE_RESIZE_MODE") == "crop" or image_size:
         settings["IMAGE_RESIZE_MODE"] = "square"
-    if image_size:
-        smaller = settings.get("IMAGE_MIN_DIM", Config.IMAGE_MIN_DIM) or image_size
-        settings |= {"IMAGE_MAX_DIM": image_size, "IMAGE_MIN_DIM": min(smaller, image_size)}
     if max_instances:
         settings["DETECTION_MAX_INSTANCES"] = max_instances
-    config = type("PredictionConfig", (Config,), settings)()
     try:
+        if image_size:
+            smaller = settings.get("IMAGE_MIN_DIM", Config.IMAGE_MIN_DIM) or image_size
+            settings |= {"IMAGE_MAX_DIM": image_size, "IMAGE_MIN_DIM": min(smaller, image_size)}
+        config = type("PredictionConfig", (Config,), settings)()
         config.check()
     except TypeError as error:
         raise ValueError(f"{info.path} has settings of a wrong type ({error})") from error

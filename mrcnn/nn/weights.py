@@ -31,6 +31,7 @@ class LoadReport:
     missing: list[str] = field(default_factory=list)
     mismatched: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
 
     def __str__(self):
         lines = [f"{self.path}: {len(self.loaded)} weights of {_layers(self.loaded)} loaded"]
@@ -44,6 +45,8 @@ class LoadReport:
             entries = getattr(self, name)
             if entries:
                 lines.append(f"  {_layers(entries)} {note}: {_some(entries)}")
+        if self.unknown:
+            lines.append(f"  exclude names what the network does not have: {_some(self.unknown)}")
         return "\n".join(lines)
 
 
@@ -75,9 +78,10 @@ def load(leaves, path, exclude=(), training=False) -> LoadReport:
     Backbone biases that a file lacks beside their kernel count as zeros. Raises WeightsError,
     before anything is assigned, where a weight of the network would stay random unasked.
     """
-    leaves = [(layer, names) for layer, names in leaves if layer.weights]
-    exclude = set(exclude or ())
+    leaves, exclude = list(leaves), set(exclude or ())
     report = LoadReport(Path(path))
+    report.unknown = sorted(exclude.difference(*(names for _, names in leaves)))
+    leaves = [(layer, names) for layer, names in leaves if layer.weights]
     assignments = []
     with weights_file.opened(path) as file:
         datasets = weights_file.datasets(file)

@@ -149,10 +149,13 @@ def _extreme_circle(words):
     """Return the circle through three points: its centre is as far from each of them."""
     first, second, third = _polygon(words).outlines[0][:3]
     sides = np.stack([second - first, third - first])
-    center = first + np.linalg.solve(2 * sides, (sides**2).sum(axis=1))
+    try:
+        center = first + np.linalg.solve(2 * sides, (sides**2).sum(axis=1))
+    except np.linalg.LinAlgError:
+        center = np.full(2, np.inf)
     radius = float(np.hypot(*(first - center)))
     if not radius <= MAX_COORDINATE:
-        raise ShapeError("zero area", "its three points lie on a line")
+        raise ShapeError("zero area", "its first three points lie on a line")
     return Shape(words["name"], (_ellipse_outline(*center, radius, radius),))
 
 

@@ -6,6 +6,7 @@ Kalman filter). An object that is not seen for a while keeps its number for as l
 lasts. Boxes are `(y1, x1, y2, x2)` in pixels with the end outside.
 """
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,11 +43,13 @@ class Track:
 class Tracker:
     """Gives the objects of one frame after the other their numbers, from 1 on.
 
-    `memory` is the number of frames for which an object that is not seen keeps its number.
+    An object that is not seen keeps its number for `memory` frames, and for `updates` calls of
+    `update` where the frames between them are more.
     """
 
-    def __init__(self, memory: int):
+    def __init__(self, memory: int, updates: int = 0):
         self.memory = memory
+        self._frames: deque[int] = deque(maxlen=updates)
         self._tracks: list[Track] = []
         self._last_number = 0
 
@@ -57,7 +60,9 @@ class Tracker:
             frame: the frame's place in the video; greater from call to call, gaps are allowed.
             result: `rois`, `class_ids` and `masks` as `MaskRCNN.detect` returns them.
         """
-        self._tracks = [track for track in self._tracks if frame - track.frame <= self.memory]
+        oldest = min([frame - self.memory, *self._frames])
+        self._frames.append(frame)
+        self._tracks = [track for track in self._tracks if track.frame >= oldest]
         found = [
             Track(0, int(class_id), box, _crop(result["masks"], box, index), frame, np.zeros(2))
             for index, (box, class_id) in enumerate(
