@@ -1,4 +1,4 @@
-# make demo   install, find remotes in photos and in a clip, train on, measure; see demo/
+# make demo   install, find remotes in photos and in a clip, fine-tune, evaluate; see demo/
 # make test   install, check the style, run the tests
 # make clean  remove what these made
 
@@ -9,6 +9,7 @@ BIN = $(VENV)/bin
 .PHONY: demo test lint clean
 
 demo: $(VENV)/installed
+	@mkdir -p demo && date +%s > demo/.started
 	$(BIN)/python -m mrcnn
 	$(BIN)/python maskrcnn_predict_for_images.py dataset/val --weights log/custom.h5 \
 		--output demo/photos --overwrite
@@ -19,6 +20,7 @@ demo: $(VENV)/installed
 	$(BIN)/python custom_training.py evaluate --dataset dataset --weights last \
 		--logs demo/log --output demo/evaluation
 	@echo
+	@echo "Done in $$(( $$(date +%s) - $$(cat demo/.started) )) s."
 	@echo "Photos with the remotes outlined:  demo/photos"
 	@echo "The clip:                          demo/clip_masked.mp4"
 	@echo "The losses of the two epochs:      $$(ls -td demo/log/*/ | head -1)losses.png"

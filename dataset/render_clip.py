@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Render a short video: a camera that moves over a place with AC remotes.
 
-    python dataset/render_clip.py dataset/clip.mp4
+    python dataset/render_clip.py clip.mp4
 
 A scene as render.py makes them, in which a window wanders and zooms, with a little of a hand's
 shake. Another --seed gives another place; the same seed the same frames.

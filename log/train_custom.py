@@ -6,10 +6,10 @@
 1. renders 9000 pictures to learn from and three sets to measure with, from other seeds;
 2. trains from random weights: on small pictures, on larger ones, and at last with many that hold
    no remote but what looks like one;
-3. evaluates: 500 pictures with remotes, 200 of look-alikes and empty rooms;
-4. writes log/custom.h5.
+3. writes log/custom.h5;
+4. evaluates it: 500 pictures with remotes, 200 of look-alikes and empty rooms.
 
-All of it lies in the folder `rendered` (--work), and what is there already is not done again: the
+All but that file lies in the folder `rendered` (--work), and what is there already is not done again: the
 same command goes on after a stop. --images 0.1 --epochs 0.1 is a trial, in the folder
 `rendered_trial`, where its weights stay too.
 """
@@ -64,7 +64,7 @@ class RemoteConfig(Config):
     POST_NMS_ROIS_TRAINING = 500
     POST_NMS_ROIS_INFERENCE = 200
     TRAIN_ROIS_PER_IMAGE = 96
-    # Most of what looks like a remote is none.
+    # Most of what looks like a remote is not one.
     ROI_POSITIVE_RATIO = 0.2
     MAX_GT_INSTANCES = 8
     DETECTION_MAX_INSTANCES = 20
@@ -98,7 +98,7 @@ STAGES = (
     Stage("small", 320, 1.5e-3, 14),
     Stage("large", 384, 1e-3, 18),
     Stage("hard", 448, 1e-3, 22, ("train", "lookalikes")),
-    # What is left to learn is to tell: of each picture more RoIs, and their classes weigh more.
+    # What remains is telling look-alikes apart: more RoIs per picture, and a larger class loss.
     Stage(
         "apart",
         448,

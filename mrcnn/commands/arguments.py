@@ -102,7 +102,7 @@ def add_detection(add: Callable, image: str):
         "--image-size",
         metavar="PIXELS",
         type=side,
-        help="larger side that the network sees; less is faster, more finds smaller objects; "
+        help="larger side that the network sees; smaller is faster, larger finds smaller objects; "
         "default: the weights' own, else 1024",
     )
     add_precision(add, "auto")

@@ -115,7 +115,7 @@ class EachRoI(layers.Layer):
     """Applies a layer to every RoI: `[B, N, ...] -> [B, N, ...]`.
 
     The RoIs are merged into the batch, which costs nothing. (`TimeDistributed`, whose place this
-    takes, unrolls one copy of the layer a RoI in Keras 3: 30 s to trace 1000 RoIs.)
+    takes, unrolls one copy of the layer per RoI in Keras 3: 30 s to trace 1000 RoIs.)
     """
 
     def __init__(self, layer, **kwargs):

@@ -45,7 +45,7 @@ def detection_targets(
     mask_shape,
     mini_masks,
 ):
-    """Match proposals with ground truth and sample `count` of them a image.
+    """Match proposals with ground truth and sample `count` of them per image.
 
     1. Proposals with an IoU of 0.5 or more are positive; the rest that touch no crowd, negative.
     2. At most `positive_ratio` of `count` positives are drawn at random, and negatives in that
