@@ -9,8 +9,8 @@
 3. writes log/custom.h5;
 4. evaluates it: 500 pictures with remotes, 200 of look-alikes and empty rooms.
 
-All but that file lies in the folder `rendered` (--work), and what is there already is not done again: the
-same command goes on after a stop. --images 0.1 --epochs 0.1 is a trial, in the folder
+All but that file lies in the folder `rendered` (--work), and what is there already is not done
+again: the same command goes on after a stop. --images 0.1 --epochs 0.1 is a trial, in the folder
 `rendered_trial`, where its weights stay too.
 """
 

@@ -366,7 +366,8 @@ def test_progress_on_a_terminal_stays_on_one_line(clock, monkeypatch):
 
 
 def test_durations():
-    assert [script.duration(s) for s in (0.84, 9.94, 12.4, 119, 150)] == [
+    assert [script.duration(s) for s in (0.042, 0.84, 9.94, 12.4, 119, 150)] == [
+        "0.04 s",
         "0.8 s",
         "9.9 s",
         "12 s",

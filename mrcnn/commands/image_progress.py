@@ -61,7 +61,9 @@ class Progress:
 
 
 def duration(seconds: float) -> str:
-    """Return a time in words: "0.8 s", "12 s", "3 min"."""
+    """Return a time in words: "0.04 s", "0.8 s", "12 s", "3 min"."""
+    if 0 < seconds < 0.1:
+        return f"{seconds:.2f} s"
     if seconds < 10:
         return f"{seconds:.1f} s"
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
