@@ -3,6 +3,7 @@
 
     python benchmarks/predict_run.py
     python benchmarks/predict_run.py --photo 1024x1024 --count 10 --precision float32
+    python benchmarks/predict_run.py --max-instances 10
     python benchmarks/predict_run.py --photos folder --weights-file log/custom.h5
 
 The script runs over --count made-up photos, once for each --photo size; each step is timed. Start
