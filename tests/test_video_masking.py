@@ -262,6 +262,13 @@ def test_the_network_sees_rgb():
     assert seen[0][0, 0].tolist() == [3, 2, 1]
 
 
+def test_numbers_stay_where_a_slow_network_leaves_out_seconds_of_a_camera():
+    image = np.zeros((100, 160, 3), np.uint8)
+    frames = [Frame(index, index / 30, image) for index in (0, 36, 72, 144)]
+    found = find_objects(frames, lambda images: [detection([(10, 10, 60, 60)])], 30)
+    assert [item.numbers.tolist() for item in found] == [[1]] * 4
+
+
 def test_stages_overlap():
     together = threading.Barrier(3, timeout=30)
     detector = RedDetector()

@@ -199,7 +199,7 @@ def load_model(config: Config, weights: str | Path, min_confidence: float):
 
     config.DETECTION_MIN_CONFIDENCE = 0
     # All weights come from the file, which load_weights sees to: drawing random ones for ResNet-101
-    # would take half a second.
+    # takes 0.9 s of a processor.
     with keras.utils.custom_object_scope({"glorot_uniform": keras.initializers.Zeros}):
         model = Predictor("inference", config, LOG_FOLDER)
     model.dropped = []
