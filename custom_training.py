@@ -30,13 +30,13 @@ from pathlib import Path
 import numpy as np
 
 from mrcnn import utils
+from mrcnn.annotation.read import locate, read_folder, region_mask
 from mrcnn.commands.converting import convert_image, convert_video
 from mrcnn.commands.training_command import Progress, Script
 from mrcnn.commands.training_command import main as run
 from mrcnn.config import Config
-from mrcnn.data.annotation.via import locate, read_folder, region_mask
-from mrcnn.data.drawing import draw_splash
 from mrcnn.data.images import read_shape
+from mrcnn.drawing.instances import draw_splash
 
 PROBLEMS_SHOWN = 3
 

@@ -110,7 +110,7 @@ def main(argv=None) -> int:
     """Run the command; return its exit code."""
     arguments = parse_arguments(argv)
     from mrcnn.commands.video_run import INTERRUPTED, run
-    from mrcnn.data.video.files import Video
+    from mrcnn.video.files import Video
 
     escape_odd_letters()
     window, display = None, has_display()

@@ -34,8 +34,8 @@ import numpy as np
 
 def random_colors(N: int) -> list[tuple[int, int, int]]:
     """Return N different colours, BGR in 0..255, the same at every call."""
-    from mrcnn.data import drawing
-    from mrcnn.data.video.frame_drawing import frame_color
+    from mrcnn.drawing import instances as drawing
+    from mrcnn.video.frame_drawing import frame_color
 
     return [frame_color(color[::-1]) for color in drawing.random_colors(N)]
 
@@ -46,8 +46,8 @@ def apply_mask(image: np.ndarray, mask: np.ndarray, color, alpha: float = 0.5) -
     Changes `image` itself and returns it. `color` has the image's order of channels and lies in
     0..255; floats of which none is above 1 are taken as fractions of 255.
     """
-    from mrcnn.data import drawing
-    from mrcnn.data.video.frame_drawing import frame_color
+    from mrcnn.drawing import instances as drawing
+    from mrcnn.video.frame_drawing import frame_color
 
     return drawing.apply_mask(image, mask, np.array(frame_color(color)) / 255, alpha)
 
@@ -76,8 +76,8 @@ def display_instances_mask(
 
     Raises ValueError where the lengths or sizes do not agree.
     """
-    from mrcnn.data import drawing
-    from mrcnn.data.video.frame_drawing import draw_frame
+    from mrcnn.drawing import instances as drawing
+    from mrcnn.video.frame_drawing import draw_frame
 
     ids = np.asarray(ids, int)
     if colors is None:
@@ -121,7 +121,7 @@ def main(argv=None) -> int:
     arguments = parse_arguments(argv)
     from mrcnn.commands.display import escape_odd_letters
     from mrcnn.commands.video_run import INTERRUPTED, run
-    from mrcnn.data.video.files import Video
+    from mrcnn.video.files import Video
 
     escape_odd_letters()
     try:

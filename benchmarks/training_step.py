@@ -38,8 +38,8 @@ def parse_arguments():
 
 def step_of(config, layers, folder):
     """Return a training step as a function of nothing, which returns the loss."""
-    from mrcnn import training
     from mrcnn.data.batches import DataGenerator
+    from mrcnn.training import run as training
 
     model = made_up.model("training", config, folder)
     model.set_trainable(training.layer_pattern(layers), verbose=0)

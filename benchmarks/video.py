@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from mrcnn.commands.masking import draw_objects, find_objects
 from mrcnn.commands.video_run import mask_video
-from mrcnn.data.video.files import Video, VideoWriter
+from mrcnn.video.files import Video, VideoWriter
 
 HEIGHT, WIDTH, OBJECTS = 720, 1280, 5
 NAMES = ["BG", "AC Remote"]

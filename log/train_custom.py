@@ -25,12 +25,10 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "dataset"))
-
-import render
 
 from custom_training import CustomDataset
 from mrcnn.config import Config
+from rendering import render
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "log" / "custom.h5"
@@ -189,8 +187,8 @@ def train_stage(stage: Stage, work: Path, start: Path | None, share: float) -> P
     """Train a stage from the weights `start`, or go on with it; return its last checkpoint."""
     import keras
 
-    from mrcnn.checkpoints import find_last
     from mrcnn.model import MaskRCNN
+    from mrcnn.training.checkpoints import find_last
 
     epochs = max(1, round(stage.epochs * share))
     settings = {"IMAGE_MIN_DIM": stage.side, "IMAGE_MAX_DIM": stage.side, **stage.settings}

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from mrcnn.nn.precision import resolve
-from mrcnn.training import layer_pattern
+from mrcnn.training.run import layer_pattern
 
 # Multiply-adds of one forward pass for each pixel of the image, stage by stage, and the channels of
 # C2..C5. He et al. 2015 give a ResNet's layers, nn/compact.py the others.

@@ -9,10 +9,10 @@ from keras import ops
 from mrcnn import boxes as box_math
 from mrcnn import image_meta
 from mrcnn.nn import detection, losses, rpn, targets
-from mrcnn.nn.backbone import conv_block, identity_block, resnet_graph
 from mrcnn.nn.blocks import BatchNorm
 from mrcnn.nn.heads import build_fpn_mask_graph, fpn_classifier_graph
 from mrcnn.nn.losses import smooth_l1_loss
+from mrcnn.nn.resnet import conv_block, identity_block, resnet_graph
 from mrcnn.nn.roi_align import PyramidROIAlign, log2_graph
 from mrcnn.nn.rpn import build_rpn_model, rpn_graph
 

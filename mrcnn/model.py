@@ -4,7 +4,7 @@
     model.load_weights("mask_rcnn_coco.h5", by_name=True)
     results = model.detect([image])     # rois, class_ids, scores, masks
 
-How it detects is in `mrcnn.inference`, the network in `mrcnn.nn`, what happens to arrays before and
+How it detects is in `mrcnn.detector`, the network in `mrcnn.nn`, what happens to arrays before and
 after it in `mrcnn.data`; the other names of this module are those that scripts for the older
 package import from here.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from mrcnn import checkpoints, devices, graph, image_meta, training, utils
+from mrcnn import devices, graph, image_meta, utils
 from mrcnn.data import images as image_data
 from mrcnn.data.anchors import compute_backbone_shapes
 from mrcnn.data.batches import (
@@ -25,12 +25,14 @@ from mrcnn.data.batches import (
     generate_random_rois,
     load_image_gt,
 )
-from mrcnn.data.download import IMAGENET_WEIGHTS, download
+from mrcnn.detector import Detector
+from mrcnn.download import IMAGENET_WEIGHTS, download
 from mrcnn.graph import *  # noqa: F403
-from mrcnn.inference import Detector
 from mrcnn.log import log
 from mrcnn.nn import network, weights
 from mrcnn.nn.blocks import leaf_layers
+from mrcnn.training import checkpoints
+from mrcnn.training import run as training
 
 __all__ = [
     *graph.__all__,

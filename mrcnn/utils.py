@@ -12,15 +12,16 @@ import numpy as np
 from mrcnn import boxes as box_ops
 from mrcnn.data.anchors import generate_anchors, generate_pyramid_anchors
 from mrcnn.data.dataset import Dataset
-from mrcnn.data.download import COCO_WEIGHTS, download
-from mrcnn.data.evaluation.per_image import (
+from mrcnn.data.images import resize, resize_image
+from mrcnn.data.suppression import non_max_suppression
+from mrcnn.download import COCO_WEIGHTS, download
+from mrcnn.evaluation.per_image import (
     compute_ap,
     compute_ap_range,
     compute_matches,
     compute_recall,
 )
-from mrcnn.data.images import resize, resize_image
-from mrcnn.data.masks import (
+from mrcnn.masks import (
     expand_mask,
     extract_bboxes,
     minimize_mask,
@@ -28,7 +29,6 @@ from mrcnn.data.masks import (
     resize_mask,
     unmold_mask,
 )
-from mrcnn.data.suppression import non_max_suppression
 
 __all__ = [
     "COCO_MODEL_URL",
@@ -150,7 +150,7 @@ def batch_slice(inputs, graph_fn, batch_size, names=None):
 def download_trained_weights(coco_model_path, verbose=1):
     """Download the published COCO weights (258 MB) to `coco_model_path`, with a bar if `verbose`.
 
-    Raises `mrcnn.data.download.DownloadError` (an OSError) with the address where it cannot.
+    Raises `mrcnn.download.DownloadError` (an OSError) with the address where it cannot.
     """
     if verbose < 1:
         download(COCO_WEIGHTS, coco_model_path)

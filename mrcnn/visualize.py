@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mrcnn.data.drawing import (
+from mrcnn.drawing.instances import (
     apply_mask,
     as_rgb,
     class_color,
@@ -290,7 +290,7 @@ def draw_rois(image, rois, refined_rois, mask, class_ids, class_names, limit=10)
 
     Prints how many RoIs are objects.
     """
-    from mrcnn.data.masks import unmold_mask
+    from mrcnn.masks import unmold_mask
 
     rois, class_ids = np.asarray(rois), np.asarray(class_ids)
     is_object, used = class_ids > 0, np.any(rois != 0, axis=1)

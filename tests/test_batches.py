@@ -11,7 +11,7 @@ from mrcnn.config import Config
 from mrcnn.data import batches
 from mrcnn.data.anchors import compute_backbone_shapes, generate_pyramid_anchors
 from mrcnn.data.dataset import Dataset
-from mrcnn.data.masks import expand_mask, extract_bboxes, minimize_mask
+from mrcnn.masks import expand_mask, extract_bboxes, minimize_mask
 from tests import golden
 
 GOLDEN = golden.load("functions.npz")

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mrcnn.data.annotation.records import AnnotatedImage, Region
-from mrcnn.data.checking.anchor_fit import fit_anchors
-from mrcnn.data.checking.check import check_dataset
-from mrcnn.data.checking.duplicates import find_duplicates, fingerprint
-from mrcnn.data.checking.preview import Preview
-from mrcnn.data.checking.regions import measure
+from mrcnn.annotation.records import AnnotatedImage, Region
+from mrcnn.check.anchor_fit import fit_anchors
+from mrcnn.check.check import check_dataset
+from mrcnn.check.duplicates import find_duplicates, fingerprint
+from mrcnn.check.preview import Preview
+from mrcnn.check.regions import measure
 
 WIDTH, HEIGHT = 90, 60
 
@@ -399,7 +399,7 @@ def test_preview_of_large_and_empty_images_is_small(dataset, tmp_path):
 
 def test_nothing_of_the_network_is_loaded():
     code = (
-        "import sys, mrcnn.data.checking.check, mrcnn.data.annotation.via\n"
+        "import sys, mrcnn.check.check, mrcnn.annotation.read\n"
         "assert not {'keras', 'tensorflow', 'matplotlib'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=sys.path[0] or None)

@@ -6,8 +6,8 @@ import io
 import numpy as np
 import pytest
 
-from mrcnn.data.evaluation import coco_ap
-from mrcnn.data.evaluation.coco_ap import CocoAP, box_overlaps, mask_areas, mask_overlaps, match
+from mrcnn.evaluation import coco_ap
+from mrcnn.evaluation.coco_ap import CocoAP, box_overlaps, mask_areas, mask_overlaps, match
 
 NO_CROWD = np.zeros(0, bool)
 COCO_ORDER = [

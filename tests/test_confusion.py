@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrcnn.data.evaluation.confusion import Scene, assign, confusion_matrix, miss
+from mrcnn.evaluation.confusion import Scene, assign, confusion_matrix, miss
 
 
 def _scene(overlaps, class_ids, gt_class_ids, scores=None):

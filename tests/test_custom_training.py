@@ -17,10 +17,10 @@ import tensorflow as tf
 import custom_training
 import custom_training_augmentation
 from custom_training import CustomConfig, CustomDataset
-from mrcnn import checkpoints
 from mrcnn.commands import training_command
 from mrcnn.model import MaskRCNN
 from mrcnn.nn.weights import inspect
+from mrcnn.training import checkpoints
 from tests.small import SIDE, SmallConfig
 from tests.video_clips import grey_frames, read_all, write_clip
 

@@ -8,7 +8,7 @@ from mrcnn import devices
 from mrcnn.config import Config
 from mrcnn.nn import network
 from mrcnn.nn.blocks import leaf_layers
-from mrcnn.training import layer_pattern
+from mrcnn.training.run import layer_pattern
 from tests.small import SmallConfig
 
 STAGE = re.compile(r"(?:conv|res|compact)(\d)")

@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import numpy as np
 import pytest
 
-from mrcnn.data import download
-from mrcnn.data.download import DownloadError, RemoteFile
+from mrcnn import download
+from mrcnn.download import DownloadError, RemoteFile
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 SHA256 = "sha256:" + hashlib.sha256(CONTENT).hexdigest()

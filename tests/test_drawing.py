@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mrcnn.data import drawing, lettering
+from mrcnn.drawing import instances as drawing
+from mrcnn.drawing import lettering
 
 NAMES = ["BG", "remote", "пульт"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mrcnn.data.evaluation import per_image as evaluate
+from mrcnn.evaluation import per_image as evaluate
 
 CONFORMANCE = Path(__file__).parent / "conformance"
 

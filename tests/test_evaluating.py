@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mrcnn.commands.evaluating import PICTURE_SIDE, draw_comparison, evaluate
-from mrcnn.data.masks import extract_bboxes
+from mrcnn.masks import extract_bboxes
 from mrcnn.utils import Dataset
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from mrcnn.data.evaluation.evaluation import Evaluation
+from mrcnn.evaluation.evaluation import Evaluation
 
 SHAPE = (40, 60)
 NAMES = ["BG", "remote", "leaf"]

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from mrcnn import runs
-from mrcnn.checkpoints import State
 from mrcnn.commands import fine_tuning
 from mrcnn.config import Config
 from mrcnn.nn.weights import WeightsInfo
+from mrcnn.training import run_files as runs
+from mrcnn.training.checkpoints import State
 
 
 def make_run(folder, epochs, state=None):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mrcnn.data.annotation.labels import LabelError, clean, find_attribute, label_of, lookalikes
+from mrcnn.annotation.labels import LabelError, clean, find_attribute, label_of, lookalikes
 
 
 @pytest.mark.parametrize(

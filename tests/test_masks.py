@@ -6,7 +6,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 from skimage.transform import resize
 
-from mrcnn.data import masks
+from mrcnn import masks
 from tests import golden
 
 GOLDEN = golden.load("functions.npz")

@@ -4,7 +4,8 @@ import os
 import numpy as np
 import pytest
 
-from mrcnn import boxes, inference
+from mrcnn import boxes
+from mrcnn import detector as inference
 from mrcnn import model as modellib
 from mrcnn.config import Config
 from mrcnn.model import MaskRCNN

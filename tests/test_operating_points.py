@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrcnn.data.evaluation.operating_points import curve
+from mrcnn.evaluation.operating_points import curve
 
 
 def test_each_score_is_a_point():

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 import maskrcnn_predict_for_images as script
+from mrcnn.annotation import via
 from mrcnn.commands import image_progress
-from mrcnn.data.annotation import via
 from mrcnn.data.images import read_image
-from mrcnn.data.masks import decode_rle
-from mrcnn.data.results import write_json
+from mrcnn.masks import decode_rle
 from mrcnn.nn import weights_file
+from mrcnn.results.records import write_json
 
 ROOT = Path(script.__file__).parent
 

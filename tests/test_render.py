@@ -1,7 +1,6 @@
-"""The sample data set's renderer (dataset/render.py) and the sample it rendered."""
+"""The sample data set's renderer (rendering/) and the sample it rendered."""
 
 import json
-import sys
 from pathlib import Path
 
 import cv2
@@ -10,13 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "dataset"))
-
-import render
-from rendering import camera, colors, hands, scenes, slabs
+from rendering import camera, colors, hands, render, scenes, slabs
 from rendering.annotations import is_simple, mask_to_polygon, via_image, via_project
 
-DATASET = Path(render.__file__).resolve().parent
+DATASET = Path(__file__).resolve().parents[1] / "dataset"
 
 
 def filled(polygon, shape):

@@ -1,20 +1,19 @@
 """The camera of the sample clip."""
 
-import runpy
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mrcnn.data.video.files import Video
+from mrcnn.video.files import Video
+from rendering import render_clip
 
-SCRIPT = Path(__file__).parent.parent / "dataset" / "render_clip.py"
-CLIP = SCRIPT.with_name("clip.mp4")
+CLIP = Path(__file__).parent.parent / "dataset" / "clip.mp4"
 
 
 @pytest.fixture(scope="module")
 def script():
-    return runpy.run_path(str(SCRIPT))
+    return vars(render_clip)
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from mrcnn.atomic import write_bytes
-from mrcnn.data import figures
-from mrcnn.data.evaluation.evaluation import Evaluation
-from mrcnn.data.evaluation.operating_points import curve
-from mrcnn.data.evaluation.report import write_report
+from mrcnn.drawing import figures
+from mrcnn.evaluation.evaluation import Evaluation
+from mrcnn.evaluation.operating_points import curve
+from mrcnn.evaluation.report import write_report
 
 BOXES = np.array([[0, 0, 10, 10], [20, 0, 30, 10], [20, 30, 36, 50]])
 
@@ -131,7 +131,7 @@ def _texts(figure: Figure):
 
 def test_no_report_needs_pyplot_or_the_network():
     check = (
-        "import sys, mrcnn.data.evaluation.report;"
+        "import sys, mrcnn.evaluation.report;"
         "print({'matplotlib.pyplot', 'keras', 'tensorflow'} & set(sys.modules))"
     )
     run = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from mrcnn.data.annotation import via
-from mrcnn.data.masks import decode_rle, polygons_to_mask
-from mrcnn.data.results import (
+from mrcnn.annotation import via
+from mrcnn.masks import decode_rle, polygons_to_mask
+from mrcnn.results.records import (
     COCO_CLASS_NAMES,
     count_classes,
     counts_text,

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mrcnn import runs
-from mrcnn.checkpoints import disk_text
+from mrcnn.training import run_files as runs
+from mrcnn.training.checkpoints import disk_text
 
 NOON = datetime.datetime(2026, 11, 23, 12, 0)
 # How the older package finds name and time in a folder's name.

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import draw
 
-from mrcnn.data.annotation.records import Region
-from mrcnn.data.annotation.shapes import (
+from mrcnn.annotation.records import Region
+from mrcnn.annotation.shapes import (
     ShapeError,
     bounds,
     build_shape,
@@ -18,7 +18,7 @@ from mrcnn.data.annotation.shapes import (
     decompress_counts,
     region_mask,
 )
-from mrcnn.data.masks import encode_rle
+from mrcnn.masks import encode_rle
 
 
 def region(words):

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mrcnn.data.video.tracking import Tracker
+from mrcnn.video.tracking import Tracker
 
 SHAPE = (120, 200)
 

@@ -12,11 +12,12 @@ import pytest
 import tensorflow as tf
 from imgaug import augmenters as iaa
 
-from mrcnn import checkpoints, training
 from mrcnn.config import LOSS_NAMES
-from mrcnn.data.evaluation.per_image import compute_ap
 from mrcnn.data.images import read_image
+from mrcnn.evaluation.per_image import compute_ap
 from mrcnn.model import MaskRCNN
+from mrcnn.training import checkpoints
+from mrcnn.training import run as training
 from tests.small import Shapes, SmallConfig
 
 SEED = 3

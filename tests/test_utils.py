@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mrcnn import utils
-from mrcnn.data.download import DownloadError, RemoteFile
+from mrcnn.download import DownloadError, RemoteFile
 from tests import golden
 
 GOLDEN = golden.load("functions.npz")

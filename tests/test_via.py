@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from mrcnn.data.annotation.filenames import locate, relative_name
-from mrcnn.data.annotation.shapes import bounds
-from mrcnn.data.annotation.via import AnnotationError, read, read_folder
+from mrcnn.annotation.filenames import locate, relative_name
+from mrcnn.annotation.read import AnnotationError, read, read_folder
+from mrcnn.annotation.shapes import bounds
 
 SQUARE = {"name": "polygon", "all_points_x": [1, 9, 9, 1], "all_points_y": [1, 1, 9, 9]}
 RECT = {"name": "rect", "x": 3, "y": 4, "width": 5, "height": 6}

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
-from mrcnn.data.video import ffmpeg
-from mrcnn.data.video import files as video
-from mrcnn.data.video.files import Video, VideoError, VideoWriter, true_rate
+from mrcnn.video import ffmpeg
+from mrcnn.video import files as video
+from mrcnn.video.files import Video, VideoError, VideoWriter, true_rate
 from tests.video_clips import grey_frames, grey_index, read_all, write_clip
 
 ROOT = Path(__file__).parent.parent
@@ -232,8 +232,8 @@ def test_a_file_that_cannot_be_read_again_is_no_success(tmp_path, without_ffmpeg
 KILLED = """
 import os, signal, sys
 import numpy as np
-from mrcnn.data.video import ffmpeg
-from mrcnn.data.video.files import VideoWriter
+from mrcnn.video import ffmpeg
+from mrcnn.video.files import VideoWriter
 if sys.argv[2] == "without":
     ffmpeg.find = lambda: None
 noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)

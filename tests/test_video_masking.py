@@ -11,11 +11,11 @@ import pytest
 import video_mask
 from mrcnn.commands.masking import find_objects, pipeline
 from mrcnn.commands.video_run import mask_video
-from mrcnn.data import drawing
-from mrcnn.data.masks import decode_rle
-from mrcnn.data.video.files import Frame, Video, VideoWriter
-from mrcnn.data.video.frame_drawing import Labels, frame_color, number_color, splash_frame
-from mrcnn.data.video.frame_records import FrameRecords
+from mrcnn.drawing import instances as drawing
+from mrcnn.masks import decode_rle
+from mrcnn.video.files import Frame, Video, VideoWriter
+from mrcnn.video.frame_drawing import Labels, frame_color, number_color, splash_frame
+from mrcnn.video.frame_records import FrameRecords
 from tests.video_clips import RedDetector, read_all, remote_boxes, remote_frames, write_clip
 
 NAMES = ["BG", "AC Remote"]

@@ -22,7 +22,7 @@ from mrcnn.commands import prediction, video_run
 from mrcnn.commands.video_arguments import seconds
 from mrcnn.commands.video_progress import Progress, Tally, clock, progress_text, summary
 from mrcnn.config import Config
-from mrcnn.data.results import COCO_CLASS_NAMES
+from mrcnn.results.records import COCO_CLASS_NAMES
 from tests.video_clips import RedDetector, read_all, remote_frames, write_clip
 
 ROOT = Path(video_mask.__file__).parent
@@ -366,7 +366,7 @@ def test_outputs_that_cannot_be(clip, tmp_path, weights, detector, monkeypatch, 
     assert "end in .mp4" in error("--output", str(tmp_path / "a.gif"))
     assert "after the end" in error("--start", "1:00")
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    monkeypatch.setattr("mrcnn.data.video.files.CODECS", {".mp4": ("zzzz",)})
+    monkeypatch.setattr("mrcnn.video.files.CODECS", {".mp4": ("zzzz",)})
     assert "no codec for .mp4" in error("--output", str(tmp_path / "a.mp4"))
     assert not detector.calls
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.avi", "file"]

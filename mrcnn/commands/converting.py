@@ -7,7 +7,7 @@ import cv2
 
 from mrcnn.atomic import write_bytes
 from mrcnn.data.images import read_image
-from mrcnn.data.video.files import Video, VideoWriter
+from mrcnn.video.files import Video, VideoWriter
 
 
 def convert_image(change: Callable, source: str | Path, output: str | Path) -> None:
@@ -36,7 +36,7 @@ def convert_video(
     Frames are uint8 RGB `[H, W, 3]`. `progress` is called with (frames done, of how many or
     None). What was done before an error or Ctrl-C is kept. Returns why there is no
     sound, None where there is. Raises VideoError, ValueError and OSError as
-    `mrcnn.data.video.files` does, and ValueError where source and output are the same.
+    `mrcnn.video.files` does, and ValueError where source and output are the same.
     """
     _keep_apart(source, Path(output))
     with Video(source) as video:

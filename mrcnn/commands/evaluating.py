@@ -6,10 +6,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from mrcnn.data.drawing import draw_instances
-from mrcnn.data.evaluation.evaluation import Evaluation
-from mrcnn.data.masks import extract_bboxes
 from mrcnn.data.samples import load_annotated
+from mrcnn.drawing.instances import draw_instances
+from mrcnn.evaluation.evaluation import Evaluation
+from mrcnn.masks import extract_bboxes
 
 # A picture shows an image twice, and is looked at on a screen.
 PICTURE_SIDE = 1200

@@ -6,11 +6,11 @@ Importing this loads neither Keras nor TensorFlow.
 from collections.abc import Sequence
 from pathlib import Path
 
-from mrcnn import runs
 from mrcnn.commands.prediction import COCO_WEIGHTS
 from mrcnn.config import Config, from_settings
-from mrcnn.data.download import IMAGENET_WEIGHTS, download
+from mrcnn.download import IMAGENET_WEIGHTS, download
 from mrcnn.nn.weights import CLASS_LAYERS, WeightsInfo
+from mrcnn.training import run_files as runs
 from mrcnn.utils import download_trained_weights, progress_bar
 
 # Words that `--weights` may be, of files that are downloaded where they are not there.

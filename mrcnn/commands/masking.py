@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 
 from mrcnn.commands.streaming import Ahead
-from mrcnn.data.results import object_records
-from mrcnn.data.video.files import Frame
-from mrcnn.data.video.frame_drawing import Labels, draw_frame, number_color, splash_frame
-from mrcnn.data.video.tracking import Tracker
+from mrcnn.results.records import object_records
+from mrcnn.video.files import Frame
+from mrcnn.video.frame_drawing import Labels, draw_frame, number_color, splash_frame
+from mrcnn.video.tracking import Tracker
 
 # An object that is not seen keeps its number for so long, and for so many detections at least.
 MEMORY_SECONDS = 1.0

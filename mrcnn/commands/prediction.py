@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from mrcnn.config import BACKBONES, COMPUTED, Config
-from mrcnn.data.results import COCO_CLASS_NAMES
 from mrcnn.nn.weights_file import WeightsInfo
+from mrcnn.results.records import COCO_CLASS_NAMES
 
 LOG_FOLDER = "log"
 SHIPPED_WEIGHTS = "custom.h5"

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from mrcnn.check.check import SUBSETS, CheckReport, check_dataset
+from mrcnn.check.preview import Preview
 from mrcnn.commands import fine_tuning, prediction
 from mrcnn.commands.display import escape_odd_letters
 from mrcnn.commands.training_arguments import parse_arguments
-from mrcnn.data.checking.check import SUBSETS, CheckReport, check_dataset
-from mrcnn.data.checking.preview import Preview
-from mrcnn.data.drawing import draw_instances
+from mrcnn.drawing.instances import draw_instances
 from mrcnn.nn.weights import WeightsInfo, inspect
 from mrcnn.quiet import start_keras
 
@@ -183,7 +183,7 @@ def run_train(script: Script, arguments) -> int:
 
     from mrcnn import devices
     from mrcnn.model import MaskRCNN
-    from mrcnn.training import TrainingError
+    from mrcnn.training.run import TrainingError
 
     print(f"\n{devices.training_text(config, arguments.layers)}")
     print(classes_text(report, class_names), flush=True)
@@ -245,7 +245,7 @@ def classes_text(report: CheckReport, class_names) -> str:
 def run_evaluate(script: Script, arguments) -> int:
     """Print how good a model is and write it down; return the exit code."""
     from mrcnn.commands.evaluating import draw_comparison, evaluate
-    from mrcnn.data.evaluation.report import write_report
+    from mrcnn.evaluation.report import write_report
 
     info, class_names = find_model(script, arguments)
     config = make_config(script.config, arguments)

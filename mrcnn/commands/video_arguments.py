@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser, output_help: str):
 
 def check_outputs(arguments: argparse.Namespace, inputs: list):
     """Raise ValueError where an output would harm an input or an earlier run's file."""
-    from mrcnn.data.video.files import part_path  # OpenCV, which --help can do without
+    from mrcnn.video.files import part_path  # OpenCV, which --help can do without
 
     used = {Path(path).resolve() for path in inputs}
     for option in ("output", "json"):

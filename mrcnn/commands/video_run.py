@@ -10,9 +10,9 @@ from pathlib import Path
 from mrcnn.commands import masking, prediction
 from mrcnn.commands.video_arguments import check_outputs
 from mrcnn.commands.video_progress import Progress, Tally, clock, summary
-from mrcnn.data.video.files import Video, VideoWriter
-from mrcnn.data.video.frame_records import FrameRecords
 from mrcnn.nn.weights_file import inspect
+from mrcnn.video.files import Video, VideoWriter
+from mrcnn.video.frame_records import FrameRecords
 
 ROOT = Path(__file__).resolve().parents[2]
 # What a shell reports of a program that Ctrl-C ended.

@@ -1,0 +1,1 @@
+"""Arrays before the network: photos, masks, anchors, augmentation, samples, batches."""

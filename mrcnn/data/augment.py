@@ -10,7 +10,7 @@ import threading
 import cv2
 import numpy as np
 
-from mrcnn.data.masks import extract_bboxes
+from mrcnn.masks import extract_bboxes
 
 # Each thread has a copy of the pipeline: an augmenter's random generator is not for several, and
 # to copy one takes as long as to augment a small image.

@@ -13,12 +13,6 @@ import numpy as np
 from mrcnn.data import augment as augmenting
 from mrcnn.data.anchors import compute_backbone_shapes, generate_pyramid_anchors, rpn_targets
 from mrcnn.data.images import mold_image
-from mrcnn.data.roi_targets import (
-    build_detection_targets,
-    detection_targets,
-    generate_random_rois,
-    random_rois,
-)
 from mrcnn.data.samples import (
     Sample,
     image_name,
@@ -26,6 +20,12 @@ from mrcnn.data.samples import (
     load_image_gt,
     make_sample,
     resizing_of,
+)
+from mrcnn.targets.rois import (
+    build_detection_targets,
+    detection_targets,
+    generate_random_rois,
+    random_rois,
 )
 
 __all__ = [

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from imgaug import augmenters
 
-from mrcnn.data.masks import weighted_sum
+from mrcnn.masks import weighted_sum
 
 BORDERS = {
     "constant": cv2.BORDER_CONSTANT,

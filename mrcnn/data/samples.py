@@ -7,7 +7,7 @@ import numpy as np
 from mrcnn import image_meta
 from mrcnn.data import augment as augmenting
 from mrcnn.data.images import resize_image
-from mrcnn.data.masks import extract_bboxes, minimize_mask, resize_mask
+from mrcnn.masks import extract_bboxes, minimize_mask, resize_mask
 
 
 class Sample(NamedTuple):

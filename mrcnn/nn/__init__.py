@@ -1,0 +1,1 @@
+"""The network, in `keras.ops`; network.py is its spine."""

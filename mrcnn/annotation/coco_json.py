@@ -1,0 +1,64 @@
+"""COCO's JSON of instances: polygons and run lengths (cocodataset.org/#format-data)."""
+
+from mrcnn.annotation.raw import RawImage, RawRegion, Source, size_or_none
+from mrcnn.annotation.records import AnnotationError
+
+# The attribute under which a category's name is handed on.
+CATEGORY = "category"
+
+
+def read_coco(document: object) -> Source | None:
+    """Return what a COCO document tells, or None where it is not one.
+
+    Ids are compared as text, since some writers quote them in one place and not in another.
+    Raises AnnotationError for a document that is COCO's but cannot be read.
+    """
+    if not (isinstance(document, dict) and {"images", "annotations"} <= document.keys()):
+        return None
+    tables = {name: document.get(name, []) for name in ("images", "annotations", "categories")}
+    for name, table in tables.items():
+        if not isinstance(table, list):
+            raise AnnotationError(f"{name!r} of the COCO file is a {type(table).__name__}")
+    names = {
+        str(category["id"]): category.get("name")
+        for category in tables["categories"]
+        if isinstance(category, dict) and "id" in category
+    }
+    regions = {}
+    for annotation in tables["annotations"]:
+        if isinstance(annotation, dict) and "image_id" in annotation:
+            regions.setdefault(str(annotation["image_id"]), []).append(_region(annotation, names))
+        else:
+            raise AnnotationError(
+                f"an annotation of the COCO file names no image: {annotation!r:.80}"
+            )
+    images = [_image(image, regions) for image in tables["images"]]
+    images += [
+        RawImage(
+            None,
+            [],
+            fault=f"{len(lost)} annotations belong to image {key!r:.80}, which is not listed",
+        )
+        for key, lost in regions.items()
+    ]
+    return Source("COCO", images, {CATEGORY: "dropdown"})
+
+
+def _image(image, regions):
+    if not isinstance(image, dict):
+        return RawImage(None, [], fault=f"its entry is a {type(image).__name__}, not an object")
+    return RawImage(
+        image.get("file_name"),
+        regions.pop(str(image.get("id")), []),
+        size=size_or_none(image.get("height"), image.get("width")),
+    )
+
+
+def _region(annotation, names):
+    segmentation = annotation.get("segmentation")
+    if isinstance(segmentation, dict):
+        shape = {**segmentation, "name": "rle"}
+    else:
+        shape = {"name": "segmentation", "parts": segmentation}
+    category = names.get(str(annotation.get("category_id")))
+    return RawRegion(shape, {CATEGORY: category}, crowd=annotation.get("iscrowd") in (1, True))

@@ -1,0 +1,108 @@
+"""VIA's CSV: one region a line, of VIA 1, 2 and 3."""
+
+import csv
+import io
+import json
+import re
+
+from mrcnn.annotation.raw import RawImage, RawRegion, Source
+from mrcnn.annotation.records import AnnotationError
+from mrcnn.annotation.via_json import via3_attributes, via3_region
+
+NEEDED = ("filename", "region_shape_attributes", "region_attributes")
+VIA3_NEEDED = ("file_list", "temporal_coordinates", "spatial_coordinates", "metadata")
+# A field is an outline; the csv module's own limit of 131072 characters stops at 10000 points.
+FIELD_LIMIT = 100_000_000
+
+
+def read_csv(text: str) -> Source | None:
+    """Return what a CSV of VIA tells, or None where the text is none.
+
+    Raises AnnotationError where its lines cannot be read.
+    """
+    csv.field_size_limit(FIELD_LIMIT)
+    header = re.search(r"^#? *CSV_HEADER *=(.*)$", text, re.MULTILINE)
+    if header and all(name in header[1] for name in VIA3_NEEDED):
+        return _via3(text, header[1].strip())
+    first, _, rest = text.lstrip().partition("\n")
+    if all(name in first for name in NEEDED):
+        return _via2(first.strip().lstrip("#"), rest)
+    return None
+
+
+def _rows(header, text):
+    """Yield each line as a dict; spreadsheets may have put semicolons or tabs for commas."""
+    delimiter = max(",;\t", key=header.count)
+    names = [name.strip().strip('"') for name in header.split(delimiter)]
+    try:
+        for row in csv.reader(io.StringIO(text), delimiter=delimiter):
+            if row and not row[0].startswith("#"):
+                yield dict(zip(names, row, strict=False))
+    except csv.Error as error:
+        raise AnnotationError(f"the CSV cannot be read: {error}") from None
+
+
+def _via2(header, text):
+    images, seen = {}, {}
+    for row in _rows(header, text):
+        filename = row.get("filename")
+        size = row.get("file_size", "")
+        if filename not in images:
+            byte_size = int(size) if size.isdecimal() and len(size) < 16 else None
+            images[filename] = RawImage(filename, [], byte_size=byte_size)
+            seen[filename] = 0
+        shape = _attributes(row.get("region_shape_attributes", ""))
+        # An image without regions has one line with an empty shape.
+        if shape or row.get("region_count", "0").strip() not in ("", "0"):
+            attributes = _attributes(row.get("region_attributes", ""))
+            images[filename].regions.append(RawRegion(shape, attributes))
+    return Source("VIA CSV", list(images.values()), {})
+
+
+def _attributes(text):
+    """Return a field's JSON object, or the `key=value;key=[1:2:3];` of the first VIA versions."""
+    if not text.strip():
+        return {}
+    if text.lstrip().startswith("{"):
+        # VIA writes a value that was never set as JavaScript does, which is no JSON.
+        return _json(re.sub(r":undefined(?=[,}])", ":null", text))
+    pairs = [part.split("=", 1) for part in text.split(";") if "=" in part]
+    return {
+        key.strip(): value[1:-1].split(":") if value.startswith("[") else value
+        for key, value in pairs
+    }
+
+
+def _via3(text, header):
+    # Older exports write ATTRIBUTES, and quotation marks may have been doubled by a spreadsheet.
+    found = re.search(r"^#? *ATTRIBUTES? *=(.*)$", text, re.MULTILINE)
+    attributes = via3_attributes(_json(found[1]) if found else None)
+    images = {}
+    for row in _rows(header, text):
+        files = _json(row.get("file_list"))
+        files = files if isinstance(files, list) else [files]
+        name = files[0] if files else None
+        key = json.dumps(files)
+        if key not in images:
+            fault = None
+            if len(files) > 1:
+                fault = f"its lines name {len(files)} files at once"
+            images[key] = RawImage(name, [], fault=fault)
+        region = via3_region(
+            _json(row.get("spatial_coordinates")),
+            _json(row.get("temporal_coordinates")),
+            _json(row.get("metadata")),
+            attributes,
+        )
+        if region is not None:
+            images[key].regions.append(region)
+    declared = {name: kind for name, kind, _ in attributes.values()}
+    return Source("VIA 3 CSV", list(images.values()), declared)
+
+
+def _json(text):
+    """Return a field's value, or the text itself where it is no JSON."""
+    try:
+        return json.loads(text) if text else None
+    except (ValueError, RecursionError):
+        return text

@@ -1,0 +1,88 @@
+"""Faults of the regions of one image that only the image's size brings to light."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mrcnn.annotation.records import AnnotatedImage, Region
+from mrcnn.annotation.shapes import bounds, crosses_itself, region_mask
+
+# VIA rounds, and clicks at the rim land on it: so far out is still inside.
+RIM_PX = 1.0
+# An outline that sticks out this share of a side is no slip of the mouse.
+FAR_OUT = 0.02
+
+
+class RegionFault(NamedTuple):
+    """What is wrong with a region (None: with the image as a whole); see `KINDS` of check.py."""
+
+    region: int | None
+    kind: str
+    reason: str
+
+
+class RegionSize(NamedTuple):
+    """A usable region as it is on the image."""
+
+    label: str
+    area: int  # pixels of the mask
+    box: tuple[int, int]  # (height, width) in pixels of the mask's box
+
+
+def measure(
+    annotated: AnnotatedImage, height: int, width: int
+) -> tuple[list[RegionSize], list[RegionFault]]:
+    """Return the sizes of the regions on an image of `height` x `width`, and their faults."""
+    fault = _other_size(annotated, height, width)
+    if fault is not None:
+        return [], [fault]
+    sizes, faults = [], []
+    for region in annotated.regions:
+        y1, x1, y2, x2 = bounds(region)
+        where = f"x {x1:.0f} to {x2:.0f}, y {y1:.0f} to {y2:.0f} of {width} x {height}"
+        if x1 >= width or y1 >= height or x2 <= 0 or y2 <= 0:
+            faults.append(RegionFault(region.number, "outside", f"outside the image: {where}"))
+            continue
+        if min(x1, y1) < -RIM_PX or x2 > width + RIM_PX or y2 > height + RIM_PX:
+            faults.append(RegionFault(region.number, "clipped", f"cut at the rim: {where}"))
+        if any(map(crosses_itself, region.outlines)):
+            faults.append(RegionFault(region.number, "self-crossing", "its outline crosses itself"))
+        size = _size(region, height, width)
+        if size is None:
+            reason = f"covers no pixel: {where}"
+            faults.append(RegionFault(region.number, "zero area", reason))
+        else:
+            sizes.append(size)
+    return sizes, faults
+
+
+def _size(region: Region, height, width):
+    mask = region_mask(region, (height, width))
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not rows.size:
+        return None
+    box = int(rows[-1] - rows[0] + 1), int(columns[-1] - columns[0] + 1)
+    return RegionSize(region.label, int(np.count_nonzero(mask)), box)
+
+
+def _other_size(annotated, height, width):
+    """Return the fault of regions that were drawn on the image at another size or turned."""
+    turned = "turned by a quarter: it was annotated without its EXIF orientation, or turned since"
+    told = annotated.size
+    if told is not None and told != (height, width):
+        here = f"the file says {told[1]} x {told[0]}, the image is {width} x {height}"
+        if told == (width, height):
+            return RegionFault(None, "swapped", f"{here}: {turned}")
+        return RegionFault(None, "other size", f"{here}: it was resized after it was annotated")
+    boxes = [bounds(region) for region in annotated.regions if region.outlines]
+    if not boxes or height == width:
+        return None
+    far_y, far_x = max(box[2] for box in boxes), max(box[3] for box in boxes)
+    sticks_out = far_x > width * (1 + FAR_OUT) or far_y > height * (1 + FAR_OUT)
+    if sticks_out and far_x <= height + RIM_PX and far_y <= width + RIM_PX:
+        reason = (
+            f"its regions reach to x {far_x:.0f}, y {far_y:.0f}, and fit the image "
+            f"({width} x {height}) only {turned}"
+        )
+        return RegionFault(None, "swapped", reason)
+    return None

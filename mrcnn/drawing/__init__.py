@@ -1,0 +1,1 @@
+"""Pictures: objects on photos, letters, curves."""

@@ -1,0 +1,239 @@
+"""The evaluation of a model on a data set, fed image by image.
+
+    evaluation = Evaluation(["BG", "remote"])
+    for each image:
+        evaluation.add(image_id, gt=..., predictions=...)
+    evaluation.summary(), evaluation.text()
+
+K classes (0 is the background), D detections and G ground-truth objects of an image.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mrcnn import boxes
+from mrcnn.evaluation.coco_ap import RECALLS, CocoAP, box_overlaps, mask_areas, mask_overlaps
+from mrcnn.evaluation.confusion import (
+    BACKGROUND,
+    IOU_THRESHOLD,
+    Miss,
+    Scene,
+    confusion_matrix,
+    miss,
+)
+from mrcnn.evaluation.operating_points import Curve, curve
+from mrcnn.evaluation.text import tables
+
+
+class _Side(NamedTuple):
+    """The ground truth or the detections of an image, checked."""
+
+    rois: np.ndarray  # float64 [N, 4]
+    class_ids: np.ndarray  # int [N]
+    scores: np.ndarray  # float64 [N]; of ground truth, ones
+    masks: np.ndarray | None  # bool [height, width, N]
+
+
+def _checked(where: str, given: Mapping, num_classes: int, detected: bool) -> _Side:
+    names = ("rois", "class_ids", "scores") if detected else ("rois", "class_ids")
+    missing = [name for name in names if given.get(name) is None]
+    if missing:
+        raise ValueError(f"{where}: no {', '.join(missing)}")
+    rois = np.asarray(given["rois"], np.float64).reshape(-1, 4)
+    class_ids = np.asarray(given["class_ids"]).astype(int)
+    scores = np.asarray(given["scores"] if detected else np.ones(len(rois)), np.float64)
+    masks = given.get("masks")
+    counts = {"rois": len(rois), "class_ids": len(class_ids), "scores": len(scores)}
+    if masks is not None:
+        masks = np.asarray(masks, bool)
+        counts["masks"] = masks.shape[-1]
+    if len(set(counts.values())) > 1:
+        told = ", ".join(f"{counts[name]} {name}" for name in counts if name in given)
+        raise ValueError(f"{where}: the arrays do not fit together: {told}")
+    # Crowds, which have negative ids, are for the ground truth alone.
+    ids = class_ids if detected else np.abs(class_ids)
+    unknown = class_ids[(ids < 1) | (ids >= num_classes)]
+    if unknown.size:
+        raise ValueError(
+            f"{where}: class id {unknown[0]} is not one of 1 to {num_classes - 1}, the ids that "
+            "have a name"
+        )
+    if not (np.isfinite(scores).all() and np.isfinite(rois).all()):
+        raise ValueError(f"{where}: a score or a coordinate is not a finite number")
+    return _Side(rois, class_ids, scores, masks)
+
+
+class Evaluation:
+    """Box and mask average precision, precision and recall by class, confusions, worst images.
+
+    Masks are compared at once and not kept, so memory grows with the number of detections and
+    not with the size of the images. Precision, recall, F1 and confusions are at IoU 0.5, of
+    masks where there are masks, else of boxes.
+    """
+
+    def __init__(self, class_names: Sequence[str]):
+        """`class_names` are all K names, the background's first."""
+        if isinstance(class_names, str) or len(class_names) < 2:
+            raise ValueError(
+                f"class_names must list the background's name and one more, not {class_names!r}"
+            )
+        self.class_names = list(class_names)
+        self._coco = {"box": CocoAP(len(self.class_names))}  # and, with masks, "mask"
+        self._scenes: dict[Any, Scene] = {}
+
+    def add(self, image_id: Any, gt: Mapping, predictions: Mapping) -> None:
+        """Add an image, one that nothing is in or was found in too.
+
+        Arguments:
+            image_id: whatever names the image; each only once.
+            gt: `rois` `[G, 4]` (y1, x1, y2, x2) in pixels, `class_ids` int `[G]` (-k is a crowd
+                of class k), and `masks` bool `[height, width, G]`, or no masks.
+            predictions: what `MaskRCNN.detect` returns for an image: `rois` `[D, 4]`,
+                `class_ids` `[D]`, `scores` `[D]`, and `masks` `[height, width, D]`, or no masks.
+
+        Raises ValueError, naming the image, for what does not fit together.
+        """
+        name = f"image {image_id!r}"
+        if image_id in self._scenes:
+            raise ValueError(f"{name} was added to the evaluation before")
+        truth = _checked(f"{name}, ground truth", gt, len(self.class_names), detected=False)
+        found = _checked(f"{name}, predictions", predictions, len(self.class_names), detected=True)
+        sides = [side.masks for side in (truth, found)]
+        kinds = ["box"] if sides[0] is None else ["box", "mask"]
+        others = list(self._coco) if self._scenes else kinds
+        if (sides[0] is None) != (sides[1] is None) or kinds != others:
+            raise ValueError(f"{name}: give masks of ground truth and predictions, always or never")
+        if "mask" in kinds and len(truth.rois) and len(found.rois):
+            sizes = [masks.shape[:2] for masks in sides]
+            if sizes[0] != sizes[1]:
+                raise ValueError(f"{name}: masks of ground truth {sizes[0]}, predicted {sizes[1]}")
+
+        crowd = truth.class_ids < 0
+        overlaps = {"box": box_overlaps(found.rois, truth.rois, crowd)}
+        areas = {"box": boxes.area(found.rois)}
+        gt_areas = boxes.area(truth.rois)
+        if "mask" in kinds:
+            overlaps["mask"] = mask_overlaps(found.masks, truth.masks, crowd)
+            areas["mask"], gt_areas = mask_areas(found.masks), mask_areas(truth.masks)
+        for kind in kinds:
+            coco = self._coco.setdefault(kind, CocoAP(len(self.class_names)))
+            detections = (overlaps[kind], found.scores, found.class_ids, areas[kind])
+            coco.add(*detections, truth.class_ids, gt_areas)
+        order = np.argsort(-found.scores, kind="stable")
+        self._scenes[image_id] = Scene(
+            image_id,
+            overlaps[kinds[-1]][order],
+            found.scores[order],
+            found.class_ids[order],
+            truth.class_ids,
+        )
+
+    @property
+    def kind(self) -> str:
+        """What precision, recall and confusions compare: `mask` or `box`."""
+        return "mask" if "mask" in self._coco else "box"
+
+    def curve(self, class_id: int | None = None) -> Curve:
+        """Return precision, recall and F1 over the threshold, of a class or of all together."""
+        coco = self._coco[self.kind]
+        ids = range(1, len(self.class_names)) if class_id is None else [class_id]
+        scores, hits = [], []
+        for index in ids:
+            of_class, found, counted = coco.detections(index)
+            counted = counted[0, 0]
+            scores.append(of_class[counted])
+            hits.append(found[0, 0, counted])
+        objects = int(coco.objects()[list(ids)].sum())
+        return curve(np.concatenate(scores), np.concatenate(hits), objects)
+
+    def threshold(self) -> float:
+        """Return the score threshold of the best F1 of all classes together, 0 without any."""
+        best = self.curve().best().threshold
+        return 0.0 if np.isnan(best) else best
+
+    def precision_at_recalls(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return RECALLS `[R]` and precision at IoU 0.5 `[K, R]`, whose mean is AP50."""
+        return RECALLS, self._coco[self.kind].precision()[:, 0, 0]
+
+    def confusion(self, threshold: float | None = None) -> np.ndarray:
+        """Count objects (rows) by the class they were detected as (columns): int `[K, K]`.
+
+        Row 0 are detections of nothing, column 0 objects not detected. Detections with less
+        than `threshold` (by default that of the best F1) do not count.
+        """
+        threshold = self.threshold() if threshold is None else threshold
+        matrix = np.zeros((len(self.class_names),) * 2, np.int64)
+        for scene in self._scenes.values():
+            matrix += confusion_matrix(scene.above(threshold), len(matrix))
+        return matrix
+
+    def worst(self, count: int, threshold: float | None = None) -> list[Miss]:
+        """Return the `count` images in which most went wrong, the worst first, none that is right.
+
+        `threshold` as in `confusion`.
+        """
+        threshold = self.threshold() if threshold is None else threshold
+        misses = [miss(scene.above(threshold)) for scene in self._scenes.values()]
+        wrong = [each for each in misses if each.false_negatives or each.false_positives]
+        return sorted(wrong, key=lambda each: -each.weight)[:count]
+
+    def summary(self) -> dict:
+        """Return all numbers, ready for JSON: fractions 0..1, None where nothing tells.
+
+        `images`, `compared` (mask or box), `iou_threshold`; `box` and `mask`: COCO's twelve
+        numbers each; `overall` and, one a class, `classes`: `objects`, `detections`, `threshold`
+        (of the best F1), and there `precision`, `recall`, `f1`; `classes` also with `class_id`,
+        `name`, `box_AP`, `box_AP50`, `mask_AP`, `mask_AP50`; `confusion`: `threshold`, `names`
+        and `matrix` as `confusion` returns it.
+        """
+        matrix = self.confusion()
+        per_class = {kind: coco.per_class() for kind, coco in self._coco.items()}
+        classes = []
+        for class_id, name in enumerate(self.class_names):
+            if class_id == BACKGROUND:
+                continue
+            row = {"class_id": class_id, "name": name, **self._point(class_id)}
+            for kind, values in per_class.items():
+                row.update({f"{kind}_{key}": float(v[class_id]) for key, v in values.items()})
+            classes.append(row)
+        return _without_nan(
+            {
+                "images": len(self._scenes),
+                "compared": self.kind,
+                "iou_threshold": IOU_THRESHOLD,
+                **{kind: coco.summary() for kind, coco in self._coco.items()},
+                "overall": self._point(None),
+                "classes": classes,
+                "confusion": {
+                    "threshold": self.threshold(),
+                    "names": ["background", *self.class_names[1:]],
+                    "matrix": matrix.tolist(),
+                },
+            }
+        )
+
+    def _point(self, class_id):
+        points = self.curve(class_id)
+        detections = sum(
+            len(scene.scores) if class_id is None else np.count_nonzero(scene.class_ids == class_id)
+            for scene in self._scenes.values()
+        )
+        return {
+            "objects": points.objects,
+            "detections": int(detections),
+            **points.best()._asdict(),
+        }
+
+    def text(self) -> str:
+        """Return the summary as tables of plain text, without a line end at the end."""
+        return tables(self.summary())
+
+
+def _without_nan(value):
+    if isinstance(value, dict):
+        return {key: _without_nan(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(each) for each in value]
+    return None if isinstance(value, float) and np.isnan(value) else value

@@ -1,0 +1,1 @@
+"""Detections as records and files for other programs."""

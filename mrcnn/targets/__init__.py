@@ -1,0 +1,1 @@
+"""What training teaches: the region proposal network, and the heads."""

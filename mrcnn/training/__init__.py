@@ -1,0 +1,1 @@
+"""A training: its plan, its run, its files."""
