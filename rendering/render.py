@@ -25,6 +25,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from mrcnn.atomic import write_bytes
+from mrcnn.commands.arguments import count, share, whole
 from rendering.annotations import via_image, via_project
 from rendering.photograph import encode
 from rendering.scenes import Options, Picture, picture
@@ -73,15 +75,8 @@ def render_to_file(job: Job, number: int) -> dict:
     shot, rng = render(job, number)
     suffix, data = encode(rng, shot.photo)
     name = f"remote_{number:05d}{suffix}"
-    _write(job.output / name, data)
+    write_bytes(job.output / name, data)
     return via_image(name, len(data), shot.polygons)
-
-
-def _write(path, data):
-    """Write beside and rename: no half file is left behind."""
-    beside = path.with_name(path.name + ".part")
-    beside.write_bytes(data)
-    os.replace(beside, path)
 
 
 def prepare_folder(folder: Path, overwrite: bool) -> None:
@@ -146,8 +141,7 @@ def render_folder(job: Job, count: int, workers: int) -> Path:
                 print(f"{len(images)} of {count}", file=sys.stderr)
     project = via_project(job.output.resolve().name, images)
     path = job.output / PROJECT_NAME
-    _write(path, (json.dumps(project, separators=(",", ":")) + "\n").encode())
-    return path
+    return write_bytes(path, (json.dumps(project, separators=(",", ":")) + "\n").encode())
 
 
 # A worker's job: sent once, for it may hold many photos.
@@ -162,20 +156,6 @@ def _take_job(job):
 
 def _next(number):
     return render_to_file(_job, number)
-
-
-def _share(text):
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a share between 0 and 1")
-    return value
-
-
-def _positive(text):
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
-    return value
 
 
 def _sizes(text):
@@ -194,25 +174,25 @@ def arguments() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--output", type=Path, required=True, help="folder for pictures and JSON")
-    parser.add_argument("--count", type=_positive, default=24, help="number of pictures")
-    parser.add_argument("--seed", type=int, default=1, help="another seed, other pictures")
+    parser.add_argument("--count", type=count, default=24, help="number of pictures")
+    parser.add_argument("--seed", type=whole, default=1, help="another seed, other pictures")
     parser.add_argument(
         "--size", type=_sizes, default=(480, 1024), help="longer side in px, or its range: 480-1024"
     )
     parser.add_argument(
-        "--lookalikes", type=_share, default=0.5, help="share of pictures with phones, books, ..."
+        "--lookalikes", type=share, default=0.5, help="share of pictures with phones, books, ..."
     )
     parser.add_argument(
-        "--negatives", type=_share, default=0.0, help="share of pictures without any remote"
+        "--negatives", type=share, default=0.0, help="share of pictures without any remote"
     )
     parser.add_argument(
         "--photos", nargs="*", metavar="FOLDER",
         help="photos to use as backgrounds too; without a folder those within scikit-image",
     )  # fmt: skip
     parser.add_argument(
-        "--photo-share", type=_share, default=0.3, help="share of pictures on one of --photos"
+        "--photo-share", type=share, default=0.3, help="share of pictures on one of --photos"
     )
-    parser.add_argument("--workers", type=_positive, default=os.cpu_count() or 1)
+    parser.add_argument("--workers", type=count, default=os.cpu_count() or 1)
     parser.add_argument("--overwrite", action="store_true", help="replace what was rendered there")
     return parser
 
@@ -221,8 +201,6 @@ def main(words: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     given = arguments().parse_args(words)
     try:
-        if given.seed < 0:
-            raise RenderError(f"--seed {given.seed} is negative; seeds count from 0")
         photos = read_photos(given.photos) if given.photos is not None else ()
         prepare_folder(given.output, given.overwrite)
         options = Options(given.lookalikes, given.negatives, photos, given.photo_share)
