@@ -15,8 +15,8 @@ import maskrcnn_predict_for_images as script
 from mrcnn.annotation import via
 from mrcnn.commands import image_progress
 from mrcnn.data.images import read_image
-from mrcnn.masks import decode_rle
 from mrcnn.nn import weights_file
+from mrcnn.outlines import decode_rle
 from mrcnn.results.records import write_json
 
 ROOT = Path(script.__file__).parent

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mrcnn.annotation import via
-from mrcnn.masks import decode_rle, polygons_to_mask
+from mrcnn.outlines import decode_rle, polygons_to_mask
 from mrcnn.results.records import (
     COCO_CLASS_NAMES,
     count_classes,

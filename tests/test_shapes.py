@@ -18,7 +18,7 @@ from mrcnn.annotation.shapes import (
     decompress_counts,
     region_mask,
 )
-from mrcnn.masks import encode_rle
+from mrcnn.outlines import encode_rle
 
 
 def region(words):

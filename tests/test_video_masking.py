@@ -12,7 +12,7 @@ import video_mask
 from mrcnn.commands.masking import find_objects, pipeline
 from mrcnn.commands.video_run import mask_video
 from mrcnn.drawing import instances as drawing
-from mrcnn.masks import decode_rle
+from mrcnn.outlines import decode_rle
 from mrcnn.video.files import Frame, Video, VideoWriter
 from mrcnn.video.frame_drawing import Labels, frame_color, number_color, splash_frame
 from mrcnn.video.frame_records import FrameRecords

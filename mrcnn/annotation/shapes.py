@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from mrcnn.annotation.records import Region
-from mrcnn.masks import decode_rle, polygons_to_mask
+from mrcnn.outlines import decode_rle, polygons_to_mask
 
 # Shapes without an inside: nothing can be learned from them here, so they are counted and left.
 WITHOUT_AREA = ("point", "line", "time segment", "video frame")

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from mrcnn.atomic import write_bytes
-from mrcnn.masks import encode_rle, mask_to_polygons
+from mrcnn.outlines import encode_rle, mask_to_polygons
 
 # The region attribute that carries the class in VIA projects.
 VIA_ATTRIBUTE = "object"
