@@ -30,7 +30,9 @@ from pathlib import Path
 import numpy as np
 
 from mrcnn import utils
-from mrcnn.annotation.read import locate, read_folder, region_mask
+from mrcnn.annotation.filenames import locate
+from mrcnn.annotation.read import read_folder
+from mrcnn.annotation.shapes import region_mask
 from mrcnn.commands.converting import convert_image, convert_video
 from mrcnn.commands.training_command import Progress, Script
 from mrcnn.commands.training_command import main as run

@@ -3,12 +3,15 @@
 import copy
 import json
 import math
+import re
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from mrcnn.annotation import formats
 from mrcnn.annotation.filenames import locate, relative_name
 from mrcnn.annotation.read import AnnotationError, read, read_folder
 from mrcnn.annotation.shapes import bounds
@@ -113,6 +116,17 @@ def write(folder, content, name="whatever.txt"):
     text = content if isinstance(content, str) else json.dumps(content)
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def test_every_module_of_a_format_is_listed_and_leaves_what_it_does_not_know():
+    folder = Path(formats.__file__).parent
+    listed = {Path(module.__file__) for module in formats.FORMATS}
+    assert listed == {
+        path for path in folder.glob("*.py") if re.search(r"^FORMS = ", path.read_text(), re.M)
+    }
+    for module in formats.FORMATS:
+        for content in (None, [], {}, {"a": 1}, "", "a,b", 5):
+            assert module.read(content) is None
 
 
 # -- Every form says the same -------------------------------------------------------------------

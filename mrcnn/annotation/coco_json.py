@@ -1,13 +1,15 @@
 """COCO's JSON of instances: polygons and run lengths (cocodataset.org/#format-data)."""
 
-from mrcnn.annotation.raw import RawImage, RawRegion, Source, size_or_none
+from mrcnn.annotation.raw import Rank, RawImage, RawRegion, Source, size_or_none
 from mrcnn.annotation.records import AnnotationError
 
+FORM = "COCO"
+FORMS = {FORM: Rank.FOREIGN}
 # The attribute under which a category's name is handed on.
 CATEGORY = "category"
 
 
-def read_coco(document: object) -> Source | None:
+def read(document: object) -> Source | None:
     """Return what a COCO document tells, or None where it is not one.
 
     Ids are compared as text, since some writers quote them in one place and not in another.
@@ -41,7 +43,7 @@ def read_coco(document: object) -> Source | None:
         )
         for key, lost in regions.items()
     ]
-    return Source("COCO", images, {CATEGORY: "dropdown"})
+    return Source(FORM, images, {CATEGORY: "dropdown"})
 
 
 def _image(image, regions):

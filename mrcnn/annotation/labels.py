@@ -7,7 +7,7 @@ class, so it is inferred here, and every doubt is put into words.
 
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 # Names that people give to the class, likeliest first; compared in lower case.
 USUAL_NAMES = ("class", "class_name", "label", "category", "object", "object_name", "name", "type")
@@ -91,6 +91,11 @@ def find_attribute(
         return chosen, []
     listed = ", ".join(f"{name!r} (values: {len(values[name])})" for name in rivals)
     return chosen, [f"the class is read from {chosen!r}; the regions also have {listed}"]
+
+
+def in_order(labels: Iterable[str]) -> tuple[str, ...]:
+    """Return class names alphabetically, whatever their case."""
+    return tuple(sorted(labels, key=lambda label: (label.casefold(), label)))
 
 
 def lookalikes(names: Sequence[str]) -> list[str]:

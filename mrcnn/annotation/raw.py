@@ -1,6 +1,16 @@
-"""What the readers of the single forms hand to `via.py`: content as it stands, unjudged."""
+"""What the readers of the formats hand to `judge.py`: content as it stands, unjudged."""
 
+from enum import IntEnum
 from typing import NamedTuple
+
+
+class Rank(IntEnum):
+    """How near a form is to what was drawn; of files that say the same, the nearest is read."""
+
+    PROJECT = 1
+    EXPORT = 2  # it does not say which attributes there are
+    TABLE = 3
+    FOREIGN = 4  # as VIA writes it, it knows neither polylines nor text attributes
 
 
 class RawRegion(NamedTuple):
@@ -34,3 +44,8 @@ def size_or_none(height: object, width: object) -> tuple[int, int] | None:
     if type(height) is int and type(width) is int and height > 0 and width > 0:
         return height, width
     return None
+
+
+def dict_or_empty(value: object) -> dict:
+    """Return a value where it is a dict, else an empty one."""
+    return value if isinstance(value, dict) else {}

@@ -1,6 +1,6 @@
 """What an annotation file says, whichever form it has: images, their regions, what was wrong.
 
-These are the value objects that `via.py` hands out. Coordinates are pixels of the annotated image,
+Coordinates are pixels of the annotated image,
 `(x, y)`, x to the right and y down, and continuous: the first pixel is the square from (0, 0) to
 (1, 1).
 """

@@ -5,21 +5,25 @@ import io
 import json
 import re
 
-from mrcnn.annotation.raw import RawImage, RawRegion, Source
+from mrcnn.annotation.raw import Rank, RawImage, RawRegion, Source
 from mrcnn.annotation.records import AnnotationError
-from mrcnn.annotation.via_json import via3_attributes, via3_region
+from mrcnn.annotation.via3_json import via3_attributes, via3_region
 
+FORM, VIA3_FORM = "VIA CSV", "VIA 3 CSV"
+FORMS = dict.fromkeys((FORM, VIA3_FORM), Rank.TABLE)
 NEEDED = ("filename", "region_shape_attributes", "region_attributes")
 VIA3_NEEDED = ("file_list", "temporal_coordinates", "spatial_coordinates", "metadata")
 # A field is an outline; the csv module's own limit of 131072 characters stops at 10000 points.
 FIELD_LIMIT = 100_000_000
 
 
-def read_csv(text: str) -> Source | None:
-    """Return what a CSV of VIA tells, or None where the text is none.
+def read(text: object) -> Source | None:
+    """Return what a CSV of VIA tells, or None where it is none.
 
     Raises AnnotationError where its lines cannot be read.
     """
+    if not isinstance(text, str):
+        return None
     csv.field_size_limit(FIELD_LIMIT)
     header = re.search(r"^#? *CSV_HEADER *=(.*)$", text, re.MULTILINE)
     if header and all(name in header[1] for name in VIA3_NEEDED):
@@ -56,7 +60,7 @@ def _via2(header, text):
         if shape or row.get("region_count", "0").strip() not in ("", "0"):
             attributes = _attributes(row.get("region_attributes", ""))
             images[filename].regions.append(RawRegion(shape, attributes))
-    return Source("VIA CSV", list(images.values()), {})
+    return Source(FORM, list(images.values()), {})
 
 
 def _attributes(text):
@@ -97,7 +101,7 @@ def _via3(text, header):
         if region is not None:
             images[key].regions.append(region)
     declared = {name: kind for name, kind, _ in attributes.values()}
-    return Source("VIA 3 CSV", list(images.values()), declared)
+    return Source(VIA3_FORM, list(images.values()), declared)
 
 
 def _json(text):

@@ -1,0 +1,104 @@
+"""Several annotation files in one folder: repeats are left out, different images are joined."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from mrcnn.annotation.formats import RANKS
+from mrcnn.annotation.labels import in_order
+from mrcnn.annotation.raw import Rank
+from mrcnn.annotation.records import AnnotationError, Annotations
+from mrcnn.annotation.shapes import bounds
+
+# Of forms of one rank, the one that FORMATS has first goes first.
+ORDER = sorted(RANKS, key=RANKS.get)
+
+
+def without_repeats(candidates: Sequence[Annotations]) -> tuple[list[Annotations], list[str]]:
+    """Return the candidates that no other one repeats in full, and a note for each left out.
+
+    Of two that say the same, the one of the lower rank is left.
+    """
+    candidates = sorted(candidates, key=lambda each: ORDER.index(each.form))
+    kept, notes = list(candidates), []
+    for one in reversed(candidates):
+        other = next((a for a in kept if a is not one and _covers(a, one)), None)
+        if other is not None:
+            kept.remove(one)
+            notes.append(
+                f"left out, {one.paths[0].name} ({one.form}): "
+                f"{other.paths[0].name} ({other.form}) says the same or more"
+            )
+    return kept, notes
+
+
+def _covers(one, other):
+    # The labels of text attributes are lost there.
+    labels = Rank.FOREIGN not in (RANKS[one.form], RANKS[other.form])
+    return (
+        _statements(other, labels) <= _statements(one, labels)
+        and _names(other) <= _names(one)
+        and _faults(other) <= _faults(one)
+    )
+
+
+def _names(annotations):
+    return {image.filename.casefold() for image in annotations.images}
+
+
+def _faults(annotations):
+    return {(problem.image, problem.region) for problem in annotations.problems}
+
+
+def _statements(annotations, labels):
+    """Return what is said, in comparable form: image, class, box and mask pixels of each region."""
+
+    def pixels(region):
+        return sum(region.rle["counts"][1::2]) if region.rle else None
+
+    return {
+        (
+            image.filename.casefold(),
+            labels and region.label,
+            pixels(region),
+            *map(round, bounds(region)),
+        )
+        for image in annotations.images
+        for region in image.regions
+    }
+
+
+def merge(parts: Sequence[Annotations], notes: list[str]) -> Annotations:
+    """Join annotations of different images; `notes` go before their own warnings.
+
+    Raises AnnotationError where two of them annotate the same image.
+    """
+    owner, images = {}, []
+    for part in parts:
+        for image in part.images:
+            if image.regions and owner.setdefault(image.filename, part) is not part:
+                first, second = owner[image.filename].paths[0], part.paths[0]
+                raise AnnotationError(
+                    f"{first.parent}: {first.name} and {second.name} both annotate "
+                    f"{image.filename}, and differently: keep one of them in the folder"
+                )
+            images.append((image, part))
+    images = {
+        image.filename: image
+        for image, part in images
+        if owner.setdefault(image.filename, part) is part
+    }
+    paths = tuple(path for part in parts for path in part.paths)
+    if len(parts) > 1:
+        notes = [*notes, f"read together: {', '.join(path.name for path in paths)}"]
+    names = {name for part in parts for name in part.class_names}
+    carriers = dict.fromkeys(part.attribute for part in parts if part.attribute)
+    return Annotations(
+        paths=paths,
+        form=" + ".join(dict.fromkeys(part.form for part in parts)),
+        images=tuple(images.values()),
+        class_names=in_order(names),
+        attribute=", ".join(carriers) or None,
+        skipped=dict(sum((Counter(part.skipped) for part in parts), Counter())),
+        problems=tuple(problem for part in parts for problem in part.problems),
+        warnings=(*notes, *dict.fromkeys(text for part in parts for text in part.warnings)),
+    )
