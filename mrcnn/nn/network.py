@@ -8,7 +8,7 @@ from keras import layers, ops
 
 from mrcnn import boxes as box_math
 from mrcnn import image_meta as meta_rows
-from mrcnn.nn import backbone, compact, fpn, heads, losses, precision, rpn
+from mrcnn.nn import backbones, fpn, heads, losses, precision, rpn
 from mrcnn.nn.detection import Detections
 from mrcnn.nn.keras_model import Network
 from mrcnn.nn.targets import DetectionTargets
@@ -135,11 +135,13 @@ def _inputs(mode, config):
 
 
 def _backbone(image, config):
+    """Return C1..C5."""
     if callable(config.BACKBONE):
         return config.BACKBONE(image, stage5=True, train_bn=config.TRAIN_BN)
-    if config.BACKBONE == "compact":
-        return compact.compact_graph(image, stage5=True, train_bn=config.TRAIN_BN)
-    return backbone.resnet_graph(image, config.BACKBONE, stage5=True, train_bn=config.TRAIN_BN)
+    backbone = backbones.named(config.BACKBONE)
+    if backbone.pixel_scale != 1:
+        image = layers.Rescaling(backbone.pixel_scale, name="input_image_scaled")(image)
+    return backbones.resolve(backbone.graph)(image, stage5=True, train_bn=config.TRAIN_BN)
 
 
 def _rpn(feature_maps, config):

@@ -4,6 +4,8 @@ Legend: see blocks.py. C1..C5 are the outputs of the five stages, at strides 4 (
 the pooling), 4, 8, 16, 32.
 """
 
+import functools
+
 from keras import layers
 
 from mrcnn.nn.blocks import conv_norm
@@ -100,3 +102,7 @@ def resnet_graph(input_image, architecture, stage5=False, train_bn=True):
                 x = identity_block(x, 3, filters, stage, letter, train_bn=train_bn)
         outputs.append(x if count else None)
     return outputs
+
+
+resnet50_graph = functools.partial(resnet_graph, architecture="resnet50")
+resnet101_graph = functools.partial(resnet_graph, architecture="resnet101")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mrcnn.nn import weights_file
+from mrcnn.nn import backbones, weights_file
 from mrcnn.nn.weights_file import WeightsError, WeightsInfo, inspect
 
 __all__ = ["LoadReport", "WeightsError", "WeightsInfo", "inspect", "load", "save"]
@@ -125,7 +125,7 @@ def _may_lack(layer, variable):
 
 def _refuse_other_layers(report, in_file, used, training):
     path = report.path
-    theirs, ours = weights_file.known_backbone(in_file), weights_file.known_backbone(used)
+    theirs, ours = backbones.of_layers(in_file), backbones.of_layers(used)
     if theirs and ours and theirs != ours:
         raise WeightsError(
             f"{path} has weights of {theirs}, the config's BACKBONE is {ours}: "

@@ -21,6 +21,7 @@ import h5py
 import numpy as np
 
 from mrcnn import atomic
+from mrcnn.nn import backbones
 
 # A root attribute that other readers pass over: class names and settings, as JSON.
 METADATA = "mask_rcnn"
@@ -37,12 +38,6 @@ _ALIASES = {
     "running_mean": "moving_mean",
     "running_std": "moving_variance",
 }
-# A layer that only this backbone has.
-_BACKBONE_MARKS = {
-    "resnet101": "res4w_branch2a",
-    "resnet50": "res4f_branch2a",
-    "compact": "compact1a_conv",
-}
 
 
 class WeightsError(ValueError):
@@ -53,7 +48,8 @@ class WeightsError(ValueError):
 class WeightsInfo:
     """What the header of a weights file tells.
 
-    `backbone` is a name of `Config.BACKBONE` or None where it is another; `num_classes` counts the
+    `backbone` is a name of `backbones.BACKBONES`, or "module:function" of another where the file
+    tells it (a stranger's word, never to be imported unasked), else None; `num_classes` counts the
     background and is None in a file without heads; `class_names` starts with "BG" and, like
     `settings` (Config attributes), is None where the file does not tell.
     """
@@ -63,13 +59,6 @@ class WeightsInfo:
     num_classes: int | None
     class_names: list[str] | None
     settings: dict | None
-
-
-def known_backbone(layer_names) -> str | None:
-    """Return which backbone layers of these names belong to, None for none that is known."""
-    layer_names = set(layer_names)
-    found = (name for name, mark in _BACKBONE_MARKS.items() if mark in layer_names)
-    return next(found, None)
 
 
 @contextlib.contextmanager
@@ -169,13 +158,19 @@ def inspect(path) -> WeightsInfo:
         shapes = {key: dataset.shape for key, dataset in datasets(file).items()}
         metadata = _metadata(file)
     logits = shapes.get(("mrcnn_class_logits", "bias"))
+    settings = metadata.get("settings")
     return WeightsInfo(
         path=Path(path),
-        backbone=known_backbone(layer for layer, _ in shapes),
+        backbone=backbones.of_layers(layer for layer, _ in shapes) or _own_backbone(settings),
         num_classes=logits[0] if logits else None,
         class_names=metadata.get("class_names"),
-        settings=metadata.get("settings"),
+        settings=settings,
     )
+
+
+def _own_backbone(settings):
+    name = (settings or {}).get("BACKBONE")
+    return name if isinstance(name, str) and ":" in name else None
 
 
 def _metadata(file):

@@ -1,0 +1,129 @@
+"""The backbones: one record each of all that the rest of the package must know of them.
+
+A backbone is a function `(image, stage5, train_bn) -> [C1, .. C5]`, as `Config.BACKBONE` may also
+be. It is named "module:function", which is imported when it is asked for: this module needs neither
+Keras nor TensorFlow.
+"""
+
+import functools
+import importlib
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mrcnn.download import IMAGENET_WEIGHTS, RemoteFile
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """What is known of a backbone.
+
+    Attributes:
+        name: what `Config.BACKBONE` says.
+        graph: "module:function" that builds it.
+        channels: of C2..C5.
+        strides: pixels of the image per cell of C2..C5.
+        stages: regular expression of the layers of some stages, whose numbers stand for {stages}.
+        mark: a layer that tells it from the backbones before it in the list.
+        mean_pixel: what its pretrained weights want subtracted from the pixels, RGB, 0..255.
+        pixel_scale: what they want the pixels multiplied with after that; done in the network.
+        pretrained: weights to begin with, or None.
+    """
+
+    name: str
+    graph: str
+    channels: tuple[int, ...]
+    stages: str
+    mark: str
+    strides: tuple[int, ...] = (4, 8, 16, 32)
+    mean_pixel: tuple[float, ...] = (123.7, 116.8, 103.9)
+    pixel_scale: float = 1.0
+    pretrained: RemoteFile | None = None
+
+
+# A ResNet has all layers of those that are less deep, which therefore come first.
+_ALL = (
+    Backbone(
+        name="resnet50",
+        graph="mrcnn.nn.resnet:resnet50_graph",
+        channels=(256, 512, 1024, 2048),
+        stages="(res|bn)[{stages}].*",
+        mark="res4f_branch2a",
+        pretrained=IMAGENET_WEIGHTS,
+    ),
+    Backbone(
+        name="resnet101",
+        graph="mrcnn.nn.resnet:resnet101_graph",
+        channels=(256, 512, 1024, 2048),
+        stages="(res|bn)[{stages}].*",
+        mark="res4w_branch2a",
+    ),
+    Backbone(
+        name="compact",
+        graph="mrcnn.nn.compact:compact_graph",
+        channels=(32, 64, 128, 192),
+        stages="compact[{stages}].*",
+        mark="compact1a_conv",
+    ),
+)
+BACKBONES = {backbone.name: backbone for backbone in _ALL}
+
+
+def named(name: str) -> Backbone:
+    """Return the record of a backbone; raises ValueError for a name that none has."""
+    if name not in BACKBONES:
+        raise ValueError(f"backbone {name!r} is not known: use one of {', '.join(BACKBONES)}")
+    return BACKBONES[name]
+
+
+def of_layers(layer_names: Iterable[str]) -> str | None:
+    """Return which backbone layers of these names belong to, None for none that is known."""
+    layer_names = set(layer_names)
+    found = [name for name, backbone in BACKBONES.items() if backbone.mark in layer_names]
+    return found[-1] if found else None
+
+
+def stage_pattern(first: int) -> str:
+    """Return the regular expression of the layers of stage `first` to 5, of whichever backbone."""
+    stages = "".join(map(str, range(first, 6)))
+    patterns = {backbone.stages.format(stages=stages) for backbone in BACKBONES.values()}
+    return "|".join(sorted(patterns))
+
+
+def spell(backbone: Callable) -> str | None:
+    """Return "module:function" of a function that can be imported again by it, else None."""
+    module = getattr(backbone, "__module__", None)
+    name = getattr(backbone, "__qualname__", None)
+    try:
+        found = functools.reduce(getattr, name.split("."), sys.modules[module])
+    except (AttributeError, KeyError):
+        return None
+    if found is not backbone:
+        return None
+    if module == "__main__":
+        main = sys.modules[module]
+        if getattr(main, "__file__", None) is None:
+            return None
+        module = main.__spec__.name if main.__spec__ else Path(main.__file__).stem
+    return f"{module}:{name}"
+
+
+def resolve(text: str) -> Callable:
+    """Return the function that "module:function" names; raises ValueError where there is none.
+
+    Importing a module runs it: never do so with a text out of a file that somebody else wrote.
+    """
+    module, _, name = text.partition(":")
+    try:
+        if not module or not name:
+            raise ValueError("it must be module:function")
+        found = functools.reduce(getattr, name.split("."), importlib.import_module(module))
+        if not callable(found):
+            raise ValueError("it is no function")
+    except Exception as error:  # a module of the user's may raise whatever it likes
+        raise ValueError(
+            f"the backbone {text} cannot be imported ({error}): name a function of a module in "
+            "this folder or on PYTHONPATH"
+        ) from error
+    return found
