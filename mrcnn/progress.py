@@ -1,0 +1,141 @@
+"""How far something is and how long it will take, in one line; and a duration in words."""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+# Between two lines where there is no terminal.
+FILE_SECONDS = 30.0
+
+
+def duration(seconds: float) -> str:
+    """Return such as "0.04 s", "0.8 s", "12 s", "3 min 20 s" or "2 h 05 min"."""
+    if round(seconds, 2) < 0.1:
+        return f"{seconds:.2f} s"
+    if round(seconds, 1) < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, whole = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {whole:02} s"
+    return f"{minutes // 60} h {minutes % 60:02} min"
+
+
+class Progress:
+    """A line such as "Photos read [3/36, 12 s left] a.jpg".
+
+    On a terminal one line is rewritten, cut to its width, and wiped at the end. Elsewhere a line
+    comes now and then: where much is to come as soon as the time left is known, and then each
+    `every` seconds.
+
+    Arguments:
+        total: how many steps; None where nobody knows.
+        what: the line's beginning.
+        stream: standard output by default.
+        every: seconds between two lines where there is no terminal; 0 for a line a step.
+        number: puts `total` and the count of steps in words, such as megabytes.
+
+    The first step, which may compile or start what the others need, does not count in `left` and
+    `seconds_each`.
+    """
+
+    def __init__(
+        self,
+        total: float | None,
+        what: str = "",
+        stream: TextIO | None = None,
+        every: float = FILE_SECONDS,
+        number: Callable[[float], str] = str,
+    ):
+        self.total, self.what, self.every, self.number = total, what, every, number
+        self.stream = stream or sys.stdout
+        self.done, self.text = 0, ""
+        self._start = self._said = time.perf_counter()
+        self._first = self._last = None  # (when, steps done)
+        self._bar = _bar(self.stream) if self.stream.isatty() else None
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def update(self, text: str = "", count: float = 1) -> None:
+        """Note that `count` steps are done; `text` says what came of them, or, with a count of 0,
+        what is being done."""
+        self.text = text
+        self.done += count
+        if count:
+            self._last = time.perf_counter(), self.done
+            self._first = self._first or self._last
+        if self._bar is not None:
+            self._bar.set_description_str(str(self), refresh=not count)
+            self._bar.update(count)
+        elif count:
+            self._say(self._last[0])
+
+    def to(self, done: float, total: float | None = None, text: str = "") -> None:
+        """Note that `done` steps in all are done, of `total` where that is only known now."""
+        self.total = self.total if total is None else total
+        self.update(text, done - self.done)
+
+    def line(self, text: str, stream: TextIO | None = None) -> None:
+        """Print a line that stays, to `stream` or where the progress is."""
+        if self._bar is not None:
+            self._bar.clear()
+        print(text, file=stream or self.stream, flush=True)
+        if self._bar is not None:
+            self._bar.refresh()
+
+    def close(self) -> None:
+        """Wipe the line."""
+        if self._bar is not None:
+            self._bar.close()
+
+    @property
+    def seconds_each(self) -> float:
+        """What a step takes: without the first, unless there is no other; 0 before it."""
+        if self._last is None:
+            return 0.0
+        (since, before), (now, done) = self._first, self._last
+        if done == before:
+            since, before = self._start, 0
+        return (now - since) / (done - before)
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until all steps are done; None before the second one, and without a total."""
+        if self.total is None or self._last == self._first:
+            return None
+        return self.seconds_each * max(self.total - self.done, 0)
+
+    def __str__(self):
+        count = self.number(self.done)
+        if self.total is not None:
+            count += f"/{self.number(self.total)}"
+        left = f", {duration(self.left)} left" if self.left else ""
+        return " ".join(part for part in (self.what, f"[{count}{left}]", self.text) if part)
+
+    def _say(self, now):
+        """Print a line where one is due."""
+        soon = self._said == self._start and (self.left or 0) > self.every
+        if soon or now - self._said >= self.every:
+            self._said = now
+            print(self, file=self.stream, flush=True)
+
+
+def _bar(stream):
+    """Return a line of tqdm's, whose text is its description."""
+    from tqdm import tqdm
+
+    return tqdm(
+        file=stream,
+        bar_format="{desc}",
+        leave=False,
+        dynamic_ncols=True,
+        miniters=0,
+        position=0,
+    )
