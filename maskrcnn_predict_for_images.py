@@ -156,7 +156,7 @@ def json_document(outcome, class_names, weights, min_confidence) -> dict:
 
 def via_document(images: list[dict], class_names: list[str], name: str) -> dict:
     """Return the VIA project of records with `path` and `regions`."""
-    from mrcnn.results.records import via_project
+    from mrcnn.results.via_project import via_project
 
     paths = [Path(os.path.abspath(image["path"])) for image in images]
     folder = Path(os.path.commonpath([path.parent for path in paths])) if paths else Path.cwd()
@@ -286,7 +286,9 @@ def read_ahead(sources, pool):
 def finish(source, image, result, path, class_names, arguments) -> tuple:
     """Draw and write the picture of an image; return it and the image's record."""
     from mrcnn import visualize
-    from mrcnn.results.records import count_classes, object_records, via_regions
+    from mrcnn.results.records import object_records
+    from mrcnn.results.via_project import via_regions
+    from mrcnn.results.words import count_classes
 
     boxes, masks, ids = result["rois"], result["masks"], result["class_ids"]
     picture = visualize.draw_instances(image, boxes, masks, ids, class_names, result["scores"])
@@ -302,7 +304,7 @@ def finish(source, image, result, path, class_names, arguments) -> tuple:
 
 def found_text(source: Path, result: dict, class_names: list[str], most: int) -> str:
     """Return what was found in an image: "a.jpg: 2 AC Remote (0.98, 0.91)"."""
-    from mrcnn.results.records import count_classes, counts_text
+    from mrcnn.results.words import count_classes, counts_text
 
     text = f"{source}: {counts_text(count_classes(result['class_ids'], class_names))}"
     scores = [f"{score:.2f}" for score in result["scores"][:SCORES_SHOWN]]
@@ -316,7 +318,7 @@ def found_text(source: Path, result: dict, class_names: list[str], most: int) ->
 
 def summary_text(outcome: Outcome, min_confidence: float) -> str:
     """Return the summary, and where nothing was found what came closest."""
-    from mrcnn.results.records import counts_text
+    from mrcnn.results.words import counts_text
 
     images, failed = len(outcome.images), len(outcome.failed)
     first = (
@@ -339,10 +341,10 @@ def summary_text(outcome: Outcome, min_confidence: float) -> str:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what the arguments say; return the exit code. Raises ValueError or OSError."""
+    from mrcnn.atomic import write_json
     from mrcnn.commands.prediction import choose_weights, class_names_for, load_model, make_config
     from mrcnn.data.images import find_images
     from mrcnn.nn.weights_file import inspect
-    from mrcnn.results.records import write_json
     from mrcnn.utils import download_trained_weights
 
     sources = find_images(arguments.sources)

@@ -1,6 +1,7 @@
 """Files that are there whole or not at all."""
 
 import contextlib
+import json
 import os
 import secrets
 from collections.abc import Iterator
@@ -38,3 +39,10 @@ def write_bytes(path: str | Path, data: bytes) -> Path:
     with replacing(path) as beside:
         beside.write_bytes(data)
     return Path(path)
+
+
+def write_json(path: str | Path, document) -> Path:
+    """Write a document in one line; see `replacing`."""
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    # File names that are no UTF-8 hold surrogates, which JSON can only escape.
+    return write_bytes(path, text.encode(errors="backslashreplace"))

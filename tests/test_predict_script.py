@@ -13,11 +13,11 @@ import pytest
 
 import maskrcnn_predict_for_images as script
 from mrcnn.annotation import via
+from mrcnn.atomic import write_json
 from mrcnn.commands import image_progress
 from mrcnn.data.images import read_image
 from mrcnn.nn import weights_file
 from mrcnn.outlines import decode_rle
-from mrcnn.results.records import write_json
 
 ROOT = Path(script.__file__).parent
 

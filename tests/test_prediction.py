@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mrcnn.coco_classes import COCO_CLASS_NAMES
 from mrcnn.commands.prediction import choose_weights, class_names_for, load_model, make_config
 from mrcnn.nn.weights_file import WeightsInfo
-from mrcnn.results.records import COCO_CLASS_NAMES
 
 
 def info(num_classes=3, names=None, settings=None, path="log/w.h5", backbone="resnet50"):

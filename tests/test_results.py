@@ -1,47 +1,47 @@
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from mrcnn.annotation import via
+from mrcnn.annotation.read import read
+from mrcnn.annotation.shapes import region_mask
+from mrcnn.atomic import write_json
+from mrcnn.coco_classes import COCO_CLASS_NAMES
+from mrcnn.detections import Detections
 from mrcnn.outlines import decode_rle, polygons_to_mask
-from mrcnn.results.records import (
-    COCO_CLASS_NAMES,
-    count_classes,
-    counts_text,
-    object_records,
-    via_project,
-    via_regions,
-    write_json,
-)
+from mrcnn.results.formats import FORMATS
+from mrcnn.results.photos import PhotoResult, RunInfo
+from mrcnn.results.records import object_records
+from mrcnn.results.via_project import via_project, via_regions
+from mrcnn.results.words import count_classes, counts_text
 
 NAMES = ["BG", "AC Remote", "mug"]
 
 
 def found(*masks, class_ids=None, scores=None):
-    """Return detections with these masks, as `MaskRCNN.detect` returns them."""
-    masks = np.stack(masks, axis=-1)
-    boxes = []
-    for index in range(masks.shape[-1]):
-        ys, xs = np.nonzero(masks[..., index])
-        boxes.append([ys.min(), xs.min(), ys.max() + 1, xs.max() + 1] if len(ys) else [4, 5, 9, 7])
-    count = len(boxes)
-    return {
-        "rois": np.array(boxes, np.int32),
-        "class_ids": np.array([1] * count if class_ids is None else class_ids, np.int32),
-        "scores": np.array([0.9] * count if scores is None else scores, np.float32),
-        "masks": masks,
-    }
+    """Return detections with these masks, as a detector returns them."""
+    boxes, pieces = [], []
+    for mask in masks:
+        ys, xs = np.nonzero(mask)
+        y1, x1, y2, x2 = (
+            [ys.min(), xs.min(), ys.max() + 1, xs.max() + 1] if len(ys) else [4, 5, 9, 7]
+        )
+        boxes.append([y1, x1, y2, x2])
+        pieces.append(mask[y1:y2, x1:x2])
+    return Detections(
+        masks[0].shape,
+        np.array(boxes, np.int32),
+        np.array([1] * len(masks) if class_ids is None else class_ids, np.int32),
+        np.array([0.9] * len(masks) if scores is None else scores, np.float32),
+        pieces,
+    )
 
 
 def nothing(height=20, width=30):
-    return {
-        "rois": np.zeros((0, 4), np.int32),
-        "class_ids": np.zeros(0, np.int32),
-        "scores": np.zeros(0, np.float32),
-        "masks": np.zeros((height, width, 0), bool),
-    }
+    none = np.zeros(0, np.float32)
+    return Detections((height, width), np.zeros((0, 4), np.int32), none.astype(int), none, [])
 
 
 def blank(height=20, width=30):
@@ -174,7 +174,7 @@ def test_project_is_read_back(tmp_path):
     assert project["_via_settings"]["project"]["name"] == "mugs"
 
     path = write_json(tmp_path / "new folder" / "mugs.json", project)
-    annotations = via.read(path)
+    annotations = read(path)
     assert annotations.form == "VIA 2 project"
     assert annotations.attribute == "object"
     assert (annotations.problems, annotations.warnings) == ((), ())
@@ -183,7 +183,7 @@ def test_project_is_read_back(tmp_path):
     assert [region.label for region in first.regions] == ["mug", "AC Remote"]
     assert second.regions == ()
     for region, mask in zip(first.regions, masks, strict=True):
-        assert iou(via.region_mask(region, mask.shape), mask) > 0.93
+        assert iou(region_mask(region, mask.shape), mask) > 0.93
 
 
 # -- Words and files ---------------------------------------------------------------------------
@@ -227,3 +227,69 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     assert path.read_text() == "1"
     with pytest.raises(OSError, match="cannot be written"):
         write_json(path / "below.json", 1)
+
+
+# -- Formats -----------------------------------------------------------------------------------
+
+
+def written(name, folder, photos, failed=()):
+    """Return the document that a format makes of photos."""
+    path = folder / f"{name}.json"
+    writer = FORMATS[name](path, RunInfo(Path("some.h5"), NAMES, 0.5))
+    assert (writer.name, bool(writer.help)) == (name, True)
+    for photo in photos:
+        writer.add(photo)
+    assert not path.exists()
+    writer.close(list(failed))
+    return json.loads(path.read_text())
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Two photos in two folders: one with a mug, one with nothing."""
+    paths = [tmp_path / "a" / "one.jpg", tmp_path / "b" / "ü.jpg"]
+    for size, path in enumerate(paths, start=5):
+        path.parent.mkdir()
+        path.write_bytes(b"x" * size)
+    results = found(disc(20, 30, 12, 9, 6), class_ids=[2]), nothing(8, 9)
+    return [
+        PhotoResult(path, result, Path("predictions", path.name))
+        for path, result in zip(paths, results, strict=True)
+    ]
+
+
+def test_the_json_file_has_everything(tmp_path, photos):
+    failed = [{"file": "c.jpg", "reason": "it is empty"}]
+    document = written("json", tmp_path, photos, failed)
+    first, second = document.pop("images")
+    assert document == {
+        "weights": "some.h5",
+        "class_names": NAMES,
+        "min_confidence": 0.5,
+        "failed": failed,
+    }
+    assert first == {
+        "file": str(photos[0].path),
+        "height": 20,
+        "width": 30,
+        "picture": str(photos[0].picture),
+        "objects": object_records(photos[0].detections, NAMES),
+    }
+    assert (second["height"], second["width"], second["objects"]) == (8, 9, [])
+
+
+def test_the_via_project_finds_the_photos_from_their_common_folder(tmp_path, photos):
+    document = written("via", tmp_path, photos)
+    first, second = document["_via_img_metadata"].values()
+    assert (first["filename"], first["size"]) == ("a/one.jpg", 5)
+    assert (second["filename"], second["size"]) == ("b/ü.jpg", 6)
+    assert first["regions"] == via_regions(photos[0].detections, NAMES)
+    assert second["regions"] == []
+    assert document["_via_settings"]["project"]["name"] == "via"
+    core = document["_via_settings"]["core"]
+    assert core["default_filepath"] == f"{tmp_path.as_uri()}/"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_run_without_photos_is_a_document_too(name, tmp_path):
+    assert written(name, tmp_path, [])

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 import prediction_for_video
 import video_mask
+from mrcnn.coco_classes import COCO_CLASS_NAMES
 from mrcnn.commands import prediction, video_run
 from mrcnn.commands.video_arguments import seconds
 from mrcnn.commands.video_progress import Progress, Tally, clock, progress_text, summary
 from mrcnn.config import Config
-from mrcnn.results.records import COCO_CLASS_NAMES
 from tests.video_clips import RedDetector, read_all, remote_frames, write_clip
 
 ROOT = Path(video_mask.__file__).parent

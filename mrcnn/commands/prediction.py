@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from mrcnn.coco_classes import COCO_CLASS_NAMES
 from mrcnn.config import BACKBONES, COMPUTED, Config
 from mrcnn.nn.weights_file import WeightsInfo
-from mrcnn.results.records import COCO_CLASS_NAMES
 
 LOG_FOLDER = "log"
 SHIPPED_WEIGHTS = "custom.h5"

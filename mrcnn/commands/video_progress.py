@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from mrcnn.results.records import counts_text
+from mrcnn.results.words import counts_text
 
 CLEAR_LINE = "\r\033[K"
 # Between two lines of progress, on a terminal and in a file.
