@@ -25,7 +25,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import made_up, measuring
-from mrcnn.config import BACKBONES
+from mrcnn.nn.backbones import BACKBONES
 
 TABLES = ("stages", "parts", "sizes", "batch", "proposals", "objects", "backbones")
 DEFAULT_TABLES = TABLES[:4]

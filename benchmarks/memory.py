@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import made_up, measuring
-from mrcnn.config import BACKBONES
+from mrcnn.nn.backbones import BACKBONES
 
 # Height and width as shares of --side.
 SHAPES = ((1, 1), (3 / 4, 1), (1, 3 / 4), (1 / 2, 1))

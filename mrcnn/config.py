@@ -8,72 +8,10 @@ Subclass `Config`, override class attributes, make one instance and pass it to `
         IMAGES_PER_GPU = 1
 """
 
-import contextlib
-import json
-
 import numpy as np
 
-from mrcnn import image_meta
-
-BACKBONES = ("resnet50", "resnet101", "compact")
-PRECISIONS = ("float32", "bfloat16", "auto")
-RESIZE_MODES = ("none", "square", "pad64", "crop")
-LOSS_NAMES = (
-    "rpn_class_loss",
-    "rpn_bbox_loss",
-    "mrcnn_class_loss",
-    "mrcnn_bbox_loss",
-    "mrcnn_mask_loss",
-)
-WHOLE_NUMBERS = (
-    "GPU_COUNT",
-    "IMAGES_PER_GPU",
-    "NUM_CLASSES",
-    "RPN_ANCHOR_STRIDE",
-    "RPN_TRAIN_ANCHORS_PER_IMAGE",
-    "PRE_NMS_LIMIT",
-    "POST_NMS_ROIS_TRAINING",
-    "POST_NMS_ROIS_INFERENCE",
-    "TRAIN_ROIS_PER_IMAGE",
-    "MAX_GT_INSTANCES",
-    "DETECTION_MAX_INSTANCES",
-)
-# Of the feature pyramid, P2 to P6.
-LEVELS = 5
-COMPUTED = ("BATCH_SIZE", "IMAGE_SHAPE", "IMAGE_META_SIZE")
-SET_BEFORE = "it follows when the Config is made, so set the others as class attributes"
-# The FPN halves the image six times, so sides that are not multiples of 64 do not line up again
-# on the way back.
-SIZE_MULTIPLE = 2**6
-
-
-def _plain(value):
-    """Return a NumPy value as JSON has it; raises TypeError for what is none."""
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    raise TypeError
-
-
-def from_settings(settings: dict) -> "Config":
-    """Return a Config with the attributes of `settings`, as `to_json` made them.
-
-    Names that no Config has are passed over, so that files of later versions can be read; a value
-    of another kind than Config's own raises ValueError.
-    """
-    attributes = {}
-    for name, value in settings.items():
-        if name in COMPUTED or not hasattr(Config, name) or not name.isupper():
-            continue
-        default = getattr(Config, name)
-        if isinstance(default, np.ndarray):
-            value = np.asarray(value, np.float64)
-        kinds = (list, tuple) if isinstance(default, list | tuple) else (type(default),)
-        if isinstance(default, int | float) and not isinstance(default, bool):
-            kinds = (int, float)
-        if default is not None and value is not None and not isinstance(value, kinds):
-            raise ValueError(f"the setting {name} is {value!r}, it cannot be used")
-        attributes[name] = value
-    return type("StoredConfig", (Config,), attributes)()
+from mrcnn import rules, settings
+from mrcnn.rules import LOSS_NAMES
 
 
 class Config:
@@ -81,7 +19,7 @@ class Config:
 
     Sizes are in pixels of the molded image unless said otherwise. `BATCH_SIZE`, `IMAGE_SHAPE` and
     `IMAGE_META_SIZE` are computed when an instance is made; `check()` names values that cannot
-    work and runs when a network is built.
+    work and runs when a network is built. What each must be stands in `mrcnn/rules.py`.
     """
 
     # A short name; log folders and checkpoints carry it.
@@ -97,7 +35,8 @@ class Config:
     # -- Backbone and feature pyramid ----------------------------------------------------------
     # "resnet50", "resnet101", "compact", or a function (image, stage5, train_bn) -> [C1, .. C5].
     BACKBONE = "resnet101"
-    # With a BACKBONE of your own: a function (image_shape) -> [[height, width] of P2..P6].
+    # With a BACKBONE of your own: a function (image_shape) -> [[height, width] of P2..P6]. None:
+    # they follow from BACKBONE_STRIDES.
     COMPUTE_BACKBONE_SHAPE = None
     # Pixels of the image per cell of P2..P6.
     BACKBONE_STRIDES = [4, 8, 16, 32, 64]
@@ -186,10 +125,8 @@ class Config:
     GRADIENT_CLIP_NORM = 5.0
 
     def __init__(self):
-        self.BATCH_SIZE = self.IMAGES_PER_GPU * self.GPU_COUNT
-        side = self.IMAGE_MIN_DIM if self.IMAGE_RESIZE_MODE == "crop" else self.IMAGE_MAX_DIM
-        self.IMAGE_SHAPE = np.array([side, side, self.IMAGE_CHANNEL_COUNT])
-        self.IMAGE_META_SIZE = image_meta.size(self.NUM_CLASSES)
+        for name, value in rules.computed(self).items():
+            setattr(self, name, value)
 
     def settings(self) -> dict:
         """Return every setting by name, alphabetically."""
@@ -197,13 +134,8 @@ class Config:
         return {name: getattr(self, name) for name in names}
 
     def to_json(self) -> dict:
-        """Return the settings of every Config that JSON can hold; functions are left out."""
-        settings = {}
-        for name, value in self.settings().items():
-            with contextlib.suppress(TypeError, ValueError):
-                if name in COMPUTED or hasattr(Config, name):
-                    settings[name] = json.loads(json.dumps(value, default=_plain))
-        return settings
+        """Return the settings of every Config as JSON has them; see `settings.stored`."""
+        return settings.stored(self)
 
     def display(self):
         """Print every setting."""
@@ -214,94 +146,4 @@ class Config:
 
     def check(self):
         """Raise ValueError naming every setting that cannot work, and what would."""
-        faults = list(self._faults())
-        if faults:
-            raise ValueError(f"{type(self).__name__}: " + "; ".join(faults))
-
-    def _faults(self):
-        for name in WHOLE_NUMBERS:
-            value = getattr(self, name)
-            if not value >= 1 or value % 1:
-                yield f"{name} is {value!r}, it must be a whole number, 1 or more"
-        expected = self.IMAGES_PER_GPU * self.GPU_COUNT
-        if expected != self.BATCH_SIZE:
-            yield (
-                f"BATCH_SIZE is {self.BATCH_SIZE} but GPU_COUNT * IMAGES_PER_GPU is {expected}: "
-                f"{SET_BEFORE}"
-            )
-        if image_meta.size(self.NUM_CLASSES) != self.IMAGE_META_SIZE:
-            yield (
-                f"IMAGE_META_SIZE is {self.IMAGE_META_SIZE} but {self.NUM_CLASSES} classes make "
-                f"it {image_meta.size(self.NUM_CLASSES)}: {SET_BEFORE}"
-            )
-        if not callable(self.BACKBONE) and self.BACKBONE not in BACKBONES:
-            yield (
-                f"BACKBONE is {self.BACKBONE!r}, it must be one of {', '.join(BACKBONES)} "
-                "or a function"
-            )
-        if self.PRECISION not in PRECISIONS:
-            yield f"PRECISION is {self.PRECISION!r}, it must be one of {', '.join(PRECISIONS)}"
-        if callable(self.BACKBONE) and not callable(self.COMPUTE_BACKBONE_SHAPE):
-            yield "BACKBONE is a function, so COMPUTE_BACKBONE_SHAPE must be one too"
-        yield from self._image_faults()
-        yield from self._length_faults()
-        for name in (
-            "RPN_NMS_THRESHOLD",
-            "DETECTION_MIN_CONFIDENCE",
-            "DETECTION_NMS_THRESHOLD",
-            "ROI_POSITIVE_RATIO",
-        ):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value <= 1:
-                yield f"{name} is {value!r}, it must be from 0 to 1"
-        if self.ROI_POSITIVE_RATIO == 0:
-            yield "ROI_POSITIVE_RATIO is 0, it must be more: the heads learn from positive RoIs"
-        unknown = [name for name in self.LOSS_WEIGHTS if name not in LOSS_NAMES]
-        if unknown:
-            yield f"LOSS_WEIGHTS has {', '.join(unknown)}: the losses are {', '.join(LOSS_NAMES)}"
-
-    def _image_faults(self):
-        mode = self.IMAGE_RESIZE_MODE
-        if mode not in RESIZE_MODES:
-            yield f"IMAGE_RESIZE_MODE is {mode!r}, it must be one of {', '.join(RESIZE_MODES)}"
-        # Which setting fixes the side of the molded image depends on the mode.
-        sided = {"square": ("IMAGE_MAX_DIM",), "pad64": ("IMAGE_MIN_DIM",)}
-        for name in sided.get(mode, ("IMAGE_MIN_DIM",) if mode == "crop" else ()):
-            value = getattr(self, name)
-            missing = not value and mode != "pad64"  # pad64 may leave the scale as it is
-            if missing or (value and (value < 0 or value % SIZE_MULTIPLE)):
-                near = max(SIZE_MULTIPLE, round((value or 0) / SIZE_MULTIPLE) * SIZE_MULTIPLE)
-                yield f"{name} is {value!r}, it must be a multiple of {SIZE_MULTIPLE}: try {near}"
-        side = {"square": self.IMAGE_MAX_DIM, "crop": self.IMAGE_MIN_DIM}.get(mode)
-        if side and list(self.IMAGE_SHAPE[:2]) != [side, side]:
-            shape = np.asarray(self.IMAGE_SHAPE).tolist()
-            yield f"IMAGE_SHAPE is {shape} but images have {side} px: {SET_BEFORE}"
-        if len(np.atleast_1d(self.MEAN_PIXEL)) != self.IMAGE_CHANNEL_COUNT:
-            yield (
-                f"MEAN_PIXEL has {len(np.atleast_1d(self.MEAN_PIXEL))} numbers but "
-                f"IMAGE_CHANNEL_COUNT is {self.IMAGE_CHANNEL_COUNT}"
-            )
-
-    def _length_faults(self):
-        if len(self.RPN_ANCHOR_SCALES) != len(self.BACKBONE_STRIDES):
-            yield (
-                f"RPN_ANCHOR_SCALES has {len(self.RPN_ANCHOR_SCALES)} numbers but "
-                f"BACKBONE_STRIDES has {len(self.BACKBONE_STRIDES)}: one scale a level"
-            )
-        if len(self.BACKBONE_STRIDES) != LEVELS:
-            yield (
-                f"BACKBONE_STRIDES has {len(self.BACKBONE_STRIDES)} numbers, it must have "
-                f"{LEVELS}: the pyramid has the levels P2 to P6"
-            )
-        lengths = {"RPN_BBOX_STD_DEV": 4, "BBOX_STD_DEV": 4, "MINI_MASK_SHAPE": 2}
-        for name, length in lengths.items():
-            if len(getattr(self, name)) != length:
-                yield f"{name} has {len(getattr(self, name))} numbers, it must have {length}"
-        if not len(self.RPN_ANCHOR_RATIOS):
-            yield "RPN_ANCHOR_RATIOS is empty, it must have one number or more"
-        side = 2 * self.MASK_POOL_SIZE
-        if list(self.MASK_SHAPE) != [side, side]:
-            yield (
-                f"MASK_SHAPE is {list(self.MASK_SHAPE)} but the mask head makes "
-                f"{[side, side]}: twice MASK_POOL_SIZE"
-            )
+        rules.check(self)

@@ -6,7 +6,7 @@ Importing this loads neither Keras nor TensorFlow.
 import argparse
 from collections.abc import Callable
 
-from mrcnn.config import PRECISIONS, SIZE_MULTIPLE
+from mrcnn.rules import PRECISIONS, SIZE_MULTIPLE, multiple_text
 
 # -- Kinds of values ---------------------------------------------------------------------------
 
@@ -45,8 +45,7 @@ def side(text: str) -> int:
     """The side of an image that the network takes, in pixels."""
     value = count(text)
     if value % SIZE_MULTIPLE:
-        near = max(SIZE_MULTIPLE, round(value / SIZE_MULTIPLE) * SIZE_MULTIPLE)
-        raise argparse.ArgumentTypeError(f"{text} is not a multiple of {SIZE_MULTIPLE}: try {near}")
+        raise argparse.ArgumentTypeError(f"{text} is not {multiple_text(value)}")
     return value
 
 
