@@ -38,7 +38,7 @@ from mrcnn.commands.training_command import Progress, Script
 from mrcnn.commands.training_command import main as run
 from mrcnn.config import Config
 from mrcnn.data.images import read_shape
-from mrcnn.drawing.instances import draw_splash
+from mrcnn.drawing.splash import draw_splash
 
 PROBLEMS_SHOWN = 3
 

@@ -9,24 +9,16 @@ Images are RGB `[H, W, 3]` with values 0..255, boxes `(y1, x1, y2, x2)` in pixel
 outside, masks bool `[H, W, N]`, colours `(red, green, blue)` in 0..1.
 """
 
-import html
-import sys
 import warnings
 from collections.abc import Sequence
 
 import numpy as np
 
-from mrcnn.drawing.instances import (
-    apply_mask,
-    as_rgb,
-    class_color,
-    default_captions,
-    draw_box,
-    draw_instances,
-    draw_splash,
-    instance_colors,
-    random_colors,
-)
+from mrcnn.drawing import charts, tables
+from mrcnn.drawing.colors import class_color, instance_colors, random_colors
+from mrcnn.drawing.instances import apply_mask, draw_box, draw_instances
+from mrcnn.drawing.splash import draw_splash
+from mrcnn.evaluation.per_image import compute_matches
 
 __all__ = [
     "apply_mask",
@@ -48,30 +40,11 @@ __all__ = [
     "random_colors",
 ]
 
-FILE_BACKENDS = {"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"}
-
-# -- Figures -----------------------------------------------------------------------------------
-
-
-def _new_axes(figsize, rows=1, columns=1):
-    """Return the axes `[rows * columns]` of a new figure."""
-    import matplotlib.pyplot as plt
-
-    options = {}
-    if plt.get_backend().lower() in FILE_BACKENDS:
-        # A figure that nobody closes stays in memory: keep only the newest, which
-        # `pyplot.savefig` still finds, however many are drawn.
-        options["num"] = "mrcnn.visualize"
-        plt.close(options["num"])
-    figure, axes = plt.subplots(rows, columns, figsize=figsize, squeeze=False, **options)
-    figure.set_layout_engine("constrained")
-    return list(axes.flat)
-
 
 def _show() -> None:
     import matplotlib.pyplot as plt
 
-    if plt.get_backend().lower() in FILE_BACKENDS:
+    if charts.draws_to_files():
         warnings.warn(
             "no display, so nothing is shown: save the figure of the returned axes, "
             "or use draw_instances, which returns the picture",
@@ -79,12 +52,6 @@ def _show() -> None:
         )
     else:
         plt.show()
-
-
-def _show_picture(axes, picture, title="", **options) -> None:
-    axes.imshow(picture, **options)
-    axes.set_title(title)
-    axes.set_axis_off()
 
 
 def display_images(images, titles=None, cols=4, cmap=None, norm=None, interpolation=None):
@@ -95,11 +62,11 @@ def display_images(images, titles=None, cols=4, cmap=None, norm=None, interpolat
     images = list(images)
     titles = [""] * len(images) if titles is None else titles
     rows = max(1, -(-len(images) // cols))
-    axes = _new_axes((14, 14 * rows / cols), rows, cols)
+    axes = charts.new_axes((14, 14 * rows / cols), rows, cols)
     for one, image, title in zip(axes, images, titles, strict=False):
         image = np.asarray(image)
         image = image.astype(np.uint8) if image.ndim == 3 else image
-        _show_picture(one, image, title, cmap=cmap, norm=norm, interpolation=interpolation)
+        charts.picture(one, image, title, cmap=cmap, norm=norm, interpolation=interpolation)
     for one in axes[len(images) :]:
         one.set_axis_off()
     _show()
@@ -146,8 +113,8 @@ def display_instances(
     )  # fmt: skip
     if return_image:
         return picture
-    axes = _new_axes(figsize)[0] if ax is None else ax
-    _show_picture(axes, picture, title)
+    axes = charts.new_axes(figsize)[0] if ax is None else ax
+    charts.picture(axes, picture, title)
     if ax is None:
         _show()
     return axes
@@ -177,8 +144,6 @@ def display_differences(
     `iou_threshold` is the overlap from which a prediction counts as a find. Rows of zeros
     (padding) are skipped.
     """
-    from mrcnn import utils
-
     gt_box, pred_box = np.reshape(gt_box, (-1, 4)), np.reshape(pred_box, (-1, 4))
     gt = np.flatnonzero(np.any(gt_box != 0, axis=1))
     best_first = np.argsort(-np.asarray(pred_score)[: len(pred_box)], kind="stable")
@@ -191,15 +156,11 @@ def display_differences(
 
     # Falling ranks instead of scores: equal scores keep the order of the captions.
     ranks = np.arange(len(pred), 0, -1)
-    _, pred_match, overlaps = utils.compute_matches(
+    _, pred_match, overlaps = compute_matches(
         gt_box, gt_class_id, gt_mask, pred_box, pred_class_id, ranks, pred_mask,
         iou_threshold=iou_threshold,
     )  # fmt: skip
-    captions = [""] * len(gt)
-    for row, index in enumerate(pred):
-        match = int(pred_match[row])
-        found = overlaps[row, match] if match >= 0 else overlaps[row].max(initial=0)
-        captions.append(f"{pred_score[index]:.2f} / {found:.2f}")
+    found = charts.match_captions(np.asarray(pred_score)[pred], pred_match, overlaps)
 
     return display_instances(
         image,
@@ -212,7 +173,7 @@ def display_differences(
         show_mask=show_mask,
         show_bbox=show_box,
         colors=[(0.1, 0.85, 0.2)] * len(gt) + [(1.0, 0.15, 0.2)] * len(pred),
-        captions=captions,
+        captions=[""] * len(gt) + found,
     )
 
 
@@ -240,40 +201,10 @@ def draw_boxes(
 
     Returns the axes. Raises ValueError without boxes.
     """
-    from matplotlib.patches import Rectangle
-
     if boxes is None and refined_boxes is None:
         raise ValueError("draw_boxes needs boxes, refined_boxes or both")
-    count = len(refined_boxes if boxes is None else boxes)
-    visibilities = [2] * count if visibilities is None else visibilities
-    axes = _new_axes((12, 12))[0] if ax is None else ax
-    picture = as_rgb(image)
-    styles = [(color, level) if level else ("gray", 0)
-              for color, level in zip(random_colors(count), visibilities, strict=True)]  # fmt: skip
-
-    for index, (color, level) in enumerate(styles):
-        look = {"edgecolor": color, "facecolor": "none", "linewidth": max(level, 1)}
-        if boxes is not None and np.any(boxes[index]):
-            y1, x1, y2, x2 = boxes[index]
-            dashed = Rectangle((x1, y1), x2 - x1, y2 - y1, linestyle="dashed", alpha=0.7, **look)
-            axes.add_patch(dashed)
-        if refined_boxes is not None and np.any(refined_boxes[index]):
-            ry1, rx1, ry2, rx2 = refined_boxes[index]
-            axes.add_patch(Rectangle((rx1, ry1), rx2 - rx1, ry2 - ry1, **look))
-            if boxes is not None and np.any(boxes[index]):
-                axes.plot([x1, rx1], [y1, ry1], color=color, linewidth=max(level, 1))
-        if captions is not None and captions[index]:
-            y1, x1 = (boxes if refined_boxes is None else refined_boxes)[index][:2]
-            plate = {"facecolor": "black", "alpha": 0.6, "pad": 1.5, "edgecolor": "none"}
-            axes.text(x1, y1, captions[index], size=10, va="top", color="white", bbox=plate)
-        if masks is not None and level:
-            apply_mask(picture, masks[..., index], color, alpha=0.4)
-
-    _show_picture(axes, picture, title)
-    height, width = picture.shape[:2]
-    # A tenth more on each side, for boxes that reach out of the picture.
-    axes.set_xlim(-width / 10, width * 1.1)
-    axes.set_ylim(height * 1.1, -height / 10)
+    axes = charts.new_axes((12, 12))[0] if ax is None else ax
+    charts.box_pairs(axes, image, boxes, refined_boxes, masks, captions, visibilities, title)
     if ax is None:
         _show()
     return axes
@@ -290,33 +221,16 @@ def draw_rois(image, rois, refined_rois, mask, class_ids, class_names, limit=10)
 
     Prints how many RoIs are objects.
     """
-    from mrcnn.masks import unmold_mask
-
-    rois, class_ids = np.asarray(rois), np.asarray(class_ids)
-    is_object, used = class_ids > 0, np.any(rois != 0, axis=1)
-    positive, negative = np.flatnonzero(is_object & used), np.flatnonzero(~is_object & used)
-    total = max(1, len(positive) + len(negative))
-    print(f"RoIs with an object: {len(positive)} ({len(positive) / total:.0%})")
-    print(f"RoIs of background:  {len(negative)}")
-
-    random = np.random.default_rng(0)
-    few = min(len(positive), max(limit // 2, limit - len(negative)))
-    chosen = np.concatenate([
-        random.permutation(positive)[:few], random.permutation(negative)[: limit - few]
-    ])  # fmt: skip
-    shape = np.shape(image)
-    masks = [
-        unmold_mask(mask[i], rois[i].astype(int), shape) if is_object[i] else np.zeros(shape[:2])
-        for i in chosen
-    ]
+    objects, background = charts.split_rois(rois, class_ids)
+    share = len(objects) / max(1, len(objects) + len(background))
+    print(f"RoIs with an object: {len(objects)} ({share:.0%})")
+    print(f"RoIs of background:  {len(background)}")
+    chosen = charts.choose_rois(objects, background, limit)
     return draw_boxes(
         image,
-        boxes=rois[chosen],
-        refined_boxes=np.where(is_object[chosen, None], np.asarray(refined_rois)[chosen], 0),
-        masks=np.stack(masks, axis=-1) if masks else None,
-        captions=[class_names[class_ids[i]] if is_object[i] else "" for i in chosen],
-        visibilities=np.where(is_object[chosen], 1, 0),
-        title=f"{len(chosen)} of {total} RoIs: dashed as proposed, solid as refined",
+        **charts.roi_pairs(image, rois, refined_rois, mask, class_ids, class_names, chosen),
+        title=f"{len(chosen)} of {len(objects) + len(background)} RoIs: "
+        "dashed as proposed, solid as refined",
     )
 
 
@@ -325,21 +239,14 @@ def display_top_masks(image, mask, class_ids, class_names, limit=4):
 
     `mask` is bool `[H, W, N]`, `class_ids` int `[N]`. Returns the axes.
     """
-    class_ids = np.asarray(class_ids)
-    by_class = {i: np.asarray(mask)[..., class_ids == i] for i in np.unique(class_ids) if i > 0}
-    largest = sorted(by_class, key=lambda i: -np.count_nonzero(by_class[i]))[:limit]
-    # Each instance of a class has a shade of its own; background is 0.
-    shades = [(by_class[i] * np.arange(1, by_class[i].shape[-1] + 1)).max(axis=-1) for i in largest]
+    shades = charts.class_shades(mask, class_ids, limit)
     height, width = np.shape(image)[:2]
     return display_images(
-        [image, *shades],
-        [f"H x W = {height} x {width}", *(class_names[i] for i in largest)],
+        [image, *shades.values()],
+        [f"H x W = {height} x {width}", *(class_names[i] for i in shades)],
         cols=limit + 1,
         cmap="Blues_r",
     )
-
-
-# -- Curves ------------------------------------------------------------------------------------
 
 
 def plot_precision_recall(AP, precisions, recalls, ax=None):
@@ -347,14 +254,7 @@ def plot_precision_recall(AP, precisions, recalls, ax=None):
 
     As with matplotlib's own functions, `pyplot.show()` or `pyplot.savefig(path)` follow.
     """
-    axes = _new_axes((6, 6))[0] if ax is None else ax
-    axes.plot(recalls, precisions)
-    axes.set_title(f"precision and recall, AP@50 = {AP:.3f}")
-    axes.set_xlabel("recall")
-    axes.set_ylabel("precision")
-    axes.set_xlim(0, 1.05)
-    axes.set_ylim(0, 1.05)
-    return axes
+    return charts.precision_recall(ax, AP, precisions, recalls)
 
 
 def plot_overlaps(
@@ -371,73 +271,25 @@ def plot_overlaps(
 
     As with matplotlib's own functions, `pyplot.show()` or `pyplot.savefig(path)` follow.
     """
-    gt_class_ids = np.asarray(gt_class_ids)
-    gt_class_ids = gt_class_ids[gt_class_ids != 0]
-    pred_class_ids = np.asarray(pred_class_ids)
-    pred_class_ids = pred_class_ids[pred_class_ids != 0]
-    grid = np.asarray(overlaps)[: len(pred_class_ids), : len(gt_class_ids)]
-    axes = _new_axes((4 + grid.shape[1], 3 + grid.shape[0] * 0.6))[0] if ax is None else ax
-    if grid.size:
-        axes.imshow(grid, interpolation="nearest", cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    axes.set_xticks(range(len(gt_class_ids)), [class_names[i] for i in gt_class_ids], rotation=90)
-    axes.set_yticks(
-        range(len(pred_class_ids)), default_captions(pred_class_ids, class_names, pred_scores)
+    return charts.overlaps(
+        ax, gt_class_ids, pred_class_ids, pred_scores, overlaps, class_names, threshold
     )
-    for (row, column), overlap in np.ndenumerate(grid):
-        same = gt_class_ids[column] == pred_class_ids[row]
-        verdict = "" if overlap < threshold else "\nmatch" if same else "\nwrong class"
-        color = "white" if overlap > 0.5 else "black"
-        axes.text(column, row, f"{overlap:.2f}{verdict}", ha="center", va="center", color=color)
-    axes.set_xlabel("ground truth")
-    axes.set_ylabel("predictions")
-    return axes
-
-
-# -- Tables ------------------------------------------------------------------------------------
-
-
-def _in_notebook() -> bool:
-    """Tell whether this code runs in a notebook, without importing IPython to find out."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    return hasattr(shell, "kernel")
 
 
 def display_table(table: Sequence[Sequence]) -> None:
     """Show rows of cells: as a table in a notebook, as aligned text elsewhere."""
-    rows = [[str(cell) for cell in row] for row in table]
-    if _in_notebook():
+    if tables.in_notebook():
         from IPython.display import HTML, display
 
-        cells = [[f"<td>{html.escape(cell)}</td>" for cell in row] for row in rows]
-        lines = "".join(f"<tr>{''.join(row)}</tr>" for row in cells)
-        display(HTML(f"<table>{lines}</table>"))
-        return
-    columns = max(map(len, rows), default=0)
-    widths = [max((len(row[c]) for row in rows if c < len(row)), default=0) for c in range(columns)]
-    for row in rows:
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False))
-        print(line.rstrip())
+        display(HTML(tables.as_html(table)))
+    else:
+        print(tables.as_text(table), end="")
 
 
 def display_weight_stats(model) -> None:
     """Show shape, least, greatest and spread of each weight of `model.get_trainable_layers()`.
 
-    The last column marks what looks wrong: values that are not finite, over 1000 in size
-    ("overflow?"), or a kernel whose values are all the same ("dead?").
+    The last column marks what looks wrong; see `mrcnn.drawing.tables.weight_rows`.
     """
-    table = [["weight", "shape", "min", "max", "std", ""]]
-    for layer in model.get_trainable_layers():
-        for variable, values in zip(layer.weights, layer.get_weights(), strict=True):
-            low, high = values.min(), values.max()
-            note = ""
-            if not np.isfinite(values).all():
-                note = "not finite"
-            elif max(-low, high) > 1000:
-                note = "overflow?"
-            elif values.ndim > 1 and low == high:
-                note = "dead?"
-            name = f"{layer.name}/{variable.name.split('/')[-1]}"
-            numbers = (f"{number:+.4f}" for number in (low, high, values.std()))
-            table.append([name, str(values.shape), *numbers, note])
-    display_table(table)
+    head = ["weight", "shape", "min", "max", "std", ""]
+    display_table([head, *tables.weight_rows(model.get_trainable_layers())])

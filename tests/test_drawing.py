@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mrcnn.detections import Detections
+from mrcnn.drawing import colors, lettering
 from mrcnn.drawing import instances as drawing
-from mrcnn.drawing import lettering
+from mrcnn.drawing.splash import draw_splash
+from mrcnn.drawing.styles import STYLES
 
 NAMES = ["BG", "remote", "пульт"]
 
@@ -34,32 +37,33 @@ def lab_distances(colors):
 
 
 def test_class_colors_are_fixed_and_far_apart():
-    colors = [drawing.class_color(i) for i in range(1, 81)]
-    assert colors[0] == tuple(c / 255 for c in (0x00, 0x8D, 0xF2))
-    assert np.min(colors) >= 0 and np.max(colors) <= 1
+    palette = [colors.class_color(i) for i in range(1, 97)]
+    assert palette[0] == tuple(c / 255 for c in (0x00, 0x8D, 0xF2))
+    assert np.min(palette) >= 0 and np.max(palette) <= 1
+    assert len(set(map(colors.to_bytes, palette))) == 96
     # 2.3 in CIELAB is a difference one can just notice.
-    assert lab_distances(colors[:10]).min() > 25
-    assert lab_distances(colors).min() > 12
+    assert lab_distances(palette[:10]).min() > 25
+    assert lab_distances(palette[:80]).min() > 12
 
 
 def test_instances_of_a_class_are_tinted_and_stay_near_their_class():
-    colors = drawing.instance_colors([1, 2, 1, 1, 1])
-    assert colors[0] == drawing.class_color(1)
-    assert colors[1] == drawing.class_color(2)
-    ones = [colors[i] for i in (0, 2, 3, 4)]
+    tinted = colors.instance_colors([1, 2, 1, 1, 1])
+    assert tinted[0] == colors.class_color(1)
+    assert tinted[1] == colors.class_color(2)
+    ones = [tinted[i] for i in (0, 2, 3, 4)]
     assert lab_distances(ones).min() > 8
-    assert lab_distances(ones).max() < lab_distances(colors[:2]).min()
-    assert drawing.instance_colors([]) == []
+    assert lab_distances(ones).max() < lab_distances(tinted[:2]).min()
+    assert colors.instance_colors([]) == []
 
 
 def test_random_colors_are_distinct_reproducible_and_extend():
-    colors = drawing.random_colors(300)
-    assert len({tuple(np.rint(np.array(c) * 1e4)) for c in colors}) == 300
-    assert colors == drawing.random_colors(300)
-    assert colors[:5] == drawing.random_colors(5)
-    assert all(max(c) == 1.0 for c in colors)
-    assert all(max(c) == 0.7 for c in drawing.random_colors(9, bright=False))
-    assert drawing.random_colors(0) == []
+    many = colors.random_colors(300)
+    assert len({tuple(np.rint(np.array(c) * 1e4)) for c in many}) == 300
+    assert many == colors.random_colors(300)
+    assert many[:5] == colors.random_colors(5)
+    assert all(max(c) == 1.0 for c in many)
+    assert all(max(c) == 0.7 for c in colors.random_colors(9, bright=False))
+    assert colors.random_colors(0) == []
 
 
 # -- Single marks ------------------------------------------------------------------------------
@@ -116,7 +120,7 @@ def test_fill_is_blended_with_the_class_color():
     box = np.array([[10, 10, 90, 90]])
     mask = disc(100, 100, box[0])[..., None]
     drawn = drawing.draw_instances(image, box, mask, [1], NAMES, alpha=0.25, captions=[""])
-    expected = 200 * 0.75 + 255 * 0.25 * np.array(drawing.class_color(1))
+    expected = 200 * 0.75 + 255 * 0.25 * np.array(colors.class_color(1))
     np.testing.assert_allclose(drawn[50, 50], expected, atol=1)
     corner = drawn[12, 12]  # in the box, outside mask and lines
     np.testing.assert_array_equal(corner, [200, 200, 200])
@@ -147,7 +151,7 @@ def test_masks_and_boxes_can_be_left_out():
     np.testing.assert_array_equal(nothing, image)
     framed = drawing.draw_instances(image, box, None, [1], NAMES, captions=[""])
     np.testing.assert_array_equal(framed[11:59, 11:59], image[11:59, 11:59])
-    color = np.rint(255 * np.array(drawing.class_color(1)))
+    color = np.rint(255 * np.array(colors.class_color(1)))
     for side in (framed[10, 10:60], framed[59, 10:60], framed[10:60, 10], framed[10:60, 59]):
         np.testing.assert_array_equal(side, np.tile(color, (50, 1)))
 
@@ -207,7 +211,7 @@ def test_any_box_on_any_picture(size, corners, seed):
     inside[y1:y2, x1:x2] = True
     np.testing.assert_array_equal(plain[~inside], image[~inside])
     if inside.any():
-        color = np.rint(255 * np.array(drawing.class_color(1)))
+        color = np.rint(255 * np.array(colors.class_color(1)))
         np.testing.assert_array_equal(plain[y1, x1:x2], np.tile(color, (x2 - x1, 1)))
     labelled = drawing.draw_instances(image, box, mask, [1], NAMES, scores=[0.5])
     assert labelled.shape == (*size, 3)
@@ -241,6 +245,28 @@ def test_refusals(change, message):
     good = {"rois": [[2, 2, 9, 9]], "masks": np.ones((20, 30, 1), bool), "class_ids": [1]}
     with pytest.raises(ValueError, match=message):
         drawing.draw_instances(picture(20, 30), class_names=NAMES, **(good | change))
+
+
+def test_detections_are_drawn_as_their_arrays_are():
+    image = picture(200, 300)
+    boxes = np.array([[60, -9, 120, 140], [100, 180, 230, 260], [10, 10, 90, 90]], np.int32)
+    # Masks that leave their boxes, lie in a part of them, and are empty.
+    masks = np.stack([disc(200, 300, box) for box in ((20, 40, 160, 200), (110, 190, 150, 250))])
+    masks = np.concatenate([masks, np.zeros((1, 200, 300), bool)]).transpose(1, 2, 0)
+    ids, scores = np.array([1, 2, 1]), np.array([0.9, 0.8, 0.7], np.float32)
+    expected = drawing.draw_instances(image, boxes, masks, ids, NAMES, scores)
+    whole = Detections.of(boxes, ids, scores, masks)
+    windows = np.clip(boxes, 0, (200, 300, 200, 300))
+    cut = [masks[y1:y2, x1:x2, i] for i, (y1, x1, y2, x2) in enumerate(windows)]
+    for found in (whole, Detections((200, 300), boxes, ids, scores, cut)):
+        np.testing.assert_array_equal(drawing.draw_detections(image, found, NAMES), expected)
+    assert (expected[100:118, 20:138] != image[100:118, 20:138]).any(axis=-1).mean() > 0.5
+    for draw in (lambda: drawing.draw_detections(image[1:], whole, NAMES),
+                 lambda: draw_splash(image[1:], whole)):  # fmt: skip
+        with pytest.raises(ValueError, match=r"found on a picture of \[200, 300\], this one"):
+            draw()
+    with pytest.raises(ValueError, match="captions holds 1 values for 3 boxes"):
+        drawing.draw_detections(image, whole, NAMES, captions=["a"])
 
 
 # -- Labels ------------------------------------------------------------------------------------
@@ -346,7 +372,7 @@ def test_every_class_color_carries_readable_text():
 
     for class_id in range(1, 97):
         plate = np.zeros((1, 1, 3), np.uint8)
-        color = np.rint(255 * np.array(drawing.class_color(class_id)))
+        color = np.rint(255 * np.array(colors.class_color(class_id)))
         lettering.draw(plate, (0, 0, 1, 1), np.full((1, 1), 255, np.uint8), tuple(color))
         light, dark = sorted([luminance(plate[0, 0] / 255), luminance(color / 255)], reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 3
@@ -360,8 +386,10 @@ def test_splash_keeps_colour_on_objects_alone():
     masks = np.zeros((30, 40, 2), bool)
     masks[2:9, 3:9, 0] = masks[20:25, 30:40, 1] = True
     before = image.copy()
-    splash = drawing.draw_splash(image, masks)
+    splash = draw_splash(image, masks)
     np.testing.assert_array_equal(image, before)
+    found = Detections.of_masks(masks, [1, 1])
+    np.testing.assert_array_equal(draw_splash(image, found), splash)
     objects = masks.any(axis=-1)
     np.testing.assert_array_equal(splash[objects], image[objects])
     grey = splash[~objects]
@@ -371,7 +399,16 @@ def test_splash_keeps_colour_on_objects_alone():
 
 
 def test_splash_without_objects_is_grey_and_other_sizes_are_refused():
-    splash = drawing.draw_splash(picture(5, 6), np.zeros((5, 6, 0), bool))
+    splash = draw_splash(picture(5, 6), np.zeros((5, 6, 0), bool))
     assert (splash == splash[..., :1]).all()
     with pytest.raises(ValueError, match=r"masks are \[6, 5, 1\]"):
-        drawing.draw_splash(picture(5, 6), np.zeros((6, 5, 1), bool))
+        draw_splash(picture(5, 6), np.zeros((6, 5, 1), bool))
+
+
+def test_styles_draw_detections_on_pictures():
+    found = Detections.of_masks(disc(30, 40, (5, 5, 20, 20))[..., None], [1])
+    for style in STYLES:
+        drawn = style.load()(picture(30, 40), found)
+        assert drawn.dtype == np.uint8 and drawn.shape == (30, 40, 3) and style.help
+    assert [style.name for style in STYLES] == ["splash"]
+    np.testing.assert_array_equal(drawn, draw_splash(picture(30, 40), found))

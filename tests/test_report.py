@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from mrcnn.atomic import write_bytes
 from mrcnn.drawing import figures
 from mrcnn.evaluation.evaluation import Evaluation
-from mrcnn.evaluation.operating_points import curve
 from mrcnn.evaluation.report import write_report
 
 BOXES = np.array([[0, 0, 10, 10], [20, 0, 30, 10], [20, 30, 36, 50]])
@@ -163,10 +162,8 @@ def test_many_classes_are_drawn_and_the_best_and_worst_named():
 
 
 def test_f1_is_level_between_two_scores():
-    points = curve(np.array([0.8, 0.4]), np.array([True, False]), objects=1)
-    figure = figures.f1_over_threshold(
-        [curve(np.zeros(0), np.zeros(0, bool), 0), points], points, ["BG", "x"]
-    )
+    points = np.array([0.8, 0.4]), np.array([1, 2 / 3])
+    figure = figures.f1_over_threshold([None, points], points, (0.6, 1.0), ["BG", "x"])
     thresholds, f1 = figure.axes[0].lines[0].get_data()
     np.testing.assert_allclose(thresholds, [0, 0.4, 0.4, 0.8, 0.8, 1])
     np.testing.assert_allclose(f1, [2 / 3, 2 / 3, 1, 1, 0, 0])

@@ -1,1 +1,1 @@
-"""Pictures: objects on photos, letters, curves."""
+"""Pictures: objects on photos, letters, curves, charts, tables."""

@@ -10,8 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mrcnn.drawing.instances import class_color
-from mrcnn.evaluation.operating_points import Curve
+from mrcnn.drawing.colors import class_color
 
 DPI = 120
 NAMED_CLASSES = 12  # of more classes only the best and the worst have a colour and a name
@@ -75,35 +74,40 @@ def precision_recall(
 
 
 def f1_over_threshold(
-    curves: Sequence[Curve], overall: Curve, class_names: Sequence[str]
+    curves: Sequence[tuple[np.ndarray, np.ndarray] | None],
+    overall: tuple[np.ndarray, np.ndarray],
+    best: tuple[float, float],
+    class_names: Sequence[str],
 ) -> Figure:
     """Draw F1 over the score threshold, one line a class that has objects and one for all.
 
     Arguments:
-        curves: K curves; the background's, the first, is not drawn.
-        overall: the curve of all classes together, whose best threshold is marked.
+        curves: of K classes, thresholds `[P]`, falling, and the F1 `[P]` at each; None for a class
+            without objects. The background's, the first, is not drawn.
+        overall: those of all classes together.
+        best: the threshold, to be marked, and the F1 at it; NaN where there is none.
         class_names: K names.
     """
     figure, axes = _curves("F1 over the score threshold at IoU 0.5", "score threshold", "F1")
-    best = np.array([points.best().f1 for points in curves])
-    known = [k for k in range(1, len(class_names)) if curves[k].objects]
+    known = {k: curve for k, curve in enumerate(curves) if k and curve is not None}
+    greatest = {k: f1.max(initial=0) for k, (_, f1) in known.items()}
     _lines(
         axes,
-        {k: _steps(curves[k]) for k in known},
-        {k: f"{best[k]:.2f}  {_name(class_names[k])}" for k in known},
-        best,
+        {k: _steps(*curve) for k, curve in known.items()},
+        {k: f"{greatest[k]:.2f}  {_name(class_names[k])}" for k in known},
+        greatest,
         "best F1",
     )
-    point = overall.best()
-    if not np.isnan(point.threshold):
+    threshold, f1 = best
+    if not np.isnan(threshold):
         if len(known) > 1:
-            axes.plot(*_steps(overall), color="black", linewidth=2)
-        axes.axvline(point.threshold, color="black", linewidth=1, linestyle=":")
-        told = f"best at {point.threshold:.3f}, F1 {point.f1:.2f}"
-        left = point.threshold < 0.5
+            axes.plot(*_steps(*overall), color="black", linewidth=2)
+        axes.axvline(threshold, color="black", linewidth=1, linestyle=":")
+        told = f"best at {threshold:.3f}, F1 {f1:.2f}"
+        left = threshold < 0.5
         axes.annotate(
             told if len(known) == 1 else f"all classes: {told}",
-            (point.threshold, 1.0),
+            (threshold, 1.0),
             xytext=(5 if left else -5, -6),
             textcoords="offset points",
             ha="left" if left else "right",
@@ -159,7 +163,7 @@ def _curves(title, x, y) -> tuple[Figure, Axes]:
 
 
 def _lines(axes, lines, labels, values, legend_title):
-    """Draw the `lines` {class id: (x, y)}; the legend names them by falling `values` [K]."""
+    """Draw the `lines` {class id: (x, y)}; the legend names them by falling `values[class id]`."""
     ranked = sorted(lines, key=lambda k: -values[k])
     half = NAMED_CLASSES // 2
     named = ranked if len(ranked) <= NAMED_CLASSES else ranked[:half] + ranked[-half:]
@@ -181,10 +185,10 @@ def _lines(axes, lines, labels, values, legend_title):
         axes.text(0.5, 0.5, "no objects", ha="center", va="center", color="0.4")
 
 
-def _steps(points: Curve) -> tuple[np.ndarray, np.ndarray]:
+def _steps(thresholds, f1) -> tuple[np.ndarray, np.ndarray]:
     """Return the corners of F1 over the threshold, from 0 to 1: level between two scores."""
-    edges = np.concatenate([[0.0], points.thresholds[::-1], [1.0]])
-    levels = np.append(points.f1[::-1], 0.0)
+    edges = np.concatenate([[0.0], thresholds[::-1], [1.0]])
+    levels = np.append(f1[::-1], 0.0)
     return np.repeat(edges, 2)[1:-1], np.repeat(levels, 2)
 
 

@@ -1,4 +1,4 @@
-"""Objects drawn onto pictures at native size: masks, outlines, boxes, labels, splash.
+"""Objects drawn onto pictures at native size: masks, outlines, boxes, labels.
 
 Functions from arrays to arrays; nothing is shown. Only `apply_mask` and `draw_box` change the
 image they are given. Images are RGB, colours `(red, green, blue)` in 0..1, boxes
@@ -8,97 +8,19 @@ An instance never leaves its box: its fill, its outline and the box's own line l
 Labels are the exception; they stand beside the box where there is room.
 """
 
-import colorsys
-from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
 
 import cv2
 import numpy as np
 
+from mrcnn.detections import Detections
 from mrcnn.drawing import lettering
+from mrcnn.drawing.colors import instance_colors, to_bytes
+from mrcnn.masks import windows_of
 
-# The first classes get colours chosen by hand: vivid, apart from each other, rare in photos.
-FIRST_COLORS = ("008df2", "ff3b56", "35d060", "ffb01f", "a861ff", "00d5cc", "ff62d2", "b6e321")
-PALETTE_SIZE = 96
-# Steps in lightness (CIELAB units) and hue (degrees) that tell instances of one class apart.
-TINTS = ((0, 0), (16, 8), (-14, -8), (8, -15), (-7, 15), (22, -4), (-20, 4))
-
-GOLDEN_RATIO = (5**0.5 - 1) / 2
 # Pixels for each 1000 pixels of the picture's side (the square root of its area), so that a
 # picture looks the same whatever its resolution.
 LINE_WIDTH = 2.2
-
-# -- Colours -----------------------------------------------------------------------------------
-
-
-def _to_lab(colors) -> np.ndarray:
-    return cv2.cvtColor(np.asarray(colors, np.float32)[None], cv2.COLOR_RGB2Lab)[0]
-
-
-@lru_cache(maxsize=1)
-def _palette() -> tuple[tuple[float, float, float], ...]:
-    """Return PALETTE_SIZE colours, each the one farthest in CIELAB from all before it."""
-    first = [tuple(bytes.fromhex(code)) for code in FIRST_COLORS]
-    grid = [
-        colorsys.hsv_to_rgb(step / 48, saturation, value)
-        for step in range(48)
-        for saturation in (1, 0.8, 0.6)
-        for value in (1, 0.85, 0.7)
-    ]
-    colors = np.concatenate([np.array(first) / 255, grid])
-    lab = _to_lab(colors)
-    # Dull and dark colours vanish on photos.
-    usable = (lab[:, 0] > 45) & (np.hypot(lab[:, 1], lab[:, 2]) > 45)
-    chosen = list(range(len(first)))
-    distance = np.linalg.norm(lab[:, None] - lab[None, chosen], axis=-1).min(axis=1)
-    while len(chosen) < PALETTE_SIZE:
-        chosen.append(int(np.argmax(np.where(usable, distance, 0))))
-        distance = np.minimum(distance, np.linalg.norm(lab - lab[chosen[-1]], axis=1))
-    return tuple(tuple(map(float, color)) for color in colors[chosen])
-
-
-def class_color(class_id: int) -> tuple[float, float, float]:
-    """Return the colour of a class, always the same; classes 1 to 96 all differ."""
-    return _palette()[(int(class_id) - 1) % PALETTE_SIZE]
-
-
-def _tint(color, lightness, degrees) -> tuple[float, float, float]:
-    """Return `color` lighter and turned in hue, unchanged where both are 0."""
-    if not (lightness or degrees):
-        return color
-    light, a, b = _to_lab([color])[0]
-    hue, chroma = np.arctan2(b, a) + np.deg2rad(degrees), np.hypot(a, b)
-    lab = np.float32([[[light + lightness, chroma * np.cos(hue), chroma * np.sin(hue)]]])
-    return tuple(map(float, cv2.cvtColor(lab, cv2.COLOR_Lab2RGB)[0, 0].clip(0, 1)))
-
-
-def instance_colors(class_ids) -> list[tuple[float, float, float]]:
-    """Return a colour for each of `class_ids` `[N]`: its class's, tinted from the second one on."""
-    seen = Counter()
-    colors = []
-    for class_id in map(int, class_ids):
-        colors.append(_tint(class_color(class_id), *TINTS[seen[class_id] % len(TINTS)]))
-        seen[class_id] += 1
-    return colors
-
-
-def random_colors(N: int, bright: bool = True) -> list[tuple[float, float, float]]:
-    """Return N different colours in 0..1, the same at every call; darker ones if not `bright`.
-
-    Hues follow the golden ratio, so neighbours in the list look different and a longer list
-    begins with the shorter one.
-    """
-    value = 1.0 if bright else 0.7
-    return [colorsys.hsv_to_rgb(index * GOLDEN_RATIO % 1, 1, value) for index in range(N)]
-
-
-def _to_bytes(color) -> tuple[int, int, int]:
-    rgb = np.asarray(color, float)[:3]
-    if rgb.shape != (3,) or not (rgb.min() >= 0 and rgb.max() <= 1):
-        raise ValueError(f"a colour is (red, green, blue) in 0..1, not {color!r}")
-    return tuple(int(channel) for channel in np.rint(rgb * 255))
-
 
 # -- Masks and outlines ------------------------------------------------------------------------
 
@@ -202,16 +124,7 @@ def default_captions(class_ids, class_names: Sequence[str], scores=None) -> list
     return captions
 
 
-def _check(shape, boxes, masks, lists) -> None:
-    count = len(boxes)
-    if not np.isfinite(boxes).all():
-        raise ValueError("a box has a coordinate that is not a finite number")
-    # Without objects, `detect` and data sets return masks of various empty shapes.
-    if masks is not None and count and (*shape, count) != np.shape(masks):
-        raise ValueError(
-            f"masks are {list(np.shape(masks))}, expected {[*shape, count]}: "
-            "the picture's height and width, and one mask a box"
-        )
+def _check_lengths(count, **lists) -> None:
     for name, values in lists.items():
         if values is not None and len(values) != count:
             raise ValueError(f"{name} holds {len(values)} values for {count} boxes")
@@ -244,16 +157,51 @@ def draw_instances(
 
     Raises ValueError where the lengths or sizes do not agree.
     """
-    canvas = as_rgb(image)
-    shape, boxes = canvas.shape[:2], np.asarray(rois, float).reshape(-1, 4)
-    lists = {"class_ids": class_ids, "scores": scores, "colors": colors, "captions": captions}
-    _check(shape, boxes, masks, lists)
+    image = as_rgb(image)
+    shape, boxes = image.shape[:2], np.asarray(rois, float).reshape(-1, 4)
+    count = len(boxes)
+    if not np.isfinite(boxes).all():
+        raise ValueError("a box has a coordinate that is not a finite number")
+    # Without objects, `detect` and data sets return masks of various empty shapes.
+    masks = None if masks is None or not count else np.asarray(masks, bool)
+    if masks is not None and masks.shape != (*shape, count):
+        raise ValueError(
+            f"masks are {list(masks.shape)}, expected {[*shape, count]}: "
+            "the picture's height and width, and one mask a box"
+        )
+    _check_lengths(count, class_ids=class_ids, scores=scores)
     if captions is None:
         captions = default_captions(class_ids, class_names, scores)
-    colors = [_to_bytes(c) for c in (instance_colors(class_ids) if colors is None else colors)]
     boxes = np.clip(np.rint(boxes), 0, (*shape, *shape)).astype(int)
-    areas = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1)
-    visible = [index for index in range(len(boxes)) if areas[index] > 0]
+    detections = Detections.of(boxes, class_ids, scores, masks, shape)
+    return draw_detections(
+        image, detections, class_names, colors, captions, alpha, show_mask, show_bbox
+    )
+
+
+def draw_detections(
+    image: np.ndarray,
+    detections: Detections,
+    class_names: Sequence[str],
+    colors: Sequence | None = None,
+    captions: Sequence[str] | None = None,
+    alpha: float = 0.5,
+    show_mask: bool = True,
+    show_bbox: bool = True,
+) -> np.ndarray:
+    """Return a picture of detections; `draw_instances` tells the other arguments."""
+    canvas = as_rgb(image)
+    shape = canvas.shape[:2]
+    check_shape(detections, shape)
+    _check_lengths(len(detections), colors=colors, captions=captions)
+    if captions is None:
+        captions = default_captions(detections.class_ids, class_names, detections.scores)
+    if colors is None:
+        colors = instance_colors(detections.class_ids)
+    colors = [to_bytes(color) for color in colors]
+    boxes = windows_of(np.rint(detections.rois), shape)
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    visible = np.flatnonzero(areas)
     line = max(1, round(LINE_WIDTH * np.sqrt(shape[0] * shape[1]) / 1000))
 
     # Small objects last, so that none is hidden by the one it lies on.
@@ -261,8 +209,8 @@ def draw_instances(
         y1, x1, y2, x2 = boxes[index]
         inside = canvas[y1:y2, x1:x2]
         width = max(1, min(line, min(inside.shape[:2]) // 16))
-        if show_mask and masks is not None:
-            mask = np.ascontiguousarray(masks[y1:y2, x1:x2, index], bool).view(np.uint8)
+        if show_mask and detections.pieces is not None:
+            mask = _cut(detections.pieces[index], detections.windows[index], boxes[index])
             _fill(inside, mask, colors[index], alpha)
             _outline(inside, mask, colors[index], width)
         if show_bbox:
@@ -278,19 +226,22 @@ def draw_instances(
     return canvas
 
 
-def draw_splash(image: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """Return `image` in grey, its objects in colour: uint8 RGB `[H, W, 3]`.
-
-    `masks` is bool `[H, W, N]`; without objects (N = 0) the whole picture is grey. Raises
-    ValueError where `masks` has another height or width than the image.
-    """
-    color = as_rgb(image)
-    if np.shape(masks)[:2] != color.shape[:2]:
+def check_shape(detections: Detections, shape) -> None:
+    """Raise ValueError where `detections` are not of a picture of `shape` (height, width)."""
+    if tuple(detections.shape) != tuple(shape):
         raise ValueError(
-            f"masks are {list(np.shape(masks))} for a picture of {list(color.shape[:2])}"
+            f"the objects were found on a picture of {list(detections.shape)}, "
+            f"this one is {list(shape)}"
         )
-    splash = cv2.cvtColor(cv2.cvtColor(color, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    objects = np.zeros(color.shape[:2], bool)
-    for mask in np.moveaxis(np.asarray(masks, bool), -1, 0):
-        objects |= mask  # nine times faster than np.any over the last axis, for five objects
-    return cv2.copyTo(color, objects.view(np.uint8), splash)
+
+
+def _cut(piece, window, box) -> np.ndarray:
+    """Return what lies in `box` of the piece of a mask that fills `window`, uint8 `[h, w]`."""
+    if (window == box).all():
+        return np.ascontiguousarray(piece).view(np.uint8)
+    mask = np.zeros(box[2:] - box[:2], np.uint8)
+    low = np.maximum(window[:2], box[:2])
+    size = np.maximum(np.minimum(window[2:], box[2:]) - low, 0)
+    (y, x), (top, left), (height, width) = low - box[:2], low - window[:2], size
+    mask[y : y + height, x : x + width] = piece[top : top + height, left : left + width]
+    return mask

@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from mrcnn import pictures
 from mrcnn.atomic import write_bytes
 from mrcnn.drawing import figures
 from mrcnn.evaluation.confusion import Miss
@@ -34,7 +34,7 @@ def write_report(
         draw: makes the picture of an image, uint8 RGB `[height, width, 3]`, from its `Miss`.
         worst: the greatest number of images.
 
-    Returns the files. Raises OSError, naming the file, where one cannot be written.
+    Returns the files. Raises OSError or ValueError, naming the file, where one cannot be written.
     """
     folder = Path(folder)
     misses = evaluation.worst(worst)
@@ -49,7 +49,7 @@ def write_report(
     if draw is not None:
         for rank, miss in enumerate(misses, start=1):
             path = folder / "worst" / f"{rank:02d}_{_file_name(miss.image_id)}.jpg"
-            written.append(write_bytes(path, _jpeg(draw(miss))))
+            written.append(pictures.write(path, draw(miss), JPEG_QUALITY))
     return written
 
 
@@ -73,10 +73,14 @@ def _csv(rows):
 
 def _figures(evaluation):
     names, threshold = evaluation.class_names, evaluation.threshold()
-    curves = [evaluation.curve(class_id) for class_id in range(len(names))]
+    overall, *curves = map(evaluation.curve, (None, *range(len(names))))
+    lines = [(curve.thresholds, curve.f1) if curve.objects else None for curve in curves]
+    best = overall.best()
     return {
         "precision_recall.png": figures.precision_recall(*evaluation.precision_at_recalls(), names),
-        "f1.png": figures.f1_over_threshold(curves, evaluation.curve(), names),
+        "f1.png": figures.f1_over_threshold(
+            lines, (overall.thresholds, overall.f1), (best.threshold, best.f1), names
+        ),
         "confusion.png": figures.confusion(evaluation.confusion(threshold), names, threshold),
     }
 
@@ -86,12 +90,3 @@ def _file_name(image_id):
     stem = re.split(r"[/\\]", str(image_id))[-1]
     stem = re.sub(r"\.(jpe?g|png|webp|tiff?|bmp)$", "", stem, flags=re.IGNORECASE)
     return re.sub(r"[^\w.-]+", "_", stem)[:60] or "image"
-
-
-def _jpeg(picture):
-    done, data = cv2.imencode(
-        ".jpg", np.ascontiguousarray(picture[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    )
-    if not done:
-        raise ValueError(f"a picture of shape {picture.shape} cannot be written as JPEG")
-    return data.tobytes()

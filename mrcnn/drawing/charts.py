@@ -1,0 +1,180 @@
+"""What the charts of `mrcnn.visualize` show, drawn onto matplotlib axes that they are given.
+
+Boxes are `(y1, x1, y2, x2)` in pixels with the end outside. matplotlib is loaded when the first
+axes are made.
+"""
+
+import numpy as np
+
+from mrcnn.drawing.colors import random_colors
+from mrcnn.drawing.instances import apply_mask, as_rgb, default_captions
+from mrcnn.masks import unmold_mask
+
+FILE_BACKENDS = {"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"}
+# How far around the picture the axes reach, as a share of it: boxes may leave the picture.
+MARGIN = 0.1
+PLATE = {"facecolor": "black", "alpha": 0.6, "pad": 1.5, "edgecolor": "none"}
+
+
+def draws_to_files() -> bool:
+    """Return whether matplotlib has no display to show figures on."""
+    import matplotlib.pyplot as plt
+
+    return plt.get_backend().lower() in FILE_BACKENDS
+
+
+def new_axes(figsize, rows=1, columns=1) -> list:
+    """Return the axes `[rows * columns]` of a new figure, whose size is in inches."""
+    import matplotlib.pyplot as plt
+
+    options = {}
+    if draws_to_files():
+        # A figure that nobody closes stays in memory: keep only the newest, which
+        # `pyplot.savefig` still finds, however many are drawn.
+        options["num"] = "mrcnn.visualize"
+        plt.close(options["num"])
+    figure, axes = plt.subplots(rows, columns, figsize=figsize, squeeze=False, **options)
+    figure.set_layout_engine("constrained")
+    return list(axes.flat)
+
+
+def picture(axes, image, title="", **options) -> None:
+    """Show an image without ticks; `options` are those of matplotlib's `imshow`."""
+    axes.imshow(image, **options)
+    axes.set_title(title)
+    axes.set_axis_off()
+
+
+def box_pairs(axes, image, boxes, refined_boxes, masks, captions, visibilities, title) -> None:
+    """Draw boxes, dashed, and what became of them, solid, with lines from the ones to the others.
+
+    Arguments as of `visualize.draw_boxes`.
+    """
+    from matplotlib.patches import Rectangle
+
+    count = len(refined_boxes if boxes is None else boxes)
+    visibilities = [2] * count if visibilities is None else visibilities
+    canvas = as_rgb(image)
+    styles = zip(random_colors(count), visibilities, strict=True)
+    for index, (color, level) in enumerate(styles):
+        color, width = color if level else "gray", max(level, 1)
+        corners = []
+        for kind, dash in ((boxes, {"linestyle": "dashed", "alpha": 0.7}), (refined_boxes, {})):
+            if kind is not None and np.any(kind[index]):
+                y1, x1, y2, x2 = kind[index]
+                look = {"edgecolor": color, "facecolor": "none", "linewidth": width, **dash}
+                axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, **look))
+                corners.append((x1, y1))
+        if len(corners) == 2:
+            axes.plot(*zip(*corners, strict=True), color=color, linewidth=width)
+        if captions is not None and captions[index]:
+            y1, x1 = (boxes if refined_boxes is None else refined_boxes)[index][:2]
+            axes.text(x1, y1, captions[index], size=10, va="top", color="white", bbox=PLATE)
+        if masks is not None and level:
+            apply_mask(canvas, masks[..., index], color, alpha=0.4)
+    picture(axes, canvas, title)
+    height, width = canvas.shape[:2]
+    axes.set_xlim(-width * MARGIN, width * (1 + MARGIN))
+    axes.set_ylim(height * (1 + MARGIN), -height * MARGIN)
+
+
+def match_captions(scores, matches, overlaps) -> list[str]:
+    """Return "score / IoU" of each prediction: with its object, else the best there is.
+
+    `matches` `[N]` are the objects' indices, -1 for none, `overlaps` `[N, M]` the IoU.
+    """
+    captions = []
+    for score, match, row in zip(scores, np.asarray(matches, int), overlaps, strict=True):
+        overlap = row[match] if match >= 0 else row.max(initial=0)
+        captions.append(f"{score:.2f} / {overlap:.2f}")
+    return captions
+
+
+def split_rois(rois, class_ids) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices of the RoIs with an object and of those without; zeros are padding."""
+    used, is_object = np.any(np.asarray(rois) != 0, axis=1), np.asarray(class_ids) > 0
+    return np.flatnonzero(used & is_object), np.flatnonzero(used & ~is_object)
+
+
+def choose_rois(objects, background, limit) -> np.ndarray:
+    """Return `limit` of the indices, half of them objects where there are so many.
+
+    They are the same at every call.
+    """
+    random = np.random.default_rng(0)
+    few = min(len(objects), max(limit // 2, limit - len(background)))
+    chosen = random.permutation(objects)[:few], random.permutation(background)[: limit - few]
+    return np.concatenate(chosen)
+
+
+def roi_pairs(image, rois, refined_rois, mask, class_ids, class_names, chosen) -> dict:
+    """Return arguments of `visualize.draw_boxes` that show the RoIs `chosen`, indices.
+
+    Arguments else as of `visualize.draw_rois`.
+    """
+    rois, class_ids = np.asarray(rois)[chosen], np.asarray(class_ids)[chosen]
+    is_object, shape = class_ids > 0, np.shape(image)
+    masks = np.zeros((*shape[:2], len(chosen)), bool)
+    for index in np.flatnonzero(is_object):
+        masks[..., index] = unmold_mask(mask[chosen[index]], rois[index].astype(int), shape)
+    return {
+        "boxes": rois,
+        "refined_boxes": np.where(is_object[:, None], np.asarray(refined_rois)[chosen], 0),
+        "masks": masks,
+        "captions": [class_names[i] if i > 0 else "" for i in class_ids],
+        "visibilities": np.where(is_object, 1, 0),
+    }
+
+
+def class_shades(mask, class_ids, limit) -> dict:
+    """Return a picture `[H, W]` for each of the `limit` largest classes by area, by class id.
+
+    Each instance of `mask` `[H, W, N]` has a shade of its own in it, background is 0.
+    """
+    class_ids = np.asarray(class_ids)
+    by_class = {i: np.asarray(mask)[..., class_ids == i] for i in np.unique(class_ids) if i > 0}
+    largest = sorted(by_class, key=lambda i: -np.count_nonzero(by_class[i]))[:limit]
+    return {
+        i: (by_class[i] * np.arange(1, by_class[i].shape[-1] + 1)).max(axis=-1) for i in largest
+    }
+
+
+def precision_recall(axes, average, precisions, recalls):
+    """Draw precision over recall, on new axes if None, and return the axes.
+
+    `average` is the AP at IoU 0.5.
+    """
+    axes = new_axes((6, 6))[0] if axes is None else axes
+    axes.plot(recalls, precisions)
+    axes.set_title(f"precision and recall, AP@50 = {average:.3f}")
+    axes.set_xlabel("recall")
+    axes.set_ylabel("precision")
+    axes.set_xlim(0, 1.05)
+    axes.set_ylim(0, 1.05)
+    return axes
+
+
+def overlaps(axes, gt_class_ids, pred_class_ids, pred_scores, grid, class_names, threshold):
+    """Draw the IoU `grid` `[N, M]` of N predictions with M objects, and whether they match.
+
+    Returns the axes, new ones if None; arguments else as of `visualize.plot_overlaps`.
+    """
+    gt_class_ids, pred_class_ids = (
+        np.asarray(ids)[np.flatnonzero(ids)] for ids in (gt_class_ids, pred_class_ids)
+    )
+    grid = np.asarray(grid)[: len(pred_class_ids), : len(gt_class_ids)]
+    axes = new_axes((4 + grid.shape[1], 3 + grid.shape[0] * 0.6))[0] if axes is None else axes
+    if grid.size:
+        axes.imshow(grid, interpolation="nearest", cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    axes.set_xticks(range(len(gt_class_ids)), [class_names[i] for i in gt_class_ids], rotation=90)
+    axes.set_yticks(
+        range(len(pred_class_ids)), default_captions(pred_class_ids, class_names, pred_scores)
+    )
+    for (row, column), overlap in np.ndenumerate(grid):
+        same = gt_class_ids[column] == pred_class_ids[row]
+        verdict = "" if overlap < threshold else "\nmatch" if same else "\nwrong class"
+        color = "white" if overlap > 0.5 else "black"
+        axes.text(column, row, f"{overlap:.2f}{verdict}", ha="center", va="center", color=color)
+    axes.set_xlabel("ground truth")
+    axes.set_ylabel("predictions")
+    return axes

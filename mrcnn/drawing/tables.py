@@ -1,0 +1,53 @@
+"""Tables: rows of cells as aligned text or HTML, and the rows that tell about weights."""
+
+import html
+import sys
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+# Weights are small: from here on something has gone wrong.
+OVERFLOW = 1000
+
+
+def as_text(rows: Sequence[Sequence]) -> str:
+    """Return a line a row, its cells below those of the row before."""
+    rows = [[str(cell) for cell in row] for row in rows]
+    columns = max(map(len, rows), default=0)
+    widths = [max((len(row[c]) for row in rows if c < len(row)), default=0) for c in range(columns)]
+    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def as_html(rows: Sequence[Sequence]) -> str:
+    """Return a `<table>`."""
+    lines = ("".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) for row in rows)
+    return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+
+
+def in_notebook() -> bool:
+    """Tell whether this code runs in a notebook, without importing IPython to find out."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return hasattr(shell, "kernel")
+
+
+def weight_rows(layers) -> Iterator[list[str]]:
+    """Yield name, shape, least, greatest, spread and a remark of each weight of Keras layers.
+
+    The remark marks what looks wrong: values that are not finite, over 1000 in size ("overflow?"),
+    or a kernel whose values are all the same ("dead?").
+    """
+    for layer in layers:
+        for variable, values in zip(layer.weights, layer.get_weights(), strict=True):
+            low, high = values.min(), values.max()
+            note = ""
+            if not np.isfinite(values).all():
+                note = "not finite"
+            elif max(-low, high) > OVERFLOW:
+                note = "overflow?"
+            elif values.ndim > 1 and low == high:
+                note = "dead?"
+            name = f"{layer.name}/{variable.name.split('/')[-1]}"
+            numbers = (f"{number:+.4f}" for number in (low, high, values.std()))
+            yield [name, str(values.shape), *numbers, note]
