@@ -65,13 +65,17 @@ class Detections:
         """Make them of full-size arrays, such as the dicts of `MaskRCNN.detect`.
 
         Arguments:
-            rois, class_ids, scores: `[N, 4]`, `[N]`, `[N]` or None; their dtypes are kept.
+            rois, class_ids, scores: `[N, 4]`, `[N]`, `[N]` or None; boxes and scores keep their dtype.
             masks: `[H, W, N]`, bool, or numbers that count as mask above 0.5; or None. They may
                 leave their boxes.
             shape: (height, width, ...) of the image; the masks' unless given. Without either
                 the image ends with the boxes.
+
+        Raises ValueError for a box that is not of finite numbers.
         """
         rois, windows, pieces = np.asarray(rois).reshape(-1, 4), None, None
+        if not np.isfinite(rois).all():
+            raise ValueError("a coordinate of a box is not a finite number")
         if masks is not None:
             masks = np.asarray(masks)
             shape = masks.shape
@@ -80,13 +84,14 @@ class Detections:
             shape = np.ceil(rois[:, 2:].max(axis=0, initial=0)).astype(int).tolist()
         scores = None if scores is None else np.asarray(scores)
         shape = int(shape[0]), int(shape[1])
-        return cls(shape, rois, np.asarray(class_ids), scores, pieces, windows=windows)
+        return cls(shape, rois, np.asarray(class_ids, np.int32), scores, pieces, windows=windows)
 
     @classmethod
     def of_masks(cls, masks: np.ndarray, class_ids) -> Detections:
         """Make them of the masks `[H, W, N]` of an annotation, with the masks' own boxes."""
         windows, pieces = mask_math.cut_out(np.asarray(masks))
-        return cls(masks.shape[:2], windows, np.asarray(class_ids), None, pieces, windows=windows)
+        class_ids = np.asarray(class_ids, np.int32)
+        return cls(masks.shape[:2], windows, class_ids, None, pieces, windows=windows)
 
     def __len__(self) -> int:
         return len(self.rois)

@@ -6,8 +6,9 @@ import io
 import numpy as np
 import pytest
 
+from mrcnn.detections import Detections
 from mrcnn.evaluation import coco_ap
-from mrcnn.evaluation.coco_ap import CocoAP, box_overlaps, mask_areas, mask_overlaps, match
+from mrcnn.evaluation.coco_ap import CocoAP, box_overlaps, mask_overlaps, match
 
 NO_CROWD = np.zeros(0, bool)
 COCO_ORDER = [
@@ -32,6 +33,10 @@ def _rectangle(shape, y1, x1, y2, x2):
     return mask
 
 
+def _of_masks(masks):
+    return Detections.of_masks(masks, np.ones(masks.shape[-1]))
+
+
 # Overlaps
 
 
@@ -46,21 +51,21 @@ def test_mask_overlap_looks_at_pixels_not_at_boxes():
     frame = _rectangle((6, 6), 0, 0, 6, 6)
     frame[1:5, 1:5] = False  # 20 px
     whole, inside = _rectangle((6, 6), 0, 0, 6, 6), _rectangle((6, 6), 1, 1, 5, 5)
-    pred = np.stack([frame], axis=-1)
-    gt = np.stack([whole, inside, whole, np.zeros((6, 6), bool)], axis=-1)
+    pred = _of_masks(np.stack([frame], axis=-1))
+    gt = _of_masks(np.stack([whole, inside, whole, np.zeros((6, 6), bool)], axis=-1))
     overlaps = mask_overlaps(pred, gt, np.array([False, False, True, False]))
     np.testing.assert_allclose(overlaps, [[20 / 36, 0, 1, 0]])
-    assert mask_areas(gt).tolist() == [36, 16, 36, 0]
+    assert gt.areas.tolist() == [36, 16, 36, 0]
 
 
 @pytest.mark.filterwarnings("error")
 def test_empty_and_degenerate_overlaps_are_zero():
     assert box_overlaps(np.zeros((0, 4)), np.ones((3, 4)), np.zeros(3, bool)).shape == (0, 3)
     assert box_overlaps([[1, 1, 1, 1]], [[1, 1, 1, 1]], np.array([True])).tolist() == [[0]]
-    masks = np.zeros((4, 4, 2), bool)
+    masks, none = _of_masks(np.zeros((4, 4, 2), bool)), _of_masks(np.zeros((0, 0, 0), bool))
     assert mask_overlaps(masks, masks, np.array([True, False])).tolist() == [[0, 0], [0, 0]]
     # Some data sets give an image without objects masks without a size.
-    assert mask_overlaps(masks, np.zeros((0, 0, 0), bool), NO_CROWD).shape == (2, 0)
+    assert mask_overlaps(masks, none, NO_CROWD).shape == (2, 0)
 
 
 # Matching
@@ -217,35 +222,27 @@ def _random_scene(rng, classes, detections, objects, shape=(150, 180), crowds=Tr
         pred_boxes.append(moved)
         pred_masks.append(mask(moved))
     return {
-        "gt": {"rois": gt_boxes, "class_ids": gt_class_ids, "masks": gt_masks},
-        "predictions": {
-            "rois": np.array(pred_boxes).reshape(-1, 4),
-            "class_ids": np.array(pred_class_ids, int),
-            "scores": rng.integers(1, 20, detections) / 20,
-            "masks": np.stack(pred_masks, axis=-1) if detections else np.zeros((*shape, 0), bool),
-        },
+        "gt": Detections.of(gt_boxes, gt_class_ids, masks=gt_masks),
+        "predictions": Detections.of(
+            pred_boxes,
+            pred_class_ids,
+            rng.integers(1, 20, detections) / 20,
+            np.stack(pred_masks, axis=-1) if detections else np.zeros((*shape, 0), bool),
+        ),
     }
 
 
 def _ours(scenes, classes, kind):
     ap = CocoAP(classes)
     for scene in scenes:
-        gt, predictions = scene["gt"], scene["predictions"]
-        crowd = gt["class_ids"] < 0
+        gt, found = scene["gt"], scene["predictions"]
+        crowd = gt.class_ids < 0
         if kind == "segm":
-            overlaps = mask_overlaps(predictions["masks"], gt["masks"], crowd)
-            areas = mask_areas(predictions["masks"])
+            overlaps, areas = mask_overlaps(found, gt, crowd), found.areas
         else:
-            overlaps = box_overlaps(predictions["rois"], gt["rois"], crowd)
-            areas = np.prod(predictions["rois"][:, 2:] - predictions["rois"][:, :2], axis=1)
-        ap.add(
-            overlaps,
-            predictions["scores"],
-            predictions["class_ids"],
-            areas,
-            gt["class_ids"],
-            mask_areas(gt["masks"]),
-        )
+            overlaps = box_overlaps(found.rois, gt.rois, crowd)
+            areas = np.prod(found.rois[:, 2:] - found.rois[:, :2], axis=1)
+        ap.add(overlaps, found.scores, found.class_ids, areas, gt.class_ids, gt.areas)
     return ap
 
 
@@ -257,21 +254,22 @@ def _theirs(scenes, classes, kind):
     from pycocotools.cocoeval import COCOeval
 
     def entries(side, image_id):
-        for index, (y1, x1, y2, x2) in enumerate(side["rois"].tolist()):
-            mask = side["masks"][..., index]
+        masks = side.masks
+        for index, (y1, x1, y2, x2) in enumerate(side.rois.tolist()):
+            mask = masks[..., index]
             yield {
                 "image_id": image_id,
-                "category_id": int(abs(side["class_ids"][index])),
+                "category_id": int(abs(side.class_ids[index])),
                 "bbox": [x1, y1, x2 - x1, y2 - y1],
                 "segmentation": rle.encode(np.asfortranarray(mask, np.uint8)),
                 "area": int(mask.sum()),
-                "iscrowd": int(side["class_ids"][index] < 0),
+                "iscrowd": int(side.class_ids[index] < 0),
             }
 
     annotations, results = [], []
     for image_id, scene in enumerate(scenes, start=1):
         annotations += entries(scene["gt"], image_id)
-        scores = scene["predictions"]["scores"].tolist()
+        scores = scene["predictions"].scores.tolist()
         found = list(entries(scene["predictions"], image_id))
         for result, score in zip(found, scores, strict=True):
             # A result with a box would be sized by its box in the mask evaluation too.
@@ -283,7 +281,7 @@ def _theirs(scenes, classes, kind):
     truth.dataset = {
         "info": {},
         "images": [
-            {"id": i, "height": s["gt"]["masks"].shape[0], "width": s["gt"]["masks"].shape[1]}
+            {"id": i, "height": s["gt"].shape[0], "width": s["gt"].shape[1]}
             for i, s in enumerate(scenes, start=1)
         ],
         "categories": [{"id": k, "name": str(k)} for k in range(1, classes)],
@@ -348,21 +346,21 @@ def test_numbers_are_those_of_pycocotools(name, kind):
 
 def test_the_scenes_meet_every_size_and_tie():
     _, scenes = _scenes("several classes and crowds")
-    areas = np.concatenate([mask_areas(scene["gt"]["masks"]) for scene in scenes])
+    areas = np.concatenate([scene["gt"].areas for scene in scenes])
     assert (areas < 32**2).any() and (areas > 96**2).any()
     assert ((areas > 32**2) & (areas < 96**2)).any()
-    assert any((scene["gt"]["class_ids"] < 0).any() for scene in scenes)
-    scores = np.concatenate([scene["predictions"]["scores"] for scene in scenes])
+    assert any((scene["gt"].class_ids < 0).any() for scene in scenes)
+    scores = np.concatenate([scene["predictions"].scores for scene in scenes])
     assert len(np.unique(scores)) < len(scores) / 2
 
 
 def test_the_memory_of_an_image_does_not_depend_on_its_size():
     def kept(side):
         ap = CocoAP(2)
-        masks = np.ones((side, side, 3), bool)
+        masks = _of_masks(np.ones((side, side, 3), bool))
         overlaps = mask_overlaps(masks, masks, np.zeros(3, bool))
         ones = np.ones(3, int)
-        ap.add(overlaps, ones * 0.5, ones, mask_areas(masks), ones, mask_areas(masks))
+        ap.add(overlaps, ones * 0.5, ones, masks.areas, ones, masks.areas)
         return sum(array.nbytes for array in ap.detections(1))
 
     assert kept(8) == kept(256) < 1000

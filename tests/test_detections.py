@@ -92,3 +92,5 @@ def test_what_does_not_fit_together_is_refused():
         Detections.of(np.zeros((2, 4)), [1, 1], None, np.zeros((4, 4, 3), bool))
     with pytest.raises(ValueError, match=r"mask 0 is \(3, 3\), its window \(2, 2\)"):
         Detections((9, 9), np.array([[0, 0, 2, 2]]), [1], None, [np.ones((3, 3), bool)])
+    with pytest.raises(ValueError, match="not a finite number"):
+        Detections.of([[0, 0, np.nan, 2]], [1], [0.5])

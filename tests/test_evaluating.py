@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mrcnn.commands.evaluating import PICTURE_SIDE, draw_comparison, evaluate
+from mrcnn.detections import Detections
 from mrcnn.masks import extract_bboxes
 from mrcnn.utils import Dataset
 
@@ -30,26 +31,26 @@ class Squares(Dataset):
         return masks, np.array([1, 2, 2], np.int32)
 
 
-class Model:
+class Finder:
     """Finds the squares of `Squares`, those of the class `blind` as of the other class."""
 
     def __init__(self, dataset, blind=None):
         self.dataset, self.blind = dataset, blind
 
-    def detect(self, images):
+    def detect(self, images, min_confidence=0.0):
         (image,) = images
         masks, class_ids = self.dataset.load_mask(int(image[0, 0, 0]) - 100)
         masks, class_ids = masks[..., :2], class_ids[:2].copy()
         if self.blind:
             class_ids[class_ids == self.blind] = 3 - self.blind
         scores = np.array([0.9, 0.6], np.float32)
-        boxes = extract_bboxes(masks)
-        return [{"rois": boxes, "class_ids": class_ids, "scores": scores, "masks": masks}]
+        found = Detections.of(extract_bboxes(masks), class_ids, scores, masks)
+        return [found.where(scores >= min_confidence)]
 
 
 def test_what_is_all_found_scores_one():
     dataset, calls = Squares(), []
-    evaluation = evaluate(Model(dataset), dataset, lambda *count: calls.append(count))
+    evaluation = evaluate(Finder(dataset), dataset, lambda *count: calls.append(count))
     summary = evaluation.summary()
     assert summary["mask"]["AP"] == summary["box"]["AP"] == 1
     # What lies outside the image cannot be found.
@@ -59,7 +60,7 @@ def test_what_is_all_found_scores_one():
 
 def test_classes_that_are_taken_for_each_other_are_named_with_their_image():
     dataset = Squares(count=1)
-    evaluation = evaluate(Model(dataset, blind=2), dataset)
+    evaluation = evaluate(Finder(dataset, blind=2), dataset)
     assert evaluation.confusion(threshold=0).tolist() == [[0, 0, 0], [0, 1, 0], [0, 1, 0]]
     assert [miss.image_id for miss in evaluation.worst(9, threshold=0)] == ["folder/0.jpg"]
 
@@ -67,7 +68,7 @@ def test_classes_that_are_taken_for_each_other_are_named_with_their_image():
 @pytest.mark.parametrize("turned", [False, True])
 def test_the_picture_shows_the_annotation_and_what_was_found(turned):
     dataset = Squares(count=1, height=100 if turned else 60)
-    picture = draw_comparison(Model(dataset), dataset, 0, min_confidence=0.7)
+    picture = draw_comparison(Finder(dataset), dataset, 0, min_confidence=0.7)
     height, width = dataset.shape
     halves = (
         (picture[:, :width], picture[:, -width:])
@@ -86,5 +87,5 @@ def test_the_picture_shows_the_annotation_and_what_was_found(turned):
 
 def test_large_photos_become_small_pictures():
     dataset = Squares(count=1, height=2000, width=3000)
-    picture = draw_comparison(Model(dataset), dataset, 0, min_confidence=0)
+    picture = draw_comparison(Finder(dataset), dataset, 0, min_confidence=0)
     assert picture.shape[1] == PICTURE_SIDE

@@ -13,6 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from mrcnn.atomic import write_bytes
+from mrcnn.detections import Detections
 from mrcnn.drawing import figures
 from mrcnn.evaluation.evaluation import Evaluation
 from mrcnn.evaluation.report import write_report
@@ -24,11 +25,11 @@ BOXES = np.array([[0, 0, 10, 10], [20, 0, 30, 10], [20, 30, 36, 50]])
 def evaluation():
     """Two images with mistakes, one without, a class name that looks like a formula."""
     evaluation = Evaluation(["BG", "_$x$", "Blatt, grün"])
-    empty = {"rois": [], "class_ids": [], "scores": []}
-    some = {"rois": BOXES, "class_ids": [1, 2, 2], "scores": [0.9, 0.8, 0.7]}
-    evaluation.add("photos/a b.jpg", {"rois": BOXES[:1], "class_ids": [1]}, some)
-    evaluation.add(7, {"rois": BOXES, "class_ids": [1, 2, 2]}, empty)
-    evaluation.add("right", {"rois": BOXES, "class_ids": [1, 2, 2]}, some)
+    empty = Detections.of([], [], [])
+    some = Detections.of(BOXES, [1, 2, 2], [0.9, 0.8, 0.7])
+    evaluation.add("photos/a b.jpg", Detections.of(BOXES[:1], [1]), some)
+    evaluation.add(7, Detections.of(BOXES, [1, 2, 2]), empty)
+    evaluation.add("right", Detections.of(BOXES, [1, 2, 2]), some)
     return evaluation
 
 

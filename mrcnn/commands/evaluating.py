@@ -1,38 +1,29 @@
 """How well a model does on an annotated data set, and pictures of where it fails."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
 from mrcnn.data.samples import load_annotated
-from mrcnn.drawing.instances import draw_instances
+from mrcnn.detections import Detections
+from mrcnn.drawing.instances import draw_detections
 from mrcnn.evaluation.evaluation import Evaluation
-from mrcnn.masks import extract_bboxes
 
 # A picture shows an image twice, and is looked at on a screen.
 PICTURE_SIDE = 1200
 GAP = 8
 
 
-class Truth(NamedTuple):
-    """The N objects of an image, in its pixels; class ids of crowds are negative."""
-
-    rois: np.ndarray  # int32 [N, 4]
-    masks: np.ndarray  # bool [H, W, N]
-    class_ids: np.ndarray  # int32 [N]
-
-
 def evaluate(
-    model, dataset, progress: Callable[[int, int], None] = lambda done, total: None
+    detector, dataset, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> Evaluation:
-    """Compare what a model finds in all images of a data set with their annotation.
+    """Compare what a detector finds in all images of a data set with their annotation.
 
     Arguments:
-        model: a `MaskRCNN` in inference mode. For average precision it should keep detections of
-            low scores too.
-        dataset: a prepared `Dataset` whose classes have the model's ids.
+        detector: a `Detector`. For average precision it should keep detections of low scores too.
+        dataset: a prepared `Dataset` whose classes have the detector's ids.
         progress: called with (images done, of how many).
 
     Images are known to the Evaluation by `dataset.image_reference`. Raises ValueError, which
@@ -41,33 +32,22 @@ def evaluate(
     evaluation = Evaluation(dataset.class_names)
     for done, image_id in enumerate(dataset.image_ids, start=1):
         image, truth = _load(dataset, image_id)
-        (found,) = model.detect([image])
-        evaluation.add(dataset.image_reference(image_id), truth._asdict(), found)
+        (found,) = detector.detect([image])
+        evaluation.add(dataset.image_reference(image_id), truth, found)
         progress(done, len(dataset.image_ids))
     return evaluation
 
 
-def draw_comparison(model, dataset, image_id: int, min_confidence: float) -> np.ndarray:
-    """Return an image twice, uint8 RGB: with its annotation, and with what the model finds.
+def draw_comparison(detector, dataset, image_id: int, min_confidence: float) -> np.ndarray:
+    """Return an image twice, uint8 RGB: with its annotation, and with what the detector finds.
 
     Detections under `min_confidence` are left out. Side by side, or one below the other where
     the image is wide.
     """
     image, truth = _load(dataset, image_id)
-    (found,) = model.detect([image])
-    sure = found["scores"] >= min_confidence
-    names = dataset.class_names
-    pictures = [
-        draw_instances(image, truth.rois, truth.masks, np.abs(truth.class_ids), names),
-        draw_instances(
-            image,
-            found["rois"][sure],
-            found["masks"][..., sure],
-            found["class_ids"][sure],
-            names,
-            found["scores"][sure],
-        ),
-    ]
+    (found,) = detector.detect([image], min_confidence)
+    truth = replace(truth, class_ids=np.abs(truth.class_ids))
+    pictures = [draw_detections(image, each, dataset.class_names) for each in (truth, found)]
     height, width = image.shape[:2]
     scale = min(1, PICTURE_SIDE / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -77,9 +57,9 @@ def draw_comparison(model, dataset, image_id: int, min_confidence: float) -> np.
     return np.concatenate([first, gap, second], axis=axis)
 
 
-def _load(dataset, image_id):
+def _load(dataset, image_id) -> tuple[np.ndarray, Detections]:
+    """Return an image and its objects; those of crowds have negative class ids."""
     image, masks, class_ids = load_annotated(dataset, image_id, channels=3)
+    truth = Detections.of_masks(masks, class_ids)
     # An object that lies outside the image can neither be found nor missed.
-    there = masks.any(axis=(0, 1))
-    masks, class_ids = masks[..., there], class_ids[there]
-    return image, Truth(extract_bboxes(masks), masks, class_ids)
+    return image, truth.where(truth.areas > 0)

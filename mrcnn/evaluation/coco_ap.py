@@ -12,7 +12,8 @@ A negative ground-truth class id -k is a crowd of class k.
 import numpy as np
 
 from mrcnn import boxes
-from mrcnn.masks import extract_bboxes
+from mrcnn.detections import Detections
+from mrcnn.masks import shared_pixels
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0.0, 1.0, 101)
@@ -41,28 +42,13 @@ def box_overlaps(pred_boxes: np.ndarray, gt_boxes: np.ndarray, crowd: np.ndarray
     return _ratio(shared, boxes.area(pred_boxes), boxes.area(gt_boxes), crowd)
 
 
-def mask_overlaps(pred_masks: np.ndarray, gt_masks: np.ndarray, crowd: np.ndarray) -> np.ndarray:
+def mask_overlaps(found: Detections, truth: Detections, crowd: np.ndarray) -> np.ndarray:
     """Return the overlap of every pair of masks, float64 `[D, G]`, as `box_overlaps` does.
 
-    Arguments:
-        pred_masks, gt_masks: bool `[height, width, D]`, `[height, width, G]`.
-        crowd: bool `[G]`.
+    `crowd` is bool `[G]`.
     """
-    shared = np.zeros((pred_masks.shape[-1], gt_masks.shape[-1]))
-    if not shared.size:
-        return shared
-    pred_boxes, gt_boxes = extract_bboxes(pred_masks), extract_bboxes(gt_masks)
-    starts = np.maximum(pred_boxes[:, None, :2], gt_boxes[None, :, :2])
-    ends = np.minimum(pred_boxes[:, None, 2:], gt_boxes[None, :, 2:])
-    for d, g in np.argwhere((starts < ends).all(axis=-1)):
-        (y1, x1), (y2, x2) = starts[d, g], ends[d, g]
-        shared[d, g] = np.count_nonzero(pred_masks[y1:y2, x1:x2, d] & gt_masks[y1:y2, x1:x2, g])
-    return _ratio(shared, mask_areas(pred_masks)[:, None], mask_areas(gt_masks)[None], crowd)
-
-
-def mask_areas(masks: np.ndarray) -> np.ndarray:
-    """Return the pixels of each of the masks bool `[height, width, N]`: int `[N]`."""
-    return np.count_nonzero(masks, axis=(0, 1))
+    shared = shared_pixels(found.windows, found.pieces, truth.windows, truth.pieces)
+    return _ratio(shared.astype(np.float64), found.areas[:, None], truth.areas, crowd)
 
 
 def _ratio(shared, pred_areas, gt_areas, crowd):

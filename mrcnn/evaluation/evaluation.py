@@ -2,19 +2,20 @@
 
     evaluation = Evaluation(["BG", "remote"])
     for each image:
-        evaluation.add(image_id, gt=..., predictions=...)
+        evaluation.add(image_id, truth, found)
     evaluation.summary(), evaluation.text()
 
 K classes (0 is the background), D detections and G ground-truth objects of an image.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from mrcnn import boxes
-from mrcnn.evaluation.coco_ap import RECALLS, CocoAP, box_overlaps, mask_areas, mask_overlaps
+from mrcnn.detections import Detections
+from mrcnn.evaluation.coco_ap import RECALLS, CocoAP, box_overlaps, mask_overlaps
 from mrcnn.evaluation.confusion import (
     BACKGROUND,
     IOU_THRESHOLD,
@@ -27,42 +28,19 @@ from mrcnn.evaluation.operating_points import Curve, curve
 from mrcnn.evaluation.text import tables
 
 
-class _Side(NamedTuple):
-    """The ground truth or the detections of an image, checked."""
-
-    rois: np.ndarray  # float64 [N, 4]
-    class_ids: np.ndarray  # int [N]
-    scores: np.ndarray  # float64 [N]; of ground truth, ones
-    masks: np.ndarray | None  # bool [height, width, N]
-
-
-def _checked(where: str, given: Mapping, num_classes: int, detected: bool) -> _Side:
-    names = ("rois", "class_ids", "scores") if detected else ("rois", "class_ids")
-    missing = [name for name in names if given.get(name) is None]
-    if missing:
-        raise ValueError(f"{where}: no {', '.join(missing)}")
-    rois = np.asarray(given["rois"], np.float64).reshape(-1, 4)
-    class_ids = np.asarray(given["class_ids"]).astype(int)
-    scores = np.asarray(given["scores"] if detected else np.ones(len(rois)), np.float64)
-    masks = given.get("masks")
-    counts = {"rois": len(rois), "class_ids": len(class_ids), "scores": len(scores)}
-    if masks is not None:
-        masks = np.asarray(masks, bool)
-        counts["masks"] = masks.shape[-1]
-    if len(set(counts.values())) > 1:
-        told = ", ".join(f"{counts[name]} {name}" for name in counts if name in given)
-        raise ValueError(f"{where}: the arrays do not fit together: {told}")
+def _check(where: str, side: Detections, num_classes: int, detected: bool) -> None:
     # Crowds, which have negative ids, are for the ground truth alone.
-    ids = class_ids if detected else np.abs(class_ids)
-    unknown = class_ids[(ids < 1) | (ids >= num_classes)]
+    ids = side.class_ids if detected else np.abs(side.class_ids)
+    unknown = side.class_ids[(ids < 1) | (ids >= num_classes)]
     if unknown.size:
         raise ValueError(
             f"{where}: class id {unknown[0]} is not one of 1 to {num_classes - 1}, the ids that "
             "have a name"
         )
-    if not (np.isfinite(scores).all() and np.isfinite(rois).all()):
-        raise ValueError(f"{where}: a score or a coordinate is not a finite number")
-    return _Side(rois, class_ids, scores, masks)
+    if detected and side.scores is None:
+        raise ValueError(f"{where}: no scores")
+    if detected and not np.isfinite(side.scores).all():
+        raise ValueError(f"{where}: a score is not a finite number")
 
 
 class Evaluation:
@@ -83,49 +61,47 @@ class Evaluation:
         self._coco = {"box": CocoAP(len(self.class_names))}  # and, with masks, "mask"
         self._scenes: dict[Any, Scene] = {}
 
-    def add(self, image_id: Any, gt: Mapping, predictions: Mapping) -> None:
+    def add(self, image_id: Any, truth: Detections, found: Detections) -> None:
         """Add an image, one that nothing is in or was found in too.
 
         Arguments:
             image_id: whatever names the image; each only once.
-            gt: `rois` `[G, 4]` (y1, x1, y2, x2) in pixels, `class_ids` int `[G]` (-k is a crowd
-                of class k), and `masks` bool `[height, width, G]`, or no masks.
-            predictions: what `MaskRCNN.detect` returns for an image: `rois` `[D, 4]`,
-                `class_ids` `[D]`, `scores` `[D]`, and `masks` `[height, width, D]`, or no masks.
+            truth: its G objects; the class id -k is a crowd of class k.
+            found: its D detections. Masks have both, or neither.
 
         Raises ValueError, naming the image, for what does not fit together.
         """
         name = f"image {image_id!r}"
         if image_id in self._scenes:
             raise ValueError(f"{name} was added to the evaluation before")
-        truth = _checked(f"{name}, ground truth", gt, len(self.class_names), detected=False)
-        found = _checked(f"{name}, predictions", predictions, len(self.class_names), detected=True)
-        sides = [side.masks for side in (truth, found)]
-        kinds = ["box"] if sides[0] is None else ["box", "mask"]
+        _check(f"{name}, ground truth", truth, len(self.class_names), detected=False)
+        _check(f"{name}, predictions", found, len(self.class_names), detected=True)
+        masks = truth.pieces is not None
+        kinds = ["box", "mask"] if masks else ["box"]
         others = list(self._coco) if self._scenes else kinds
-        if (sides[0] is None) != (sides[1] is None) or kinds != others:
+        if masks != (found.pieces is not None) or kinds != others:
             raise ValueError(f"{name}: give masks of ground truth and predictions, always or never")
-        if "mask" in kinds and len(truth.rois) and len(found.rois):
-            sizes = [masks.shape[:2] for masks in sides]
-            if sizes[0] != sizes[1]:
-                raise ValueError(f"{name}: masks of ground truth {sizes[0]}, predicted {sizes[1]}")
+        if masks and len(truth) and len(found) and truth.shape != found.shape:
+            raise ValueError(
+                f"{name}: masks of ground truth {truth.shape}, predicted {found.shape}"
+            )
 
-        crowd = truth.class_ids < 0
-        overlaps = {"box": box_overlaps(found.rois, truth.rois, crowd)}
-        areas = {"box": boxes.area(found.rois)}
-        gt_areas = boxes.area(truth.rois)
-        if "mask" in kinds:
-            overlaps["mask"] = mask_overlaps(found.masks, truth.masks, crowd)
-            areas["mask"], gt_areas = mask_areas(found.masks), mask_areas(truth.masks)
+        scores, gt_boxes = found.scores.astype(np.float64), truth.rois.astype(np.float64)
+        crowd, pred_boxes = truth.class_ids < 0, found.rois.astype(np.float64)
+        overlaps = {"box": box_overlaps(pred_boxes, gt_boxes, crowd)}
+        areas, gt_areas = {"box": boxes.area(pred_boxes)}, boxes.area(gt_boxes)
+        if masks:
+            overlaps["mask"] = mask_overlaps(found, truth, crowd)
+            areas["mask"], gt_areas = found.areas, truth.areas
         for kind in kinds:
             coco = self._coco.setdefault(kind, CocoAP(len(self.class_names)))
-            detections = (overlaps[kind], found.scores, found.class_ids, areas[kind])
+            detections = (overlaps[kind], scores, found.class_ids, areas[kind])
             coco.add(*detections, truth.class_ids, gt_areas)
-        order = np.argsort(-found.scores, kind="stable")
+        order = np.argsort(-scores, kind="stable")
         self._scenes[image_id] = Scene(
             image_id,
             overlaps[kinds[-1]][order],
-            found.scores[order],
+            scores[order],
             found.class_ids[order],
             truth.class_ids,
         )
