@@ -123,3 +123,23 @@ def denormalize(boxes, shape, xp=np):
     scale, shift = _scale_and_shift(shape[0], shape[1], xp)
     pixels = xp.round(boxes * scale + shift)
     return pixels.astype(np.int32) if xp is np else xp.cast(pixels, "int32")
+
+
+def non_max_suppression(boxes: np.ndarray, scores: np.ndarray, threshold: float) -> np.ndarray:
+    """Return the indices, int32 `[M]`, of the boxes that stay, the best score first.
+
+    Arguments:
+        boxes: `[N, 4]` (y1, x1, y2, x2), any unit.
+        scores: `[N]`.
+        threshold: a box goes when its IoU with a better one that stays is above it.
+
+    Greedy, of arrays alone; the network has its own, of tensors (`mrcnn.nn.nms`).
+    """
+    boxes, remaining = np.asarray(boxes, np.float64), np.argsort(scores)[::-1]
+    kept = []
+    while remaining.size:
+        best, others = remaining[0], remaining[1:]
+        kept.append(best)
+        iou = overlaps(boxes[best][None], boxes[others])[0]
+        remaining = others[iou <= threshold]
+    return np.array(kept, np.int32)

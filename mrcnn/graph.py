@@ -8,13 +8,14 @@ from keras import ops
 
 from mrcnn import boxes as box_math
 from mrcnn import image_meta
-from mrcnn.nn import detection, losses, rpn, targets
+from mrcnn.nn import detection, losses, rpn
 from mrcnn.nn.blocks import BatchNorm
 from mrcnn.nn.heads import build_fpn_mask_graph, fpn_classifier_graph
 from mrcnn.nn.losses import smooth_l1_loss
 from mrcnn.nn.resnet import conv_block, identity_block, resnet_graph
 from mrcnn.nn.roi_align import PyramidROIAlign, log2_graph
 from mrcnn.nn.rpn import build_rpn_model, rpn_graph
+from mrcnn.nn.target_layer import DetectionTargets
 
 __all__ = [
     "BatchNorm",
@@ -131,7 +132,7 @@ class DetectionLayer(detection.Detections):
         self.config = config
 
 
-class DetectionTargetLayer(targets.DetectionTargets):
+class DetectionTargetLayer(DetectionTargets):
     """`[proposals, gt_class_ids, gt_boxes, gt_masks]` to what the heads are trained on."""
 
     def __init__(self, config, **kwargs):

@@ -37,6 +37,22 @@ def compose(image_id, original_image_shape, image_shape, window, scale, active_c
     return np.concatenate([np.asarray(part, np.float64).ravel() for part in parts])
 
 
+def window(meta):
+    """Return the windows `[B, 4]`, in pixels, of rows `[B, 12 + classes]`."""
+    return meta[:, FIELDS["window"]]
+
+
+def molded_shape(meta):
+    """Return (height, width) of the molded images; those of a batch have one size."""
+    shape = meta[0, FIELDS["image_shape"]]
+    return shape[0], shape[1]
+
+
+def active_class_ids(meta):
+    """Return the flags `[B, classes]`."""
+    return meta[:, FIELDS["active_class_ids"]]
+
+
 def parse(meta) -> dict:
     """Split rows `[B, 12 + classes]`, arrays or tensors, into the fields by name, each `[B, ...]`.
 

@@ -12,7 +12,12 @@ import math
 import keras
 from keras import layers, ops
 
+from mrcnn.nn import kernels
 
+registered = keras.saving.register_keras_serializable(package="mrcnn")
+
+
+@registered
 class BatchNorm(layers.BatchNormalization):
     """Batch normalisation as the older package names it.
 
@@ -24,6 +29,7 @@ class BatchNorm(layers.BatchNormalization):
         return super().call(inputs, training=training, mask=mask)
 
 
+@registered
 class ConvNorm(layers.Layer):
     """A convolution and its BatchNorm, as one layer with two named children.
 
@@ -41,11 +47,27 @@ class ConvNorm(layers.Layer):
     """
 
     def __init__(self, conv, norm, train_bn=False, activation=None, **kwargs):
-        super().__init__(autocast=False, dtype=conv.dtype_policy, **kwargs)
+        kwargs.setdefault("dtype", conv.dtype_policy)
+        super().__init__(autocast=False, **kwargs)
         self.conv, self.norm = conv, norm
         self.train_bn = train_bn
         self.activation = keras.activations.get(activation)
         self.kept = None
+
+    def get_config(self):
+        return super().get_config() | {
+            "conv": keras.saving.serialize_keras_object(self.conv),
+            "norm": keras.saving.serialize_keras_object(self.norm),
+            "train_bn": self.train_bn,
+            "activation": keras.activations.serialize(self.activation),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        children = {
+            name: keras.saving.deserialize_keras_object(config[name]) for name in ("conv", "norm")
+        }
+        return cls(**config | children)
 
     @property
     def layers(self):
@@ -60,8 +82,9 @@ class ConvNorm(layers.Layer):
         self.kept = None
 
     def build(self, input_shape):
-        self.conv.build(input_shape)
-        self.norm.build(self.conv.compute_output_shape(input_shape))
+        if not self.conv.built:
+            self.conv.build(input_shape)
+            self.norm.build(self.conv.compute_output_shape(input_shape))
 
     def compute_output_shape(self, input_shape):
         return self.conv.compute_output_shape(input_shape)
@@ -106,11 +129,20 @@ def conv_norm(
     activation=None,
 ):
     """Make a `ConvNorm` from its children's names; see there for the arguments."""
-    conv = layers.Conv2D(filters, kernel_size, strides, padding, use_bias=use_bias, name=conv_name)
+    conv = layers.Conv2D(
+        filters,
+        kernel_size,
+        strides,
+        padding,
+        use_bias=use_bias,
+        kernel_initializer=kernels.initializer(),
+        name=conv_name,
+    )
     norm = BatchNorm(name=norm_name)
     return ConvNorm(conv, norm, train_bn, activation, name=f"{conv_name}_folded")
 
 
+@registered
 class EachRoI(layers.Layer):
     """Applies a layer to every RoI: `[B, N, ...] -> [B, N, ...]`.
 
@@ -119,9 +151,17 @@ class EachRoI(layers.Layer):
     """
 
     def __init__(self, layer, **kwargs):
-        kwargs.setdefault("name", layer.name)
-        super().__init__(autocast=False, dtype=layer.dtype_policy, **kwargs)
+        kwargs = {"name": layer.name, "dtype": layer.dtype_policy} | kwargs
+        super().__init__(autocast=False, **kwargs)
         self.layer = layer
+
+    def get_config(self):
+        return super().get_config() | {"layer": keras.saving.serialize_keras_object(self.layer)}
+
+    @classmethod
+    def from_config(cls, config):
+        layer = keras.saving.deserialize_keras_object(config["layer"])
+        return cls(**config | {"layer": layer})
 
     @property
     def layers(self):

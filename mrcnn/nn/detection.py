@@ -7,6 +7,9 @@ import keras
 from keras import layers, ops
 
 from mrcnn import boxes as box_math
+from mrcnn import image_meta as meta_rows
+from mrcnn.nn.blocks import registered
+from mrcnn.nn.heads import of_own_class
 from mrcnn.nn.nms import NEVER, suppress
 
 
@@ -27,7 +30,7 @@ def refine(rois, probs, deltas, window, *, std_dev, min_confidence, iou_threshol
     """
     class_ids = ops.cast(ops.argmax(probs, axis=-1), "int32")
     scores = ops.max(probs, axis=-1)
-    own = ops.take_along_axis(deltas, class_ids[..., None, None], axis=2)[:, :, 0]
+    own = of_own_class(deltas, class_ids, axis=2)
     boxes = box_math.clip(box_math.decode(rois, own * std_dev, ops), window, ops)
 
     keep = (class_ids > 0) & ops.any(rois != 0, axis=-1)
@@ -42,6 +45,7 @@ def refine(rois, probs, deltas, window, *, std_dev, min_confidence, iou_threshol
     )
 
 
+@registered
 class Detections(layers.Layer):
     """`refine` as a layer: `[rois, class_probs, deltas, image_meta]` to `[B, count, 6]`."""
 
@@ -54,10 +58,18 @@ class Detections(layers.Layer):
         self.std_dev = [float(value) for value in std_dev]
         self.supports_jit = keras.backend.backend() != "tensorflow"
 
+    def get_config(self):
+        return super().get_config() | {
+            "count": self.count,
+            "min_confidence": self.min_confidence,
+            "iou_threshold": self.iou_threshold,
+            "std_dev": self.std_dev,
+        }
+
     def call(self, inputs):
         rois, probs, deltas, image_meta = inputs
-        # All images of a batch have one molded size.
-        window = box_math.normalize(image_meta[:, 7:11], (image_meta[0, 4], image_meta[0, 5]), ops)
+        shape = meta_rows.molded_shape(image_meta)
+        window = box_math.normalize(meta_rows.window(image_meta), shape, ops)
         return refine(
             rois,
             probs,

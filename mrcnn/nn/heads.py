@@ -3,19 +3,29 @@
 Legend: see blocks.py.
 """
 
-import keras
 from keras import layers, ops
 
-from mrcnn.nn.blocks import EachRoI, conv_norm
+from mrcnn.nn import kernels
+from mrcnn.nn.blocks import EachRoI, conv_norm, registered
 from mrcnn.nn.roi_align import PyramidROIAlign
 
 
-class _Split(layers.Layer):
+def of_own_class(per_class, class_ids, axis):
+    """Pick along `axis` of `per_class` `[B, N, ..]` the entry of each RoI's class, int `[B, N]`."""
+    index = ops.reshape(class_ids, (*ops.shape(class_ids), *[1] * (len(per_class.shape) - 2)))
+    return ops.squeeze(ops.take_along_axis(per_class, index, axis=axis), axis=axis)
+
+
+@registered
+class SplitByClass(layers.Layer):
     """`[B, N, K * 4]` to `[B, N, K, 4]`; the batch may have any size."""
 
     def __init__(self, num_classes, **kwargs):
         super().__init__(**kwargs)
         self.num_classes = num_classes
+
+    def get_config(self):
+        return super().get_config() | {"num_classes": self.num_classes}
 
     def call(self, inputs):
         return ops.reshape(inputs, (-1, inputs.shape[1], self.num_classes, 4))
@@ -55,47 +65,11 @@ def fpn_classifier_graph(
         )
         x = EachRoI(norm, name=name)(x)
     shared = layers.Reshape((rois.shape[1], fc_layers_size), name="pool_squeeze")(x)
-    logits = layers.Dense(num_classes, name="mrcnn_class_logits", dtype="float32")(shared)
+    exact = {"kernel_initializer": kernels.initializer(), "dtype": "float32"}
+    logits = layers.Dense(num_classes, name="mrcnn_class_logits", **exact)(shared)
     probs = layers.Softmax(name="mrcnn_class", dtype="float32")(logits)
-    deltas = layers.Dense(num_classes * 4, name="mrcnn_bbox_fc", dtype="float32")(shared)
-    return logits, probs, _Split(num_classes, name="mrcnn_bbox", dtype="float32")(deltas)
-
-
-class RowsWithMask(layers.Layer):
-    """Leaves out the detections that no image of the batch needs a mask of: its last rows.
-
-    `[B, N, 6]` to `[B, n, 6]`, n from 1 up. A detection with a class needs a mask if it scores at
-    least `min_score`, which may be set until the network first runs. Where shapes must not depend
-    on values, on other backends than TensorFlow, all rows stay.
-    """
-
-    min_score = 0.0
-
-    def call(self, detections):
-        if keras.backend.backend() != "tensorflow":
-            return detections
-        wanted = (detections[..., 4] > 0) & (detections[..., 5] >= self.min_score)
-        count = ops.max(ops.sum(ops.where(wanted, 1, 0), axis=1))
-        return detections[:, : ops.maximum(count, 1)]
-
-    def compute_output_shape(self, input_shape):
-        return (input_shape[0], None, input_shape[2])
-
-
-class PadRows(layers.Layer):
-    """`[B, n, ...]` to `[B, count, ...]` with zeros below."""
-
-    def __init__(self, count, **kwargs):
-        super().__init__(**kwargs)
-        self.count = count
-
-    def call(self, inputs):
-        below = [[0, 0], [0, self.count - ops.shape(inputs)[1]]]
-        padded = ops.pad(inputs, below + [[0, 0]] * (len(inputs.shape) - 2))
-        return ops.reshape(padded, (-1, self.count, *inputs.shape[2:]))
-
-    def compute_output_shape(self, input_shape):
-        return (input_shape[0], self.count, *input_shape[2:])
+    deltas = layers.Dense(num_classes * 4, name="mrcnn_bbox_fc", **exact)(shared)
+    return logits, probs, SplitByClass(num_classes, name="mrcnn_bbox", dtype="float32")(deltas)
 
 
 def build_fpn_mask_graph(
@@ -122,8 +96,19 @@ def build_fpn_mask_graph(
         )
         x = EachRoI(norm, name=name)(x)
     double = layers.Conv2DTranspose(
-        conv_layers_size, 2, strides=2, activation="relu", name="mrcnn_mask_deconv"
+        conv_layers_size,
+        2,
+        strides=2,
+        activation="relu",
+        kernel_initializer=kernels.initializer(),
+        name="mrcnn_mask_deconv",
     )
-    x = EachRoI(double)(x)
-    masks = layers.Conv2D(num_classes, 1, activation="sigmoid", name="mrcnn_mask", dtype="float32")
-    return EachRoI(masks)(x)
+    masks = layers.Conv2D(
+        num_classes,
+        1,
+        activation="sigmoid",
+        kernel_initializer=kernels.initializer(),
+        name="mrcnn_mask",
+        dtype="float32",
+    )
+    return EachRoI(masks)(EachRoI(double)(x))

@@ -4,22 +4,23 @@ import keras
 from keras import ops
 
 from mrcnn.nn import weights
-from mrcnn.nn.blocks import conv_norms, leaf_layers
+from mrcnn.nn.blocks import conv_norms, leaf_layers, registered
 
 
-class Network(keras.Model):
-    """A Mask R-CNN as a Keras model.
+@registered
+class MaskRCNNModel(keras.Model):
+    """A Mask R-CNN as a Keras model; `keras.models.load_model` brings back what `save` wrote.
 
     A training network outputs its losses by name. Their weighted sum and the weight decay are
     minimised, and each appears in logs and history under its name, `val_` before it in validation.
 
-    `functions` are those that `network.compiled` made of it, by image shape. They have weights of
-    their own, so what gives it others calls `unfold`.
+    What `network.compiled` makes of it has weights of its own, so whoever gives it others calls
+    `unfold`, which counts `version` up.
     """
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.functions = {}
+    def __init__(self, inputs, outputs, name=None, **kwargs):
+        super().__init__(inputs, outputs, name=name, **kwargs)
+        self.version = 0
 
     def fold(self):
         """Fold every BatchNorm into its convolution, once for all calls until `unfold`."""
@@ -28,7 +29,7 @@ class Network(keras.Model):
 
     def unfold(self):
         """Forget what was made of the weights so far."""
-        self.functions = {}
+        self.version += 1
         for layer in conv_norms(self):
             layer.unfold()
 
@@ -43,13 +44,23 @@ class Network(keras.Model):
         """
         self.loss_weights = dict(loss_weights)
         self.weight_decay = weight_decay
-        self.trackers = {name: keras.metrics.Mean(name=name) for name in self.output_names_of_loss}
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in self.output}
         # The cropping and suppression kernels have no XLA form.
         super().compile(optimizer=optimizer, jit_compile=False, **kwargs)
 
-    @property
-    def output_names_of_loss(self):
-        return list(self.output)
+    def get_compile_config(self):
+        if not self.compiled:
+            return {}
+        return {
+            "optimizer": keras.saving.serialize_keras_object(self.optimizer),
+            "loss_weights": self.loss_weights,
+            "weight_decay": self.weight_decay,
+        }
+
+    def compile_from_config(self, config):
+        optimizer = keras.saving.deserialize_keras_object(config["optimizer"])
+        self.compile(optimizer, config["loss_weights"], config["weight_decay"])
+        optimizer.build(self.trainable_variables)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         count = ops.shape(x["input_image"])[0]

@@ -4,7 +4,10 @@ Legend: see blocks.py; T rows of `target_bbox` an image. Each function returns a
 over all entries of the batch that count, 0 where none does.
 """
 
-from keras import ops
+from keras import layers, ops
+
+from mrcnn.nn.blocks import registered
+from mrcnn.nn.heads import of_own_class
 
 # Probabilities are kept this far from 0 and 1 before their logarithm.
 EPSILON = 1e-7
@@ -78,12 +81,6 @@ def mrcnn_class_loss(target_class_ids, pred_class_logits, active_class_ids):
     return _mean_where(entropy, active > 0)
 
 
-def _of_own_class(per_class, class_ids, axis):
-    """Pick along `axis` of `per_class` the entry of each RoI's class `[B, N]`."""
-    index = ops.reshape(class_ids, (*ops.shape(class_ids), *[1] * (len(per_class.shape) - 2)))
-    return ops.squeeze(ops.take_along_axis(per_class, index, axis=axis), axis=axis)
-
-
 def mrcnn_bbox_loss(target_bbox, target_class_ids, pred_bbox):
     """Smooth L1 of the deltas of the RoIs that hold an object.
 
@@ -93,7 +90,7 @@ def mrcnn_bbox_loss(target_bbox, target_class_ids, pred_bbox):
         pred_bbox: `[B, N, K, 4]`; only the deltas of the RoI's own class count.
     """
     class_ids = ops.cast(target_class_ids, "int32")
-    own = _of_own_class(ops.cast(pred_bbox, "float32"), class_ids, axis=2)
+    own = of_own_class(ops.cast(pred_bbox, "float32"), class_ids, axis=2)
     return _mean_where(smooth_l1_loss(target_bbox, own), class_ids > 0)
 
 
@@ -106,8 +103,35 @@ def mrcnn_mask_loss(target_masks, target_class_ids, pred_masks):
         pred_masks: `[B, N, H, W, K]`, probabilities; only the RoI's own class counts.
     """
     class_ids = ops.cast(target_class_ids, "int32")
-    own = _of_own_class(ops.cast(pred_masks, "float32"), class_ids, axis=4)
+    own = of_own_class(ops.cast(pred_masks, "float32"), class_ids, axis=4)
     own = ops.clip(own, EPSILON, 1.0 - EPSILON)
     target = ops.cast(target_masks, "float32")
     entropy = -(target * ops.log(own) + (1.0 - target) * ops.log(1.0 - own))
     return _mean_where(entropy, class_ids > 0)
+
+
+LOSSES = {
+    function.__name__: function
+    for function in (
+        rpn_class_loss,
+        rpn_bbox_loss,
+        mrcnn_class_loss,
+        mrcnn_bbox_loss,
+        mrcnn_mask_loss,
+    )
+}
+
+
+@registered
+class Loss(layers.Layer):
+    """One of LOSSES as a layer, which is called with the list of its arguments and named as it."""
+
+    def __init__(self, name, **kwargs):
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(name=name, **kwargs)
+
+    def call(self, inputs):
+        return LOSSES[self.name](*inputs)
+
+    def compute_output_shape(self, input_shape):
+        return ()

@@ -8,29 +8,33 @@ from keras import layers, ops
 
 from mrcnn import boxes as box_math
 from mrcnn import image_meta as meta_rows
-from mrcnn.nn import backbones, fpn, heads, losses, precision, rpn
+from mrcnn.anchors import level_shapes
+from mrcnn.nn import backbones, fpn, heads, kernels, precision, rpn
+from mrcnn.nn.blocks import registered
 from mrcnn.nn.detection import Detections
-from mrcnn.nn.keras_model import Network
-from mrcnn.nn.targets import DetectionTargets
+from mrcnn.nn.keras_model import MaskRCNNModel
+from mrcnn.nn.losses import Loss
+from mrcnn.nn.target_layer import DetectionTargets
 
 
-def build(mode, config, anchors=None):
+def build(mode, config, random_weights=True):
     """Build the network that `config` describes.
 
     Arguments:
         mode: "training" or "inference".
-        config: a `Config`.
-        anchors: `[A, 4]`, fractions of an image of `config.IMAGE_SHAPE`; for training only.
+        config: a `Config`; a training network is for molded images of its `IMAGE_SHAPE`.
+        random_weights: False leaves kernels zero, where a file is going to bring them all.
 
-    Returns a `Network`. For inference its inputs are `[image [B, H, W, C], image_meta, anchors
-    [B, A, 4]]` and its outputs `[detections, mrcnn_class, mrcnn_bbox, mrcnn_mask, rpn_rois,
+    Returns a `MaskRCNNModel`. For inference its inputs are `[image [B, H, W, C], image_meta,
+    anchors [B, A, 4]]` and its outputs `[detections, mrcnn_class, mrcnn_bbox, mrcnn_mask, rpn_rois,
     rpn_class, rpn_bbox]`; for training they are dicts, and the outputs are the losses by name.
     """
-    with precision.computing_in(config.PRECISION):
-        return _build(mode, config, anchors)
+    with precision.computing_in(config.PRECISION), kernels.random(random_weights):
+        return _build(mode, config)
 
 
-def _build(mode, config, anchors):
+def _build(mode, config):
+    training = mode == "training"
     inputs = _inputs(mode, config)
     image, image_meta = inputs["input_image"], inputs["input_image_meta"]
 
@@ -39,11 +43,7 @@ def _build(mode, config, anchors):
     roi_maps = [p2, p3, p4, p5]
     rpn_logits, rpn_probs, rpn_deltas = _rpn([*roi_maps, p6], config)
 
-    training = mode == "training"
-    if training:
-        anchors = _ConstantAnchors(anchors, name="anchors", dtype="float32")(image)
-    else:
-        anchors = inputs["input_anchors"]
+    anchors = _anchors(image, config) if training else inputs["input_anchors"]
     proposals = rpn.Proposals(
         config.POST_NMS_ROIS_TRAINING if training else config.POST_NMS_ROIS_INFERENCE,
         config.RPN_NMS_THRESHOLD,
@@ -61,52 +61,82 @@ def _build(mode, config, anchors):
             config.BBOX_STD_DEV,
             name="mrcnn_detection",
         )([proposals, probs, deltas, image_meta])
-        rows = heads.RowsWithMask(name="mrcnn_mask_rows", dtype="float32")(detections)
-        masks = _mask_head(rows[..., :4], roi_maps, image_meta, config)
-        pad = heads.PadRows(
-            config.DETECTION_MAX_INSTANCES, name="mrcnn_mask_padded", dtype="float32"
-        )
-        masks = pad(masks)
+        masks = _mask_head(detections[..., :4], roi_maps, image_meta, config)
         outputs = [detections, probs, deltas, masks, proposals, rpn_probs, rpn_deltas]
-        return Network(list(inputs.values()), outputs, name="mask_rcnn")
+        return MaskRCNNModel(list(inputs.values()), outputs, name="mask_rcnn")
 
     rois, class_ids, target_deltas, target_masks = _targets(proposals, inputs, config)
     logits, _, deltas = _class_head(rois, roi_maps, image_meta, config)
     # Those that hold an object come first, and no other has a mask to learn.
     with_object = int(config.TRAIN_ROIS_PER_IMAGE * config.ROI_POSITIVE_RATIO)
     masks = _mask_head(rois[:, :with_object], roi_maps, image_meta, config)
-    target_masks = target_masks[:, :with_object]
-    targets = class_ids, target_deltas, target_masks
-    outputs = _losses(inputs, rpn_logits, rpn_deltas, logits, deltas, masks, *targets)
-    return Network(inputs, outputs, name="mask_rcnn")
+    target_masks, mask_ids = target_masks[:, :with_object], class_ids[:, :with_object]
+
+    match, active = inputs["input_rpn_match"], meta_rows.active_class_ids(image_meta)
+    arguments = {
+        "rpn_class_loss": [match, rpn_logits],
+        "rpn_bbox_loss": [inputs["input_rpn_bbox"], match, rpn_deltas],
+        "mrcnn_class_loss": [class_ids, logits, active],
+        "mrcnn_bbox_loss": [target_deltas, class_ids, deltas],
+        "mrcnn_mask_loss": [target_masks, mask_ids, masks],
+    }
+    outputs = {name: Loss(name)(tensors) for name, tensors in arguments.items()}
+    return MaskRCNNModel(inputs, outputs, name="mask_rcnn")
 
 
 def compiled(model, image_shape, anchors):
     """Return an inference `model` as a function of arrays, compiled for one molded image shape.
 
     Arguments:
-        model: a `Network`; the function has its weights of this moment, BatchNorm folded in.
+        model: a `MaskRCNNModel`; the function has its weights of this moment, BatchNorm folded in.
         image_shape: `(H, W, C)`.
         anchors: `[A, 4]` of that shape.
 
-    The function takes `(image, image_meta)` of any number of images and returns the model's
-    outputs. (`keras.Model.predict` costs 50 ms more a call.)
+    The function takes `(image, image_meta, min_confidence=0.0)` of any number of images and returns
+    `(detections [B, N, 6], masks [B, N, h, w])`: of each detection the mask of its own class, zeros
+    for one that scores less than `min_confidence`. (`keras.Model.predict` costs 50 ms more a call,
+    and copying the masks of all classes of 100 objects, 25 MB, as much again.)
     """
     anchors = ops.convert_to_tensor(anchors, "float32")
+    # The mask head apart from the rest: it is given those detections alone that need a mask.
+    rois, image_meta, *maps = model.get_layer("roi_align_mask").input
+    detecting = keras.Function(model.inputs, [model.outputs[0], *maps])
+    masking = keras.Function([rois, image_meta, *maps], model.outputs[3])
 
-    def run(image, image_meta):
+    def run(image, image_meta, min_confidence):
         each = ops.broadcast_to(anchors, (ops.shape(image)[0], *anchors.shape))
-        return model([image, image_meta, each], training=False)
+        detections, *maps = detecting([image, image_meta, each])
+        wanted = (detections[..., 4] > 0) & (detections[..., 5] >= min_confidence)
+        rows = detections[:, : _rows_with(wanted)]
+        masks = masking([rows[..., :4], image_meta, *maps])
+        masks = heads.of_own_class(masks, ops.cast(rows[..., 4], "int32"), axis=4)
+        below = ops.shape(detections)[1] - ops.shape(rows)[1]
+        masks = ops.pad(masks, [[0, 0], [0, below], [0, 0], [0, 0]])
+        return detections, ops.where(wanted[..., None, None], masks, 0.0)
 
     model.fold()
-    if keras.backend.backend() != "tensorflow":
-        return lambda *inputs: run(*(ops.convert_to_tensor(x, "float32") for x in inputs))
-    import tensorflow as tf
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
 
-    shapes = [image_shape, tuple(model.inputs[1].shape[1:])]
-    signature = [tf.TensorSpec((None, *shape), tf.float32) for shape in shapes]
-    function = tf.function(run, input_signature=signature, autograph=False)
-    return lambda *inputs: function(*(tf.cast(x, tf.float32) for x in inputs))
+        shapes = (None, *image_shape), (None, *image_meta.shape[1:]), ()
+        signature = [tf.TensorSpec(shape, tf.float32) for shape in shapes]
+        run = tf.function(run, input_signature=signature, autograph=False)
+
+    def function(image, image_meta, min_confidence=0.0):
+        inputs = image, image_meta, min_confidence
+        return run(*(ops.convert_to_tensor(x, "float32") for x in inputs))
+
+    return function
+
+
+def _rows_with(wanted):
+    """Return after how many rows none of `wanted` `[B, N]`, true ones first, is true; 1 at least.
+
+    All rows where shapes must not depend on values, on other backends than TensorFlow.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return wanted.shape[1]
+    return ops.maximum(ops.max(ops.sum(ops.cast(wanted, "int32"), axis=1)), 1)
 
 
 def _inputs(mode, config):
@@ -142,6 +172,19 @@ def _backbone(image, config):
     if backbone.pixel_scale != 1:
         image = layers.Rescaling(backbone.pixel_scale, name="input_image_scaled")(image)
     return backbones.resolve(backbone.graph)(image, stage5=True, train_bn=config.TRAIN_BN)
+
+
+def _anchors(image, config):
+    own = config.COMPUTE_BACKBONE_SHAPE if callable(config.BACKBONE) else None
+    return rpn.Anchors(
+        config.RPN_ANCHOR_SCALES,
+        config.RPN_ANCHOR_RATIOS,
+        level_shapes(config.IMAGE_SHAPE, config.BACKBONE_STRIDES, own),
+        config.BACKBONE_STRIDES,
+        config.RPN_ANCHOR_STRIDE,
+        config.IMAGE_SHAPE,
+        name="anchors",
+    )(image)
 
 
 def _rpn(feature_maps, config):
@@ -186,7 +229,7 @@ def _mask_head(rois, feature_maps, image_meta, config):
 
 def _targets(proposals, inputs, config):
     """Return the RoIs that the heads are trained on, and their classes, deltas and masks."""
-    normalize = _Normalize(name="input_gt_boxes_norm", dtype="float32")
+    normalize = Normalize(name="input_gt_boxes_norm", dtype="float32")
     if not config.USE_RPN_ROIS:
         proposals = normalize([inputs["input_rois"], inputs["input_image_meta"]])
     gt_boxes = normalize([inputs["input_gt_boxes"], inputs["input_image_meta"]])
@@ -200,63 +243,13 @@ def _targets(proposals, inputs, config):
     )([proposals, inputs["input_gt_class_ids"], gt_boxes, inputs["input_gt_masks"]])
 
 
-def _losses(
-    inputs,
-    rpn_logits,
-    rpn_deltas,
-    logits,
-    deltas,
-    masks,
-    class_ids,
-    target_deltas,
-    target_masks,
-):
-    match, active = inputs["input_rpn_match"], inputs["input_image_meta"]
-    arguments = {
-        losses.rpn_class_loss: [match, rpn_logits],
-        losses.rpn_bbox_loss: [inputs["input_rpn_bbox"], match, rpn_deltas],
-        losses.mrcnn_class_loss: [class_ids, logits, active[:, meta_rows.size(0) :]],
-        losses.mrcnn_bbox_loss: [target_deltas, class_ids, deltas],
-        losses.mrcnn_mask_loss: [target_masks, class_ids[:, : masks.shape[1]], masks],
-    }
-    return {loss.__name__: _Loss(loss)(values) for loss, values in arguments.items()}
-
-
-class _Loss(layers.Layer):
-    """A function of losses.py as a layer of its name; a scalar."""
-
-    def __init__(self, function):
-        super().__init__(name=function.__name__, dtype="float32")
-        self.function = function
-
-    def call(self, inputs):
-        return self.function(*inputs)
-
-    def compute_output_shape(self, input_shape):
-        return ()
-
-
-class _Normalize(layers.Layer):
+@registered
+class Normalize(layers.Layer):
     """`[boxes_px [B, N, 4], image_meta]` to boxes in fractions of the molded image."""
 
     def call(self, inputs):
         boxes_px, image_meta = inputs
-        return box_math.normalize(boxes_px, (image_meta[0, 4], image_meta[0, 5]), ops)
+        return box_math.normalize(boxes_px, meta_rows.molded_shape(image_meta), ops)
 
     def compute_output_shape(self, input_shape):
         return input_shape[0]
-
-
-class _ConstantAnchors(layers.Layer):
-    """The same anchors for every image of a batch: `[B, ...]` to `[B, A, 4]`."""
-
-    def __init__(self, anchors, **kwargs):
-        super().__init__(**kwargs)
-        self.anchors = anchors
-
-    def call(self, image):
-        anchors = ops.convert_to_tensor(self.anchors, dtype="float32")
-        return ops.broadcast_to(anchors[None], (ops.shape(image)[0], *anchors.shape))
-
-    def compute_output_shape(self, input_shape):
-        return (input_shape[0], *self.anchors.shape)

@@ -8,6 +8,9 @@ for this; the gather beside it gives the same numbers on every backend.
 import keras
 from keras import layers, ops
 
+from mrcnn import image_meta as meta_rows
+from mrcnn.nn.blocks import registered
+
 # RoIs of this side, in pixels, belong to level 4 (equation 1 of the FPN paper).
 CANONICAL_SIDE = 224.0
 CANONICAL_LEVEL = 4
@@ -149,12 +152,13 @@ def _align_portable(rois, feature_maps, levels, size):
     return _sample(rows, starts, *sizes, ops.reshape(rois, (-1, 4)), size)
 
 
+@registered
 class PyramidROIAlign(layers.Layer):
     """RoIAlign on the pyramid: each RoI is cut from the level that suits its size.
 
     Call with `[rois, image_meta, P2, P3, P4, P5]`: RoIs `[B, N, 4]` in fractions, rows of
-    `image_meta`, maps `[B, H, W, C]`. Returns `[B, N, *pool_shape, C]`. All images of a batch
-    have one molded size. No gradient reaches the RoIs.
+    `image_meta`, maps `[B, H, W, C]`. Returns `[B, N, *pool_shape, C]`. No gradient reaches the
+    RoIs.
     """
 
     def __init__(self, pool_shape, **kwargs):
@@ -162,10 +166,13 @@ class PyramidROIAlign(layers.Layer):
         self.pool_shape = tuple(pool_shape)
         self.supports_jit = keras.backend.backend() != "tensorflow"
 
+    def get_config(self):
+        return super().get_config() | {"pool_shape": self.pool_shape}
+
     def call(self, inputs):
         rois, image_meta, *feature_maps = inputs
-        shape = ops.cast(image_meta[0, 4:6], "float32")
-        levels = assign_levels(rois, shape[0] * shape[1])
+        height, width = meta_rows.molded_shape(image_meta)
+        levels = assign_levels(rois, ops.cast(height, "float32") * ops.cast(width, "float32"))
         pieces = pyramid_roi_align(
             ops.stop_gradient(rois), feature_maps, ops.stop_gradient(levels), self.pool_shape
         )

@@ -4,9 +4,13 @@ Legend: see blocks.py.
 """
 
 import keras
+import numpy as np
 from keras import layers, ops
 
+from mrcnn import anchors as anchor_grid
 from mrcnn import boxes as box_math
+from mrcnn.nn import kernels
+from mrcnn.nn.blocks import registered
 from mrcnn.nn.nms import suppress
 
 
@@ -28,12 +32,18 @@ def rpn_graph(feature_map, anchors_per_location, anchor_stride, conv_layer_size=
         strides=anchor_stride,
         padding="same",
         activation="relu",
+        kernel_initializer=kernels.initializer(),
         name="rpn_conv_shared",
     )(feature_map)
 
     def per_anchor(numbers, name):
-        raw = layers.Conv2D(numbers * anchors_per_location, 1, name=name)(shared)
-        return layers.Reshape((-1, numbers), dtype="float32")(raw)
+        raw = layers.Conv2D(
+            numbers * anchors_per_location,
+            1,
+            kernel_initializer=kernels.initializer(),
+            name=name,
+        )
+        return layers.Reshape((-1, numbers), dtype="float32")(raw(shared))
 
     logits = per_anchor(2, "rpn_class_raw")
     probs = layers.Softmax(name="rpn_class_probs", dtype="float32")(logits)
@@ -76,6 +86,39 @@ def propose(probs, deltas, anchors, std_dev, pre_nms_limit, iou_threshold, count
     return suppress(boxes, scores, one_class, 1, iou_threshold, count)[0]
 
 
+@registered
+class Anchors(layers.Layer):
+    """The same anchors for every image of a batch, whose molded size does not change.
+
+    `[B, ...]` to `[B, A, 4]`, in fractions of the image. Arguments as of
+    `anchors.generate_pyramid_anchors`; `image_shape` is (height, width).
+    """
+
+    def __init__(
+        self, scales, ratios, feature_shapes, feature_strides, anchor_stride, image_shape, **kwargs
+    ):
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(**kwargs)
+        grid = scales, ratios, feature_shapes, feature_strides, anchor_stride
+        self.grid = [np.asarray(numbers).tolist() for numbers in grid]
+        self.image_shape = [int(side) for side in image_shape[:2]]
+        anchors_px = anchor_grid.generate_pyramid_anchors(*self.grid)
+        self.anchors = box_math.normalize(anchors_px, self.image_shape)
+
+    def get_config(self):
+        names = "scales", "ratios", "feature_shapes", "feature_strides", "anchor_stride"
+        own = dict(zip(names, self.grid, strict=True)) | {"image_shape": self.image_shape}
+        return super().get_config() | own
+
+    def call(self, image):
+        anchors = ops.convert_to_tensor(self.anchors)
+        return ops.broadcast_to(anchors, (ops.shape(image)[0], *anchors.shape))
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], *self.anchors.shape)
+
+
+@registered
 class Proposals(layers.Layer):
     """`propose` as a layer: `[rpn_class [B, A, 2], rpn_bbox [B, A, 4], anchors [B, A, 4]]`."""
 
@@ -87,6 +130,14 @@ class Proposals(layers.Layer):
         self.pre_nms_limit = pre_nms_limit
         self.std_dev = [float(value) for value in std_dev]
         self.supports_jit = keras.backend.backend() != "tensorflow"
+
+    def get_config(self):
+        return super().get_config() | {
+            "count": self.count,
+            "iou_threshold": self.iou_threshold,
+            "pre_nms_limit": self.pre_nms_limit,
+            "std_dev": self.std_dev,
+        }
 
     def call(self, inputs):
         probs, deltas, anchors = (ops.stop_gradient(x) for x in inputs)

@@ -7,25 +7,12 @@ of the objects, K that of the classes.
 
 import numpy as np
 
-from mrcnn import boxes as box_ops
+from mrcnn import boxes as box_math
 from mrcnn.masks import expand_mask, minimize_mask
+from mrcnn.targets.thresholds import ROI_POSITIVE_IOU
 
-# Fast R-CNN (Girshick 2015, 2.3): a RoI holds the object that it overlaps by half.
-POSITIVE_IOU = 0.5
 # The rest of the random RoIs lies anywhere in the image.
 SHARE_NEAR_OBJECTS = 0.9
-
-
-def generate_random_rois(image_shape, count, gt_class_ids, gt_boxes) -> np.ndarray:
-    """Return random RoIs, int32 `[count, 4]`, most of them around the objects.
-
-    Arguments:
-        image_shape: (height, width, ...).
-        count: N.
-        gt_class_ids: int `[G]`.
-        gt_boxes: int `[G, 4]`.
-    """
-    return random_rois(image_shape, count, gt_boxes, np.random.default_rng())
 
 
 def random_rois(image_shape, count: int, gt_boxes, rng: np.random.Generator) -> np.ndarray:
@@ -55,36 +42,6 @@ def _spans(low, high, count, rng):
     return np.minimum(one, other), np.maximum(one, other)
 
 
-def build_detection_targets(rpn_rois, gt_class_ids, gt_boxes, gt_masks, config):
-    """Draw RoIs for the heads and return what the heads shall say of them.
-
-    Arguments:
-        rpn_rois: int `[M, 4]`; rows of zeros are padding.
-        gt_class_ids: int `[G]`, positive; zeros are padding.
-        gt_boxes: int `[G, 4]`.
-        gt_masks: bool `[height, width, G]`, or mini masks `[h, w, G]` if `USE_MINI_MASK`.
-
-    Returns, with N = `TRAIN_ROIS_PER_IMAGE`:
-        rois: int32 `[N, 4]`.
-        class_ids: int32 `[N]`, 0 where a RoI holds no object.
-        bboxes: float32 `[N, K, 4]`, the deltas to the object, in the row of its class.
-        masks: float32 `[N, *MASK_SHAPE, K]`, 0 or 1, likewise.
-    """
-    return detection_targets(
-        rpn_rois,
-        gt_class_ids,
-        gt_boxes,
-        gt_masks,
-        num_classes=config.NUM_CLASSES,
-        count=config.TRAIN_ROIS_PER_IMAGE,
-        positive_ratio=config.ROI_POSITIVE_RATIO,
-        bbox_std_dev=config.BBOX_STD_DEV,
-        mask_shape=config.MASK_SHAPE,
-        mini_masks_in=config.IMAGE_SHAPE if config.USE_MINI_MASK else None,
-        rng=np.random.default_rng(),
-    )
-
-
 def detection_targets(
     rois,
     gt_class_ids,
@@ -99,9 +56,26 @@ def detection_targets(
     mini_masks_in,
     rng: np.random.Generator,
 ):
-    """`build_detection_targets` with explicit keywords.
+    """Draw RoIs for the heads and return what the heads shall say of them.
 
-    `mini_masks_in` is the shape of the image that mini masks belong to, or None for whole masks.
+    Arguments:
+        rois: int `[M, 4]`; rows of zeros are padding.
+        gt_class_ids: int `[G]`, positive; zeros are padding.
+        gt_boxes: int `[G, 4]`.
+        gt_masks: bool `[height, width, G]`, or mini masks `[h, w, G]`.
+        num_classes: K.
+        count: N.
+        positive_ratio: the share of `count` that hold an object, at the most.
+        bbox_std_dev: `[4]`, the deltas are divided by it.
+        mask_shape: (height, width) of the target masks.
+        mini_masks_in: the shape of the image that mini masks belong to, or None for whole masks.
+
+    Returns:
+        rois: int32 `[N, 4]`.
+        class_ids: int32 `[N]`, 0 where a RoI holds no object.
+        bboxes: float32 `[N, K, 4]`, the deltas to the object, in the row of its class.
+        masks: float32 `[N, *mask_shape, K]`, 0 or 1, likewise.
+
     Raises ValueError without an object or a RoI.
     """
     real = np.asarray(gt_class_ids) > 0
@@ -111,8 +85,8 @@ def detection_targets(
     if not len(rois) or not len(gt_class_ids):
         raise ValueError(f"{len(rois)} RoIs and {len(gt_class_ids)} objects: one of each is needed")
     # 1. The object that each RoI overlaps most.
-    overlaps = box_ops.overlaps(rois.astype(np.float64), gt_boxes.astype(np.float64))
-    nearest, holds = overlaps.argmax(axis=1), overlaps.max(axis=1) >= POSITIVE_IOU
+    overlaps = box_math.overlaps(rois.astype(np.float64), gt_boxes.astype(np.float64))
+    nearest, holds = overlaps.argmax(axis=1), overlaps.max(axis=1) >= ROI_POSITIVE_IOU
     # 2. Draw: positives up to their share, the rest background, repeated where there is too little.
     positive = _at_most(np.flatnonzero(holds), int(count * positive_ratio), rng)
     background = _at_most(np.flatnonzero(~holds), count - len(positive), rng)
@@ -127,7 +101,7 @@ def detection_targets(
     bboxes = np.zeros((count, num_classes, 4), np.float32)
     masks = np.zeros((count, *mask_shape, num_classes), np.float32)
     rows = np.flatnonzero(holds)
-    deltas = box_ops.encode(rois[rows].astype(np.float64), gt_boxes[nearest[rows]])
+    deltas = box_math.encode(rois[rows].astype(np.float64), gt_boxes[nearest[rows]])
     bboxes[rows, class_ids[rows]] = deltas / np.asarray(bbox_std_dev)
     for row in rows:
         mask = gt_masks[..., nearest[row]][..., None]
@@ -139,3 +113,24 @@ def detection_targets(
 
 def _at_most(indices, count, rng):
     return indices if len(indices) <= count else rng.choice(indices, count, replace=False)
+
+
+# Until feeding.py has them (older names):
+def generate_random_rois(image_shape, count, gt_class_ids, gt_boxes):
+    return random_rois(image_shape, count, gt_boxes, np.random.default_rng())
+
+
+def build_detection_targets(rpn_rois, gt_class_ids, gt_boxes, gt_masks, config):
+    return detection_targets(
+        rpn_rois,
+        gt_class_ids,
+        gt_boxes,
+        gt_masks,
+        num_classes=config.NUM_CLASSES,
+        count=config.TRAIN_ROIS_PER_IMAGE,
+        positive_ratio=config.ROI_POSITIVE_RATIO,
+        bbox_std_dev=config.BBOX_STD_DEV,
+        mask_shape=config.MASK_SHAPE,
+        mini_masks_in=config.IMAGE_SHAPE if config.USE_MINI_MASK else None,
+        rng=np.random.default_rng(),
+    )

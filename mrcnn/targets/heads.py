@@ -1,17 +1,13 @@
-"""What the heads should learn from each proposal.
+"""What the heads should learn from each proposal, in the graph.
 
-Legend: see blocks.py; P proposals, N the RoIs that the heads are trained on.
+B images, P proposals, N the RoIs that the heads are trained on, G ground truth objects, H and W
+rows and columns. Boxes are `(y1, x1, y2, x2)` in fractions of the molded image, float32.
 """
 
-import keras
-from keras import layers, ops
+from keras import ops
 
 from mrcnn import boxes as box_math
-from mrcnn.nn.roi_align import crop_and_resize
-
-POSITIVE_IOU = 0.5
-# A proposal that touches a crowd any more than this is neither object nor background.
-CROWD_IOU = 0.001
+from mrcnn.targets.thresholds import CROWD_IOU, ROI_POSITIVE_IOU
 
 
 def _choose(candidates, limit, random):
@@ -44,6 +40,7 @@ def detection_targets(
     std_dev,
     mask_shape,
     mini_masks,
+    crop,
 ):
     """Match proposals with ground truth and sample `count` of them per image.
 
@@ -62,6 +59,7 @@ def detection_targets(
         count: N.
         std_dev: `[4]`, divides the deltas.
         mask_shape: (height, width) of the target masks.
+        crop: `nn.roi_align.crop_and_resize`.
 
     Returns `(rois [B, N, 4], class_ids int32 [B, N], deltas [B, N, 4], masks [B, N, *mask_shape])`:
     positives, then negatives, then zeros. No gradient passes.
@@ -76,8 +74,8 @@ def detection_targets(
     object_overlaps = ops.where((there & (gt_class_ids > 0))[:, None, :], overlaps, -1.0)
     best_overlap = ops.max(object_overlaps, axis=-1)
     on_crowd = ops.any((overlaps >= CROWD_IOU) & crowd[:, None, :], axis=-1)
-    positive = real & (best_overlap >= POSITIVE_IOU)
-    negative = real & (best_overlap < POSITIVE_IOU) & ~on_crowd
+    positive = real & (best_overlap >= ROI_POSITIVE_IOU)
+    negative = real & (best_overlap < ROI_POSITIVE_IOU) & ~on_crowd
 
     # 2. The chosen of both kinds are put one behind the other and the first `count` valid kept.
     total = ops.shape(proposals)[1]
@@ -112,13 +110,13 @@ def detection_targets(
     safe_rois = ops.where(is_positive[..., None], rois, unit)
     safe_boxes = ops.where(is_positive[..., None], matched_boxes, unit)
     deltas = box_math.encode(safe_rois, safe_boxes, ops) / std_dev
-    masks = _crop_masks(safe_rois, safe_boxes, gt_masks, match, mask_shape, mini_masks)
+    masks = _crop_masks(safe_rois, safe_boxes, gt_masks, match, mask_shape, mini_masks, crop)
     masks = ops.where(is_positive[..., None, None], masks, 0.0)
     results = rois, class_ids, deltas, masks
     return tuple(ops.stop_gradient(x) for x in results)
 
 
-def _crop_masks(rois, matched_boxes, gt_masks, match, mask_shape, mini_masks):
+def _crop_masks(rois, matched_boxes, gt_masks, match, mask_shape, mini_masks, crop):
     """Cut each RoI `[B, N, 4]` out of the mask of its object, rounded to 0 or 1."""
     if mini_masks:
         # A mini mask spans its object's box: express the RoI in that box's fractions.
@@ -131,49 +129,6 @@ def _crop_masks(rois, matched_boxes, gt_masks, match, mask_shape, mini_masks):
     maps = ops.reshape(ops.transpose(gt_masks, (0, 3, 1, 2)), (-1, height, width, 1))
     image = ops.arange(batch, dtype="int32")[:, None] * objects
     map_indices = ops.reshape(ops.cast(match, "int32") + image, (-1,))
-    pieces = crop_and_resize(
-        ops.cast(maps, "float32"), ops.reshape(rois, (-1, 4)), map_indices, mask_shape
-    )
+    maps, rois = ops.cast(maps, "float32"), ops.reshape(rois, (-1, 4))
+    pieces = crop(maps, rois, map_indices, mask_shape)
     return ops.round(ops.reshape(pieces, (-1, count, *mask_shape)))
-
-
-class DetectionTargets(layers.Layer):
-    """`detection_targets` as a layer: `[proposals, gt_class_ids, gt_boxes, gt_masks]`."""
-
-    def __init__(self, count, positive_ratio, std_dev, mask_shape, mini_masks, seed=None, **kwargs):
-        kwargs.setdefault("dtype", "float32")
-        super().__init__(**kwargs)
-        self.count = count
-        self.positive_ratio = positive_ratio
-        self.std_dev = [float(value) for value in std_dev]
-        self.mask_shape = tuple(mask_shape)
-        self.mini_masks = mini_masks
-        self.random = keras.random.SeedGenerator(seed)
-        self.supports_jit = keras.backend.backend() != "tensorflow"
-
-    def call(self, inputs):
-        proposals, gt_class_ids, gt_boxes, gt_masks = inputs
-        shape = ops.shape(proposals)
-        return detection_targets(
-            ops.stop_gradient(proposals),
-            gt_class_ids,
-            gt_boxes,
-            gt_masks,
-            keras.random.uniform((2, shape[0], shape[1]), seed=self.random),
-            count=self.count,
-            positive_ratio=self.positive_ratio,
-            std_dev=ops.convert_to_tensor(self.std_dev, dtype="float32"),
-            mask_shape=self.mask_shape,
-            mini_masks=self.mini_masks,
-        )
-
-    def compute_output_shape(self, input_shape):
-        rows = (input_shape[0][0], self.count)
-        return [(*rows, 4), rows, (*rows, 4), (*rows, *self.mask_shape)]
-
-    def compute_output_spec(self, inputs):
-        dtypes = ("float32", "int32", "float32", "float32")
-        shapes = self.compute_output_shape([x.shape for x in inputs])
-        return tuple(
-            keras.KerasTensor(shape, dtype) for shape, dtype in zip(shapes, dtypes, strict=True)
-        )
