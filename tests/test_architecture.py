@@ -26,6 +26,7 @@ ROOMS = {
     "training": {"data", "nn", "drawing"},
 }
 LEAVES = {
+    "anchors",
     "atomic",
     "boxes",
     "coco_classes",
