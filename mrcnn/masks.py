@@ -1,4 +1,4 @@
-"""Instance masks: cut to their box, resized, pasted back and compared.
+"""Instance masks: cut to their box, pasted back and compared.
 
 Many masks are one bool array `[H, W, N]`, the instance last; boxes are `(y1, x1, y2, x2)` in
 pixels, the end outside. Where that array would be large they are pieces: N bool arrays `[h, w]`,
@@ -25,42 +25,6 @@ def extract_bboxes(mask: np.ndarray) -> np.ndarray:
             columns = np.flatnonzero(mask[y1:y2, :, index].any(axis=0))
             box[:] = y1, columns[0], y2, columns[-1] + 1
     return boxes
-
-
-def resize_mask(mask: np.ndarray, scale: float, padding, crop=None) -> np.ndarray:
-    """Resize masks `[H, W, N]` as `resize_image` resized their image, which told the arguments.
-
-    Arguments:
-        mask: `[H, W, N]`, any dtype, which is kept.
-        scale: the factor from old to new size.
-        padding: ((top, bottom), (left, right), (0, 0)) in pixels, filled with zeros.
-        crop: (y1, x1, height, width) to cut out in place of padding, or None.
-    """
-    rows, columns = (_nearest(size, scale) for size in mask.shape[:2])
-    if crop is not None:
-        top, left, height, width = crop
-        rows, columns = rows[top : top + height], columns[left : left + width]
-        padding = [(0, 0)] * 3
-    (top, bottom), (left, right), _ = padding
-    size = top + len(rows) + bottom, left + len(columns) + right
-    # Instance by instance: rows of one mask are long runs of memory, its N numbers a pixel are not.
-    resized = np.zeros((mask.shape[2], *size), mask.dtype)
-    for index, target in enumerate(resized):
-        inside = target[top : top + len(rows), left : left + len(columns)]
-        inside[:] = mask[..., index][rows].take(columns, axis=1)
-    return np.moveaxis(resized, 0, -1)
-
-
-def _nearest(size: int, scale: float) -> np.ndarray:
-    """Return the source index of each of the `round(size * scale)` target rows.
-
-    The first and last rows map onto each other, as in `scipy.ndimage.zoom`.
-    """
-    if scale == 1:
-        return np.arange(size)
-    target = round(size * scale)
-    step = (size - 1) / (target - 1) if target > 1 else 0.0
-    return np.floor(np.arange(target) * step + 0.5).astype(np.intp)
 
 
 def _linear_weights(target: int, source: int, start: int = 0, stop: int | None = None):
@@ -208,6 +172,15 @@ def shared_pixels(windows1, pieces1, windows2, pieces2) -> np.ndarray:
     return shared
 
 
+def piece_overlaps(windows1, pieces1, windows2, pieces2) -> np.ndarray:
+    """Return the intersection over union of every pair, float64 `[N, M]`; see `shared_pixels`.
+
+    Two empty masks overlap by 0, never by NaN.
+    """
+    shared = shared_pixels(windows1, pieces1, windows2, pieces2)
+    return shared / np.maximum(areas(pieces1)[:, None] + areas(pieces2) - shared, 1)
+
+
 def overlaps_masks(masks1: np.ndarray, masks2: np.ndarray) -> np.ndarray:
     """Return the intersection over union of every pair, float32 `[N, M]`.
 
@@ -217,7 +190,4 @@ def overlaps_masks(masks1: np.ndarray, masks2: np.ndarray) -> np.ndarray:
 
     Two empty masks overlap by 0, never by NaN.
     """
-    (windows1, pieces1), (windows2, pieces2) = cut_out(masks1), cut_out(masks2)
-    shared = shared_pixels(windows1, pieces1, windows2, pieces2)
-    union = areas(pieces1)[:, None] + areas(pieces2) - shared
-    return (shared / np.maximum(union, 1)).astype(np.float32)
+    return piece_overlaps(*cut_out(masks1), *cut_out(masks2)).astype(np.float32)

@@ -3,19 +3,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mrcnn.detections import Detections
+from mrcnn.masks import windows_of
 from mrcnn.video.tracking import Tracker
 
 SHAPE = (120, 200)
 
 
-def objects(*boxes, class_ids=None):
-    """Return a detection of filled boxes."""
+def objects(*boxes, class_ids=None, masks=None):
+    """Return detections of filled boxes, or with masks bool `[H, W, N]`."""
     boxes = np.array(boxes, int).reshape(-1, 4)
-    masks = np.zeros((*SHAPE, len(boxes)), bool)
-    for index, (y1, x1, y2, x2) in enumerate(np.maximum(boxes, 0)):
-        masks[y1:y2, x1:x2, index] = True
+    windows = windows_of(boxes, SHAPE)
+    if masks is None:
+        pieces = [np.ones((y2 - y1, x2 - x1), bool) for y1, x1, y2, x2 in windows]
+    else:
+        pieces = [masks[y1:y2, x1:x2, i] for i, (y1, x1, y2, x2) in enumerate(windows)]
     class_ids = np.ones(len(boxes), int) if class_ids is None else np.array(class_ids)
-    return {"rois": boxes, "class_ids": class_ids, "masks": masks}
+    return Detections(SHAPE, boxes, class_ids, None, pieces)
 
 
 def square(y, x, side=20):
@@ -49,10 +53,10 @@ def test_masks_count_and_not_boxes():
     for step in range(3):
         masks[rows, np.clip(rows + step, 0, 19), 0] = True
         masks[rows, np.clip(19 - rows + step, 0, 19), 1] = True
-    result = {"rois": np.array([square(0, 0)] * 2), "class_ids": np.ones(2, int), "masks": masks}
+    boxes = [square(0, 0)] * 2
     tracker = Tracker(memory=5)
-    tracker.update(0, result)
-    assert tracker.update(1, result | {"masks": masks[..., ::-1]}).tolist() == [2, 1]
+    tracker.update(0, objects(*boxes, masks=masks))
+    assert tracker.update(1, objects(*boxes, masks=masks[..., ::-1])).tolist() == [2, 1]
 
 
 def test_a_gap_is_bridged_where_the_object_would_be():
@@ -95,15 +99,14 @@ def test_fast_objects_need_not_overlap():
 def test_what_cannot_be_the_same_is_new(box):
     tracker = Tracker(memory=30)
     tracker.update(0, objects((40, 0, 60, 20)))
-    masks_apart = objects(box)
-    masks_apart["masks"][:] = False  # nothing overlaps: only the boxes count
-    assert tracker.update(1, masks_apart).tolist() == [2]
+    # Nothing overlaps: only the boxes count.
+    masks_apart = np.zeros((*SHAPE, 1), bool)
+    assert tracker.update(1, objects(box, masks=masks_apart)).tolist() == [2]
 
 
 def test_degenerate_objects():
     tracker = Tracker(memory=2)
-    nothing = {"rois": np.zeros((0, 4), int), "class_ids": [], "masks": np.zeros((0, 0, 0))}
-    assert tracker.update(0, nothing).shape == (0,)
+    assert tracker.update(0, objects()).shape == (0,)
     # A box that leaves the picture, one without area.
     odd = objects((-5, -5, 4, 4), (10, 10, 10, 30))
     assert tracker.update(1, odd).tolist() == [1, 2]

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from mrcnn import boxes as box_ops
+from mrcnn.detections import Detections
+from mrcnn.masks import piece_overlaps
 
 # Intersection over union from which two masks may be one object.
 MIN_OVERLAP = 0.15
@@ -31,7 +32,8 @@ class Track:
     number: int
     class_id: int
     box: np.ndarray
-    mask: np.ndarray  # bool, the box's part of the picture
+    window: np.ndarray  # where the piece lies
+    piece: np.ndarray
     frame: int
     speed: np.ndarray  # pixels a frame, (y, x)
 
@@ -53,21 +55,24 @@ class Tracker:
         self._tracks: list[Track] = []
         self._last_number = 0
 
-    def update(self, frame: int, result: dict) -> np.ndarray:
-        """Return the number int `[N]` of each object.
+    def update(self, frame: int, detections: Detections) -> np.ndarray:
+        """Return the number int `[N]` of each object of a frame.
 
-        Arguments:
-            frame: the frame's place in the video; greater from call to call, gaps are allowed.
-            result: `rois`, `class_ids` and `masks` as `MaskRCNN.detect` returns them.
+        `frame` is the frame's place in the video; greater from call to call, gaps are allowed.
         """
         oldest = min([frame - self.memory, *self._frames])
         self._frames.append(frame)
         self._tracks = [track for track in self._tracks if track.frame >= oldest]
+        rows = zip(
+            detections.class_ids,
+            detections.rois,
+            detections.windows,
+            detections.pieces,
+            strict=True,
+        )
         found = [
-            Track(0, int(class_id), box, _crop(result["masks"], box, index), frame, np.zeros(2))
-            for index, (box, class_id) in enumerate(
-                zip(result["rois"], result["class_ids"], strict=True)
-            )
+            Track(0, int(class_id), box, window, piece, frame, np.zeros(2))
+            for class_id, box, window, piece in rows
         ]
         pairs = _pairs(self._tracks, found, _overlaps, MIN_OVERLAP)
         paired = {id(track) for pair in pairs for track in pair}
@@ -85,11 +90,6 @@ class Tracker:
         seen = {track.number for track in found}
         self._tracks = [track for track in self._tracks if track.number not in seen] + found
         return np.array([track.number for track in found], int)
-
-
-def _crop(masks, box, index) -> np.ndarray:
-    y1, x1, y2, x2 = np.maximum(box, 0)
-    return np.ascontiguousarray(masks[y1:y2, x1:x2, index], bool)
 
 
 def _center(boxes) -> np.ndarray:
@@ -111,38 +111,22 @@ def _pairs(old, new, score, least) -> list[tuple[Track, Track]]:
     return [(old[i], new[j]) for i, j in zip(rows, columns, strict=True) if possible[i, j]]
 
 
-def _boxes(old, new) -> tuple[np.ndarray, np.ndarray]:
-    """Return the boxes of `old`, moved on to the frame of `new`, and those of `new`."""
-    moved = [track.box + np.tile(track.moved_to(new[0].frame), 2) for track in old]
-    return np.array(moved, float), np.array([track.box for track in new], float)
+def _moved(boxes, old, frame) -> np.ndarray:
+    """Return boxes `[N, 4]` of the tracks `old`, moved on to `frame` as the tracks are."""
+    return np.array(boxes) + np.array([np.tile(track.moved_to(frame), 2) for track in old])
 
 
 def _overlaps(old, new) -> np.ndarray:
     """Return the intersection over union of the masks, 0..1, of every pair."""
-    scores = box_ops.overlaps(*_boxes(old, new))
-    for i, j in np.argwhere(scores):  # where boxes are apart masks are
-        scores[i, j] = _overlap(old[i], new[j])
-    return scores
-
-
-def _overlap(before: Track, now: Track) -> float:
-    """Return the masks' intersection over union."""
-    start1 = np.maximum(before.box[:2], 0) + before.moved_to(now.frame)
-    start2 = np.maximum(now.box[:2], 0)
-    low = np.maximum(start1, start2)
-    high = np.minimum(start1 + before.mask.shape, start2 + now.mask.shape)
-    if (high <= low).any():
-        return 0.0
-    (y1, x1), (y2, x2) = low - start1, high - start1
-    (v1, u1), (v2, u2) = low - start2, high - start2
-    shared = np.count_nonzero(before.mask[y1:y2, x1:x2] & now.mask[v1:v2, u1:u2])
-    both = np.count_nonzero(before.mask) + np.count_nonzero(now.mask) - shared
-    return shared / both if both else 0.0
+    windows = _moved([track.window for track in old], old, new[0].frame)
+    pieces1, pieces2 = ([track.piece for track in tracks] for tracks in (old, new))
+    return piece_overlaps(windows, pieces1, np.array([track.window for track in new]), pieces2)
 
 
 def _nearness(old, new) -> np.ndarray:
     """Return how near boxes are to where they should be, 1 there and 0 at MAX_DISTANCE."""
-    boxes1, boxes2 = _boxes(old, new)
+    boxes1 = _moved([track.box for track in old], old, new[0].frame)
+    boxes2 = np.array([track.box for track in new])
     diagonals1, diagonals2 = (
         np.maximum(np.hypot(*(boxes[:, 2:] - boxes[:, :2]).T), 1) for boxes in (boxes1, boxes2)
     )
