@@ -56,3 +56,15 @@ def generate_pyramid_anchors(
             for scale, shape, stride in levels
         ]
     )
+
+
+def pyramid(
+    image_shape, *, scales, ratios, strides, anchor_stride, compute: Callable | None = None
+) -> np.ndarray:
+    """Return the anchors of all levels for a molded image, float64 `[A, 4]` in pixels.
+
+    `image_shape`, `strides` and `compute` as in `level_shapes`, the rest as in
+    `generate_pyramid_anchors`.
+    """
+    shapes = level_shapes(image_shape, strides, compute)
+    return generate_pyramid_anchors(scales, ratios, shapes, strides, anchor_stride)

@@ -15,18 +15,18 @@ import keras
 import numpy as np
 
 from mrcnn import devices, graph, image_meta, utils
-from mrcnn.data import images as image_data
-from mrcnn.data.anchors import compute_backbone_shapes
-from mrcnn.data.batches import (
+from mrcnn.data import resizing
+from mrcnn.detector import Detector, unmold
+from mrcnn.download import IMAGENET_WEIGHTS, download
+from mrcnn.feeding import (
     DataGenerator,
     build_detection_targets,
     build_rpn_targets,
+    compute_backbone_shapes,
     data_generator,
     generate_random_rois,
     load_image_gt,
 )
-from mrcnn.detector import Detector
-from mrcnn.download import IMAGENET_WEIGHTS, download
 from mrcnn.graph import *  # noqa: F403
 from mrcnn.log import log
 from mrcnn.nn import network, weights
@@ -73,15 +73,15 @@ def parse_image_meta(meta):
 
 def mold_image(images, config):
     """Return float32 images less `config.MEAN_PIXEL`: what the network wants."""
-    return image_data.mold_image(images, config.MEAN_PIXEL)
+    return resizing.mold_image(images, config.MEAN_PIXEL)
 
 
 def unmold_image(normalized_images, config):
     """Undo `mold_image`: uint8 images."""
-    return image_data.unmold_image(normalized_images, config.MEAN_PIXEL)
+    return resizing.unmold_image(normalized_images, config.MEAN_PIXEL)
 
 
-class MaskRCNN(Detector):
+class MaskRCNN:
     """A Mask R-CNN that is trained or detects.
 
     Arguments:
@@ -89,14 +89,13 @@ class MaskRCNN(Detector):
         config: a `Config`; ValueError names what in it cannot work.
         model_dir: the folder of training runs, their logs and checkpoints.
 
-    `keras_model` is the Keras model, `epoch` the epochs that its weights were trained for,
-    `log_dir` where the next training writes.
+    `keras_model` is the Keras model and `detector` the `Detector` that has it, `epoch` the epochs
+    that its weights were trained for, `log_dir` where the next training writes.
     """
 
     def __init__(self, mode, config, model_dir):
         if mode not in MODES:
             raise ValueError(f"mode is {mode!r}, it must be one of {', '.join(MODES)}")
-        super().__init__()
         # Training gets along with fewer bits; results should be those of every other machine.
         devices.prepare(exact=mode == "inference" and config.PRECISION == "float32")
         self.mode = mode
@@ -106,13 +105,13 @@ class MaskRCNN(Detector):
         self.strategy = devices.strategy(config.GPU_COUNT) if mode == "training" else None
         self.set_log_dir()
         self.keras_model = self.build(mode, config)
+        self.detector = Detector(self.keras_model, config)
 
     def build(self, mode, config):
         """Return the Keras model of a mode; see `nn.network.build` for its inputs and outputs."""
         config.check()
-        anchors = self.get_anchors(config.IMAGE_SHAPE) if mode == "training" else None
         with devices.scope(self.strategy):
-            return network.build(mode, config, anchors)
+            return network.build(mode, config)
 
     # -- Weights -----------------------------------------------------------------------------------
 
@@ -360,6 +359,71 @@ class MaskRCNN(Detector):
             optimizer.build(self.keras_model.trainable_variables)
         if not checkpoints.restore_optimizer(optimizer, state.variables):
             log("Other layers learn now than in the run before: the optimizer starts anew")
+
+    # -- Detecting ---------------------------------------------------------------------------------
+
+    def detect(self, images, verbose=0):
+        """Find the objects in images.
+
+        Arguments:
+            images: any number of `[H, W, C]` arrays, RGB and 0..255, of any sizes.
+            verbose: 1 prints the shapes of what goes through the network.
+
+        Returns a dict for each image: `rois` int32 `[N, 4]` in pixels, `class_ids` int32 `[N]`,
+        `scores` float32 `[N]` falling, `masks` bool `[H, W, N]`.
+        """
+        self._require_inference()
+        if verbose:
+            log(f"Processing {len(images)} images")
+            for image in images:
+                log("image", image)
+        results = self.detector.detect(images, report=log if verbose else None)
+        return [each.as_dict() for each in results]
+
+    def detect_molded(self, molded_images, image_metas, verbose=0):
+        """Find objects in images that `mold_inputs` has molded; results are in their pixels.
+
+        Arguments and results as of `mold_inputs` and `detect`; `masks` span the whole molded image.
+        """
+        self._require_inference()
+        report = log if verbose else None
+        results = self.detector.detect_molded(molded_images, image_metas, report)
+        return [each.as_dict() for each in results]
+
+    def mold_inputs(self, images):
+        """See `Detector.mold_inputs`."""
+        return self.detector.mold_inputs(images)
+
+    def unmold_detections(self, detections, mrcnn_mask, original_image_shape, image_shape, window):
+        """Bring the network's output for one image back to that image; see `detector.unmold`.
+
+        `mrcnn_mask` is `[N, h, w, K]`. Returns `(boxes int32 [n, 4] in pixels, class_ids int32 [n],
+        scores float32 [n], masks bool [H, W, n])`.
+        """
+        masks = mrcnn_mask[np.arange(len(detections)), :, :, detections[:, 4].astype(int)]
+        found = unmold(detections, masks, original_image_shape, image_shape, window)
+        return tuple(found.as_dict().values())
+
+    def get_anchors(self, image_shape):
+        """See `Detector.get_anchors`."""
+        return self.detector.get_anchors(image_shape)
+
+    @property
+    def anchors(self):
+        """The anchors that `get_anchors` made last, in pixels; None before."""
+        return self.detector.anchors
+
+    def run_graph(self, images, outputs, image_metas=None):
+        """See `Detector.run_graph`; prints the shapes of the arrays."""
+        self._require_inference()
+        results = self.detector.run_graph(images, outputs, image_metas)
+        for name, array in results.items():
+            log(name, array)
+        return results
+
+    def _require_inference(self):
+        if self.mode != "inference":
+            raise ValueError('this model was made to train: make one with mode="inference"')
 
     # -- Looking inside ----------------------------------------------------------------------------
 

@@ -10,9 +10,9 @@ import sys
 import numpy as np
 
 from mrcnn import boxes as box_ops
-from mrcnn.data.anchors import generate_anchors, generate_pyramid_anchors
+from mrcnn.anchors import generate_anchors, generate_pyramid_anchors
 from mrcnn.data.dataset import Dataset
-from mrcnn.data.images import resize, resize_image
+from mrcnn.data.resizing import resize, resize_image, resize_mask
 from mrcnn.data.suppression import non_max_suppression
 from mrcnn.download import COCO_WEIGHTS, download
 from mrcnn.evaluation.per_image import (
@@ -26,7 +26,6 @@ from mrcnn.masks import (
     extract_bboxes,
     minimize_mask,
     overlaps_masks,
-    resize_mask,
     unmold_mask,
 )
 

@@ -1,26 +1,24 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
-from mrcnn import boxes
-from mrcnn.data import anchors
+from mrcnn import anchors, boxes
+from mrcnn.targets.rpn import rpn_targets
+from mrcnn.targets.thresholds import CROWD_IOU
 from tests import golden
 
 GOLDEN = golden.load("functions.npz")
 STD_DEV = np.array([0.1, 0.1, 0.2, 0.2])
-CONFIG = SimpleNamespace(
-    BACKBONE="resnet50", BACKBONE_STRIDES=[4, 8, 16, 32, 64], COMPUTE_BACKBONE_SHAPE=None
-)
+STRIDES = (4, 8, 16, 32, 64)
 
 
 def pyramid(side, scales=(8, 16, 32, 64, 128)):
-    shapes = anchors.compute_backbone_shapes(CONFIG, (side, side, 3))
-    return anchors.generate_pyramid_anchors(scales, [0.5, 1, 2], shapes, CONFIG.BACKBONE_STRIDES, 1)
+    return anchors.pyramid(
+        (side, side, 3), scales=scales, ratios=[0.5, 1, 2], strides=STRIDES, anchor_stride=1
+    )
 
 
 def targets(grid, class_ids, gt_boxes, count=64, seed=0):
-    return anchors.rpn_targets(
+    return rpn_targets(
         grid,
         np.array(class_ids, int),
         np.array(gt_boxes).reshape(-1, 4),
@@ -58,16 +56,14 @@ def test_pyramid_golden(name, levels, stride):
 
 
 def test_backbone_shapes_golden():
-    shapes = anchors.compute_backbone_shapes(CONFIG, (128, 192, 3))
+    shapes = anchors.level_shapes((128, 192, 3), STRIDES)
     np.testing.assert_array_equal(shapes, GOLDEN["backbone_shapes"])
-    np.testing.assert_array_equal(anchors.compute_backbone_shapes(CONFIG, (65, 64))[0], [17, 16])
+    np.testing.assert_array_equal(anchors.level_shapes((65, 64), STRIDES)[0], [17, 16])
 
 
 def test_a_backbone_of_ones_own_tells_its_shapes():
-    config = SimpleNamespace(
-        BACKBONE=len, COMPUTE_BACKBONE_SHAPE=lambda shape: [[shape[0] // 7, shape[1] // 7]]
-    )
-    np.testing.assert_array_equal(anchors.compute_backbone_shapes(config, (70, 140, 3)), [[10, 20]])
+    found = anchors.level_shapes((70, 140, 3), STRIDES, lambda shape: [[shape[0] // 7, 3]])
+    np.testing.assert_array_equal(found, [[10, 3]])
 
 
 # -- Targets ---------------------------------------------------------------------------------------
@@ -94,7 +90,7 @@ def test_a_crowd_is_not_background():
     crowd = np.array([[20, 20, 100, 100]])
     match, _ = targets(grid, [-1], crowd, count=len(grid))
     overlap = boxes.overlaps(grid, crowd)[:, 0]
-    np.testing.assert_array_equal(match == -1, overlap < anchors.CROWD_IOU)
+    np.testing.assert_array_equal(match == -1, overlap < CROWD_IOU)
     assert not (match == 1).any()
 
 

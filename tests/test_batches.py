@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from mrcnn import boxes as box_ops
-from mrcnn import image_meta
+from mrcnn import feeding, image_meta, settings
+from mrcnn.anchors import pyramid
 from mrcnn.config import Config
-from mrcnn.data import batches
-from mrcnn.data.anchors import compute_backbone_shapes, generate_pyramid_anchors
 from mrcnn.data.dataset import Dataset
 from mrcnn.masks import expand_mask, extract_bboxes, minimize_mask
 from tests import golden
@@ -83,7 +82,7 @@ def images_of(generator, epoch=None):
 
 def test_load_image_gt_by_hand():
     # 60 x 90 becomes 64 x 96, 32 rows and 16 columns from the edges of the square.
-    image, meta, class_ids, boxes, masks = batches.load_image_gt(Blocks([TWO]), SmallConfig(), 0)
+    image, meta, class_ids, boxes, masks = feeding.load_image_gt(Blocks([TWO]), SmallConfig(), 0)
     assert image.shape == (128, 128, 3) and image.dtype == np.uint8
     assert masks.shape == (128, 128, 2) and masks.dtype == bool
     np.testing.assert_array_equal(class_ids, [2, 1])
@@ -105,8 +104,8 @@ def test_load_image_gt_by_hand():
 
 def test_mini_masks_are_the_masks_cut_and_shrunk():
     dataset, config = Blocks([TWO]), SmallConfig()
-    *_, boxes, masks = batches.load_image_gt(dataset, config, 0)
-    *_, mini = batches.load_image_gt(dataset, config, 0, use_mini_mask=True)
+    *_, boxes, masks = feeding.load_image_gt(dataset, config, 0)
+    *_, mini = feeding.load_image_gt(dataset, config, 0, use_mini_mask=True)
     np.testing.assert_array_equal(mini, minimize_mask(boxes, masks, (28, 28)))
 
 
@@ -118,10 +117,10 @@ def test_mini_masks_golden():
 
 def test_the_older_flag_flips_half_of_them():
     dataset, config = Blocks([ONE]), SmallConfig()
-    straight = batches.load_image_gt(dataset, config, 0)
+    straight = feeding.load_image_gt(dataset, config, 0)
     flips = 0
     for _ in range(40):
-        flipped = batches.load_image_gt(dataset, config, 0, augment=True)
+        flipped = feeding.load_image_gt(dataset, config, 0, augment=True)
         turned = (flipped.image != straight.image).any()
         flips += turned
         image, masks = (
@@ -136,7 +135,7 @@ def test_a_random_cut_moves_image_and_masks_together():
     config = config_with(IMAGE_RESIZE_MODE="crop", IMAGE_MIN_DIM=64)
     dataset, seen = Blocks([TWO], shape=(100, 140)), set()
     for _ in range(20):
-        image, meta, class_ids, boxes, masks = batches.load_image_gt(dataset, config, 0)
+        image, meta, class_ids, boxes, masks = feeding.load_image_gt(dataset, config, 0)
         assert image.shape == (64, 64, 3)
         for class_id, mask in zip(class_ids, np.moveaxis(masks, -1, 0), strict=True):
             np.testing.assert_array_equal(mask, image[..., 0] == {2: 100, 1: 101}[int(class_id)])
@@ -146,10 +145,10 @@ def test_a_random_cut_moves_image_and_masks_together():
 
 
 def test_images_without_objects_and_empty_masks():
-    sample = batches.load_image_gt(Blocks([[]]), SmallConfig(), 0, use_mini_mask=True)
+    sample = feeding.load_image_gt(Blocks([[]]), SmallConfig(), 0, use_mini_mask=True)
     assert sample.masks.shape == (28, 28, 0) and sample.boxes.shape == (0, 4)
     empty = [(1, (5, 5, 5, 5)), (2, (10, 10, 30, 30))]
-    sample = batches.load_image_gt(Blocks([empty]), SmallConfig(), 0, use_mini_mask=True)
+    sample = feeding.load_image_gt(Blocks([empty]), SmallConfig(), 0, use_mini_mask=True)
     np.testing.assert_array_equal(sample.class_ids, [2])
     assert sample.masks.shape == (28, 28, 1)
 
@@ -176,16 +175,16 @@ def returning(masks, class_ids):
 )
 def test_what_does_not_fit_is_named(dataset, reason):
     with pytest.raises(ValueError, match=reason):
-        batches.load_image_gt(dataset, SmallConfig(), 0)
+        feeding.load_image_gt(dataset, SmallConfig(), 0)
 
 
 def test_a_wrong_channel_count_is_named():
     config = config_with(IMAGE_CHANNEL_COUNT=1, MEAN_PIXEL=np.array([0.0]))
     with pytest.raises(ValueError, match="has 3 channels, IMAGE_CHANNEL_COUNT is 1"):
-        batches.load_image_gt(Blocks([ONE]), config, 0)
+        feeding.load_image_gt(Blocks([ONE]), config, 0)
     grey = Blocks([ONE])
     grey.load_image = lambda image_id: Blocks.load_image(grey, image_id)[..., 0]
-    assert batches.load_image_gt(grey, config, 0).image.shape == (128, 128, 1)
+    assert feeding.load_image_gt(grey, config, 0).image.shape == (128, 128, 1)
 
 
 # -- Batches ---------------------------------------------------------------------------------------
@@ -195,15 +194,9 @@ def test_a_wrong_channel_count_is_named():
 def test_a_batch_holds_what_its_images_hold(mini):
     config = config_with(USE_MINI_MASK=mini)
     dataset = Blocks([ONE, TWO])
-    batch = batches.DataGenerator(dataset, config, shuffle=False, seed=3)[0]
+    batch = feeding.DataGenerator(dataset, config, shuffle=False, seed=3)[0]
     shape = (28, 28) if mini else (128, 128)
-    anchors = generate_pyramid_anchors(
-        config.RPN_ANCHOR_SCALES,
-        config.RPN_ANCHOR_RATIOS,
-        compute_backbone_shapes(config, (128, 128)),
-        config.BACKBONE_STRIDES,
-        1,
-    )
+    anchors = pyramid((128, 128), **settings.anchors(config))
     expected = {
         "input_image": ((2, 128, 128, 3), np.float32),
         "input_image_meta": ((2, 15), np.float32),
@@ -216,7 +209,7 @@ def test_a_batch_holds_what_its_images_hold(mini):
     assert {name: (array.shape, array.dtype) for name, array in batch.items()} == expected
     np.testing.assert_array_equal(batch["input_gt_class_ids"], [[1, 0, 0, 0], [2, 1, 0, 0]])
     for index in range(2):
-        image, _, class_ids, boxes, masks = batches.load_image_gt(
+        image, _, class_ids, boxes, masks = feeding.load_image_gt(
             dataset, config, index, False, None, mini
         )
         count = len(class_ids)
@@ -236,16 +229,18 @@ def test_a_batch_holds_what_its_images_hold(mini):
         np.testing.assert_allclose(nearest, 1, atol=1e-5)
 
 
+def test_backbone_shapes_follow_from_strides_or_from_a_function():
+    shapes = feeding.compute_backbone_shapes(SmallConfig(), (128, 192, 3))
+    np.testing.assert_array_equal(shapes, GOLDEN["backbone_shapes"])
+    own = {"BACKBONE": len, "COMPUTE_BACKBONE_SHAPE": lambda shape: [[shape[0] // 8, 5]]}
+    config = config_with(**{name: staticmethod(function) for name, function in own.items()})
+    np.testing.assert_array_equal(feeding.compute_backbone_shapes(config, (128, 192)), [[16, 5]])
+
+
 def test_rpn_targets_golden():
     config = config_with()
-    anchors = generate_pyramid_anchors(
-        config.RPN_ANCHOR_SCALES,
-        config.RPN_ANCHOR_RATIOS,
-        compute_backbone_shapes(config, (128, 128)),
-        config.BACKBONE_STRIDES,
-        1,
-    )
-    match, deltas = batches.build_rpn_targets(
+    anchors = pyramid((128, 128), **settings.anchors(config))
+    match, deltas = feeding.build_rpn_targets(
         (128, 128, 3), anchors, GOLDEN["rpn_gt_class_ids"], GOLDEN["rpn_gt_boxes"], config
     )
     np.testing.assert_array_equal(np.flatnonzero(match == 1), GOLDEN["rpn_match_positive"])
@@ -253,7 +248,7 @@ def test_rpn_targets_golden():
 
 
 def test_an_epoch_takes_every_image_once_and_fills_the_last_batch():
-    generator = batches.DataGenerator(Blocks([ONE] * 7), SmallConfig(), seed=0)
+    generator = feeding.DataGenerator(Blocks([ONE] * 7), SmallConfig(), seed=0)
     assert len(generator) == 4
     orders = [images_of(generator, epoch) for epoch in range(2)]
     for order in orders:
@@ -268,14 +263,14 @@ def test_an_epoch_takes_every_image_once_and_fills_the_last_batch():
 
 
 def test_without_shuffling_every_epoch_is_the_same():
-    generator = batches.DataGenerator(Blocks([ONE] * 3), SmallConfig(), shuffle=False)
+    generator = feeding.DataGenerator(Blocks([ONE] * 3), SmallConfig(), shuffle=False)
     assert images_of(generator) == [0, 1, 2, 0]
     generator.on_epoch_end()
     assert generator.epoch == 1 and images_of(generator) == [0, 1, 2, 0]
 
 
 def test_any_batch_of_any_epoch_can_be_asked_for():
-    generator = batches.DataGenerator(Blocks([ONE, None, TWO, ONE, TWO]), SmallConfig(), seed=2)
+    generator = feeding.DataGenerator(Blocks([ONE, None, TWO, ONE, TWO]), SmallConfig(), seed=2)
     generator.epoch = 3
     for index in range(3):
         batch, running = generator.batch(3, index), generator[index]
@@ -298,7 +293,7 @@ PIPELINE = iaa.Sequential(
 def test_seed_epoch_and_place_decide_whatever_the_thread():
     def build(seed=5):
         dataset = Blocks([ONE, TWO, None, [], TWO * 4, ONE, ONE])
-        return batches.DataGenerator(dataset, SmallConfig(), augmentation=PIPELINE, seed=seed)
+        return feeding.DataGenerator(dataset, SmallConfig(), augmentation=PIPELINE, seed=seed)
 
     generator, threaded = build(), build()
     expected = [generator[index] for index in range(len(generator))]
@@ -324,14 +319,14 @@ def test_seed_epoch_and_place_decide_whatever_the_thread():
 
 def test_augmentation_moves_both_and_spares_named_sources():
     dataset = Blocks([ONE] * 4)
-    plain = batches.DataGenerator(dataset, SmallConfig(), shuffle=False)[0]
+    plain = feeding.DataGenerator(dataset, SmallConfig(), shuffle=False)[0]
     pipeline = iaa.Fliplr(1.0)
-    moved = batches.DataGenerator(dataset, SmallConfig(), shuffle=False, augmentation=pipeline)[0]
+    moved = feeding.DataGenerator(dataset, SmallConfig(), shuffle=False, augmentation=pipeline)[0]
     np.testing.assert_array_equal(moved["input_image"], plain["input_image"][:, :, ::-1])
     np.testing.assert_array_equal(
         moved["input_gt_boxes"][:, 0, 1], 128 - plain["input_gt_boxes"][:, 0, 3]
     )
-    spared = batches.DataGenerator(
+    spared = feeding.DataGenerator(
         dataset,
         SmallConfig(),
         shuffle=False,
@@ -348,7 +343,7 @@ def test_augmentation_moves_both_and_spares_named_sources():
 def test_a_bad_image_is_named_once_and_another_takes_its_place():
     said = []
     dataset = Blocks([ONE, None, TWO, ONE])
-    generator = batches.DataGenerator(dataset, SmallConfig(), report=said.append, seed=0)
+    generator = feeding.DataGenerator(dataset, SmallConfig(), report=said.append, seed=0)
     for epoch in range(3):
         order = images_of(generator, epoch)
         assert len(order) == 4 and 1 not in order
@@ -359,7 +354,7 @@ def test_a_bad_image_is_named_once_and_another_takes_its_place():
 
 
 def test_a_data_set_of_bad_images_stops():
-    generator = batches.DataGenerator(Blocks([None, None, ONE]), SmallConfig(), shuffle=False)
+    generator = feeding.DataGenerator(Blocks([None, None, ONE]), SmallConfig(), shuffle=False)
     with pytest.raises(
         ValueError, match="2 of 3 images cannot be used; the last: the disk is gone"
     ):
@@ -368,13 +363,13 @@ def test_a_data_set_of_bad_images_stops():
 
 def test_images_without_objects_are_left_out_and_counted():
     said = []
-    generator = batches.DataGenerator(
+    generator = feeding.DataGenerator(
         Blocks([[], ONE, [(-1, (5, 5, 30, 30))]]), SmallConfig(), report=said.append, seed=0
     )
     assert set(images_of(generator)) == {1}
     assert sorted(said) == ["image0: no objects", "image2: no objects"]
     assert generator.summary() == "2 of 3 images have no objects and were left out"
-    only = batches.DataGenerator(Blocks([[], []]), SmallConfig())
+    only = feeding.DataGenerator(Blocks([[], []]), SmallConfig())
     with pytest.raises(
         ValueError, match=r"no image of the Blocks gives.*: 2 of 2.*image\d: no obj"
     ):
@@ -382,7 +377,7 @@ def test_images_without_objects_are_left_out_and_counted():
 
 
 def test_images_without_objects_are_kept_on_request():
-    generator = batches.DataGenerator(
+    generator = feeding.DataGenerator(
         Blocks([[], ONE]), SmallConfig(), shuffle=False, keep_negatives=True
     )
     batch = generator[0]
@@ -393,7 +388,7 @@ def test_images_without_objects_are_kept_on_request():
 
 
 def test_objects_moved_out_are_counted():
-    generator = batches.DataGenerator(
+    generator = feeding.DataGenerator(
         Blocks([ONE, TWO]), SmallConfig(), augmentation=iaa.TranslateX(px=500)
     )
     with pytest.raises(ValueError, match="2 of 2 images lost all their objects at least once"):
@@ -404,7 +399,7 @@ def test_objects_moved_out_are_counted():
 def test_too_many_objects_are_cut_down_at_random_and_counted():
     said = []
     many = [(1 + i % 2, (5 * i, 5 * i, 5 * i + 5, 5 * i + 9)) for i in range(10)]
-    generator = batches.DataGenerator(
+    generator = feeding.DataGenerator(
         Blocks([many]), config_with(IMAGES_PER_GPU=1), report=said.append, seed=0
     )
     choices = set()
@@ -418,12 +413,12 @@ def test_too_many_objects_are_cut_down_at_random_and_counted():
 
 
 def test_crowds_are_neither_object_nor_background():
-    generator = batches.DataGenerator(
+    generator = feeding.DataGenerator(
         Blocks([[(1, (0, 0, 20, 20)), (-2, (25, 30, 60, 90))]]), SmallConfig(), batch_size=1
     )
     batch = generator[0]
     np.testing.assert_array_equal(batch["input_gt_class_ids"][0, :2], [1, -2])
-    anchors = generator._anchors_of((128, 128, 3))
+    anchors = pyramid((128, 128, 3), **settings.anchors(SmallConfig()))
     crowd = batch["input_gt_boxes"][0, 1:2].astype(float)
     background = batch["input_rpn_match"][0, :, 0] == -1
     assert box_ops.overlaps(anchors[background], crowd).max() < 0.001
@@ -434,19 +429,19 @@ def test_images_of_several_sizes_make_no_batch():
     dataset = Blocks([ONE, ONE], shape=(64, 128))
     straight = dataset.load_image
     dataset.load_image = lambda image_id: straight(image_id)[: 64 - 0 * image_id]
-    assert batches.DataGenerator(dataset, config)[0]["input_image"].shape == (2, 64, 128, 3)
+    assert feeding.DataGenerator(dataset, config)[0]["input_image"].shape == (2, 64, 128, 3)
     sizes = [(64, 64), (64, 128)]
     dataset.load_image = lambda image_id: np.zeros((*sizes[image_id], 3), np.uint8)
     dataset.load_mask = lambda image_id: (np.ones((*sizes[image_id], 1), bool), [1])
     with pytest.raises(ValueError, match='use IMAGE_RESIZE_MODE "square", or IMAGES_PER_GPU = 1'):
-        batches.DataGenerator(dataset, config)[0]
+        feeding.DataGenerator(dataset, config)[0]
 
 
 def test_an_empty_data_set_and_a_wrong_pipeline_are_refused():
     with pytest.raises(ValueError, match="the Blocks has no images"):
-        batches.DataGenerator(Blocks([]), SmallConfig())
+        feeding.DataGenerator(Blocks([]), SmallConfig())
     with pytest.raises(TypeError, match="must be an imgaug augmenter"):
-        batches.DataGenerator(Blocks([ONE]), SmallConfig(), augmentation="flip")
+        feeding.DataGenerator(Blocks([ONE]), SmallConfig(), augmentation="flip")
 
 
 # -- RoIs and their targets ------------------------------------------------------------------------
@@ -454,7 +449,7 @@ def test_an_empty_data_set_and_a_wrong_pipeline_are_refused():
 
 def test_random_rois_lie_in_the_image_and_most_near_objects():
     objects = np.array([[10, 10, 30, 40], [60, 70, 90, 95]])
-    rois = batches.generate_random_rois((100, 120, 3), 200, np.array([1, 2]), objects)
+    rois = feeding.generate_random_rois((100, 120, 3), 200, np.array([1, 2]), objects)
     assert rois.shape == (200, 4) and rois.dtype == np.int32
     assert (rois >= 0).all() and (rois <= [100, 120, 100, 120]).all()
     assert (rois[:, 2:] > rois[:, :2]).all()
@@ -464,13 +459,13 @@ def test_random_rois_lie_in_the_image_and_most_near_objects():
         assert (near >= [max(y1 - down, 0), max(x1 - right, 0)] * 2).all()
         assert (near <= [y2 + down, x2 + right] * 2).all()
     assert rois[180:, 2].max() > 90 - 30
-    nothing = batches.generate_random_rois((8, 8, 3), 5, np.zeros(0, int), np.zeros((0, 4), int))
+    nothing = feeding.generate_random_rois((8, 8, 3), 5, np.zeros(0, int), np.zeros((0, 4), int))
     assert nothing.shape == (5, 4)
 
 
 def test_use_rpn_rois_false_asks_for_rois():
     config = config_with(USE_RPN_ROIS=False, POST_NMS_ROIS_TRAINING=30)
-    batch = batches.DataGenerator(Blocks([ONE, TWO]), config)[0]
+    batch = feeding.DataGenerator(Blocks([ONE, TWO]), config)[0]
     assert batch["input_rois"].shape == (2, 30, 4) and batch["input_rois"].dtype == np.int32
 
 
@@ -483,7 +478,7 @@ def test_detection_targets_by_hand(mini):
     given = minimize_mask(gt_boxes[:2], masks[..., :2], (28, 28)) if mini else masks[..., :2]
     given = np.concatenate([given, np.zeros((*given.shape[:2], 1), bool)], axis=-1)
     rois = np.array([[20, 20, 60, 60], [72, 60, 108, 120], [0, 0, 10, 10], [0, 0, 0, 0]])
-    found, class_ids, bboxes, targets = batches.build_detection_targets(
+    found, class_ids, bboxes, targets = feeding.build_detection_targets(
         rois, np.array([2, 1, 0]), gt_boxes, given, config
     )
     assert found.shape == (20, 4) and bboxes.shape == (20, 3, 4)
@@ -510,12 +505,12 @@ def test_detection_targets_by_hand(mini):
 def test_positive_rois_stay_within_their_share():
     rois = np.repeat([[20, 20, 60, 60]], 40, axis=0)
     rois[30:] = [0, 0, 9, 9]
-    _, class_ids, _, _ = batches.build_detection_targets(
+    _, class_ids, _, _ = feeding.build_detection_targets(
         rois, np.array([1]), rois[:1], np.ones((28, 28, 1), bool), SmallConfig()
     )
     assert (class_ids == 1).sum() == int(20 * 0.33)
     with pytest.raises(ValueError, match="40 RoIs and 0 objects"):
-        batches.build_detection_targets(
+        feeding.build_detection_targets(
             rois, np.array([0]), rois[:1], np.ones((28, 28, 1), bool), SmallConfig()
         )
 
@@ -524,7 +519,7 @@ def test_positive_rois_stay_within_their_share():
 
 
 def test_data_generator_goes_round_for_ever():
-    generator = batches.data_generator(Blocks([ONE, TWO, ONE]), SmallConfig(), shuffle=False)
+    generator = feeding.data_generator(Blocks([ONE, TWO, ONE]), SmallConfig(), shuffle=False)
     seen = []
     for _ in range(7):
         inputs, outputs = next(generator)
@@ -536,7 +531,7 @@ def test_data_generator_goes_round_for_ever():
 
 def test_data_generator_with_rois_and_their_targets():
     config = SmallConfig()
-    generator = batches.data_generator(
+    generator = feeding.data_generator(
         Blocks([ONE, TWO]), config, random_rois=50, batch_size=2, detection_targets=True
     )
     inputs, (class_ids, bboxes, masks) = next(generator)
@@ -544,4 +539,4 @@ def test_data_generator_with_rois_and_their_targets():
     assert class_ids.shape == (2, 20, 1) and bboxes.shape == (2, 20, 3, 4)
     assert masks.shape == (2, 20, 28, 28, 3)
     with pytest.raises(ValueError, match="say how many with random_rois"):
-        batches.data_generator(Blocks([ONE]), config, detection_targets=True)
+        feeding.data_generator(Blocks([ONE]), config, detection_targets=True)

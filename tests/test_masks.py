@@ -7,6 +7,7 @@ from scipy import ndimage
 from skimage.transform import resize
 
 from mrcnn import masks
+from mrcnn.data import resizing
 from tests import golden
 
 GOLDEN = golden.load("functions.npz")
@@ -59,7 +60,7 @@ def test_resize_mask_golden(mode):
     mask[:, 31:] = True
     # The run with mode "square" enlarged nothing; it stored no scale.
     scale = 1 if mode == "square" else float(GOLDEN[f"resize_{mode}_scale"])
-    resized = masks.resize_mask(mask, scale, GOLDEN[f"resize_{mode}_padding"])
+    resized = resizing.resize_mask(mask, scale, GOLDEN[f"resize_{mode}_padding"])
     expected = golden_bits(f"resize_mask_{mode}", resized.shape)
     np.testing.assert_array_equal(resized, expected)
 
@@ -72,8 +73,8 @@ def test_resize_mask_is_nearest_zoom(scale):
     mask = np.random.default_rng(0).random((37, 23, 3)) > 0.5
     expected = ndimage.zoom(mask, [scale, scale, 1], order=0)
     nothing = [(0, 0), (0, 0), (0, 0)]
-    np.testing.assert_array_equal(masks.resize_mask(mask, scale, nothing), expected)
-    cut = masks.resize_mask(mask, scale, [(9, 9), (9, 9), (0, 0)], crop=(2, 1, 5, 4))
+    np.testing.assert_array_equal(resizing.resize_mask(mask, scale, nothing), expected)
+    cut = resizing.resize_mask(mask, scale, [(9, 9), (9, 9), (0, 0)], crop=(2, 1, 5, 4))
     np.testing.assert_array_equal(cut, expected[2:7, 1:5])
 
 
@@ -115,7 +116,7 @@ def test_no_masks():
     assert none.shape == (6, 7, 0) and none.dtype == bool
     assert masks.extract_bboxes(none).shape == (0, 4)
     assert masks.minimize_mask(np.zeros((0, 4), int), none, (5, 5)).shape == (5, 5, 0)
-    assert masks.resize_mask(none, 2, [(0, 0), (0, 0), (0, 0)]).shape == (12, 14, 0)
+    assert resizing.resize_mask(none, 2, [(0, 0), (0, 0), (0, 0)]).shape == (12, 14, 0)
     assert masks.overlaps_masks(none, np.ones((6, 7, 2), bool)).shape == (0, 2)
 
 

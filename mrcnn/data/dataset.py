@@ -3,13 +3,15 @@
 import numpy as np
 
 from mrcnn.data.images import read_image
+from mrcnn.data.resizing import scale_masks
 
 
 class Dataset:
     """Base class of a data set.
 
-    Subclass it, write a function that calls `add_class` and `add_image`, override `load_mask`,
-    then call that function and `prepare()`:
+    Subclass it, write a function that calls `add_class` and `add_image`, override `load_mask`
+    (and `load_mask_at`, where masks can be drawn at any size), then call that function and
+    `prepare()`:
 
         class RemoteDataset(Dataset):
             def load_remotes(self, folder):
@@ -119,6 +121,57 @@ class Dataset:
         Subclasses override it. Here, where nothing is known of the image, there are none.
         """
         return np.zeros((0, 0, 0), bool), np.zeros(0, np.int32)
+
+    def load_mask_at(
+        self, image_id: int, image_shape: tuple[int, int], mask_shape: tuple[int, int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return masks, bool `[*mask_shape, N]`, and class ids of an image at another size.
+
+        Both shapes are (height, width); `image_shape` is that of the whole image. Here the masks
+        of `load_mask` are resized. A data set that can draw its masks at any size overrides this
+        too: it saves time and memory with large photos. Raises ValueError as `checked_masks`.
+        """
+        masks, class_ids = checked_masks(self, image_id, self.load_mask(image_id), image_shape)
+        return scale_masks(masks, mask_shape), class_ids
+
+
+def checked_masks(
+    dataset: Dataset, image_id: int, loaded: tuple, image_shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (masks, class ids) that a data set loaded for an image, as bool and int32.
+
+    Raises ValueError, which names the image, where they do not fit each other, an image of
+    `image_shape` (height, width), or the classes.
+    """
+    masks, class_ids = np.asarray(loaded[0]), np.asarray(loaded[1], np.int32).reshape(-1)
+    name = image_name(dataset, image_id)
+    if not len(class_ids):
+        masks = np.zeros((*image_shape, 0), bool)
+    if masks.ndim != 3 or masks.shape[2] != len(class_ids):
+        raise ValueError(
+            f"{name}: load_mask returned masks {masks.shape} and {len(class_ids)} class ids, "
+            "one mask [height, width] an id is needed"
+        )
+    if masks.shape[:2] != tuple(image_shape):
+        turned = masks.shape[1::-1] == tuple(image_shape)
+        raise ValueError(
+            f"{name}: the masks are {masks.shape[0]} x {masks.shape[1]}, the image is "
+            f"{image_shape[0]} x {image_shape[1]} (height x width)"
+            + (": they were drawn on the image before it was turned upright" if turned else "")
+        )
+    unknown = np.abs(class_ids[(class_ids == 0) | (np.abs(class_ids) >= dataset.num_classes)])
+    if unknown.size:
+        raise ValueError(
+            f"{name}: load_mask returned the class id {unknown[0]}, the data set has the ids "
+            f"1 to {dataset.num_classes - 1}"
+        )
+    return masks if masks.dtype == bool else masks != 0, class_ids
+
+
+def image_name(dataset: Dataset, image_id: int) -> str:
+    """Return what messages call an image: its path, or its id in the source."""
+    info = dataset.image_info[image_id]
+    return str(info["path"] or info["id"])
 
 
 def _by_source(infos):

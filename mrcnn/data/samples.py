@@ -6,8 +6,9 @@ import numpy as np
 
 from mrcnn import image_meta
 from mrcnn.data import augment as augmenting
-from mrcnn.data.images import resize_image
-from mrcnn.masks import extract_bboxes, minimize_mask, resize_mask
+from mrcnn.data.dataset import Dataset, checked_masks, image_name
+from mrcnn.data.resizing import fit_image, frame_masks, scaled_size
+from mrcnn.masks import extract_bboxes, minimize_mask
 
 
 class Sample(NamedTuple):
@@ -20,107 +21,61 @@ class Sample(NamedTuple):
     masks: np.ndarray  # bool [height, width, N], or mini masks [h, w, N]
 
 
-def load_image_gt(
-    dataset, config, image_id, augment=False, augmentation=None, use_mini_mask=False
-) -> Sample:
-    """Return (image, image_meta, class_ids, boxes, masks) of an image; see `Sample`.
+class Resized(NamedTuple):
+    """An annotated image at the size of the network, before anything is changed in it."""
 
-    Arguments:
-        dataset: a prepared `Dataset`.
-        config: says how images are resized and how large mini masks are.
-        image_id: one of `dataset.image_ids`.
-        augment: the older way to flip left and right every other time; better is `augmentation`.
-        augmentation: an imgaug augmenter, applied to image and masks together.
-        use_mini_mask: cut the masks to their boxes and shrink them to `MINI_MASK_SHAPE`.
-
-    Objects that are empty, or that augmentation moved out of the image, are left out. Raises
-    ValueError, which names the image, where image and masks do not fit each other.
-    """
-    annotated = load_annotated(dataset, image_id, config.IMAGE_CHANNEL_COUNT)
-    return make_sample(
-        dataset,
-        image_id,
-        *annotated,
-        resizing=resizing_of(config),
-        mini_mask_shape=config.MINI_MASK_SHAPE if use_mini_mask else None,
-        flip=augment,
-        augmentation=augmentation,
-        rng=np.random.default_rng(),
-    )
+    image: np.ndarray  # uint8 [height, width, C]
+    meta: np.ndarray  # float64 [12 + classes]
+    class_ids: np.ndarray  # int32 [N]
+    masks: np.ndarray  # bool [height, width, N]; some may be empty
 
 
-def resizing_of(config) -> dict:
-    """Return the keywords of `resize_image` that a Config asks for."""
-    return {
-        "min_dim": config.IMAGE_MIN_DIM,
-        "max_dim": config.IMAGE_MAX_DIM,
-        "min_scale": config.IMAGE_MIN_SCALE,
-        "mode": config.IMAGE_RESIZE_MODE,
-    }
-
-
-def load_annotated(dataset, image_id, channels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def load_annotated(
+    dataset: Dataset, image_id: int, channels: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return an image `[H, W, C]`, its bool masks `[H, W, N]` and int32 class ids `[N]`.
 
     Raises ValueError, which names the image, where what the data set returns does not fit.
     """
-    image = dataset.load_image(image_id)
-    image = image[..., None] if image.ndim == 2 else image
-    masks, class_ids = dataset.load_mask(image_id)
-    masks, class_ids = np.asarray(masks), np.asarray(class_ids, np.int32).reshape(-1)
-    name = image_name(dataset, image_id)
-    if image.shape[2] != channels:
-        raise ValueError(
-            f"{name}: the image has {image.shape[2]} channels, IMAGE_CHANNEL_COUNT is {channels}"
-        )
-    if not len(class_ids):
-        masks = np.zeros((*image.shape[:2], 0), bool)
-    if masks.ndim != 3 or masks.shape[2] != len(class_ids):
-        raise ValueError(
-            f"{name}: load_mask returned masks {masks.shape} and {len(class_ids)} class ids, "
-            "one mask [height, width] an id is needed"
-        )
-    if masks.shape[:2] != image.shape[:2]:
-        turned = masks.shape[1::-1] == image.shape[:2]
-        raise ValueError(
-            f"{name}: the masks are {masks.shape[0]} x {masks.shape[1]}, the image is "
-            f"{image.shape[0]} x {image.shape[1]} (height x width)"
-            + (": they were drawn on the image before it was turned upright" if turned else "")
-        )
-    unknown = np.abs(class_ids[(class_ids == 0) | (np.abs(class_ids) >= dataset.num_classes)])
-    if unknown.size:
-        raise ValueError(
-            f"{name}: load_mask returned the class id {unknown[0]}, the data set has the ids "
-            f"1 to {dataset.num_classes - 1}"
-        )
-    return image, masks if masks.dtype == bool else masks != 0, class_ids
+    image = _load_image(dataset, image_id, channels)
+    return image, *_load_masks(dataset, image_id, image.shape[:2], image.shape[:2])
+
+
+def load_resized(
+    dataset: Dataset,
+    image_id: int,
+    *,
+    channels: int,
+    resizing: dict,
+    rng: np.random.Generator,
+) -> Resized:
+    """Return an annotated image as `fit_image`, with the keywords `resizing`, makes it.
+
+    `rng` draws the place of a random cut. Raises ValueError as `load_annotated`.
+    """
+    image = _load_image(dataset, image_id, channels)
+    original_shape = image.shape
+    _, size = scaled_size(*original_shape[:2], **resizing)
+    masks, class_ids = _load_masks(dataset, image_id, original_shape[:2], size)
+    image, window, scale, padding, crop = fit_image(image, **resizing, draw=rng.integers)
+    meta = image_meta.compose(
+        image_id, original_shape, image.shape, window, scale, active_class_ids(dataset, image_id)
+    )
+    return Resized(image, meta, class_ids, frame_masks(masks, padding, crop))
 
 
 def make_sample(
-    dataset,
-    image_id,
-    image: np.ndarray,
-    masks: np.ndarray,
-    class_ids: np.ndarray,
-    *,
-    resizing: dict,
-    mini_mask_shape,
-    flip: bool,
-    augmentation,
-    rng: np.random.Generator,
+    resized: Resized, *, mini_mask_shape, flip: bool, augmentation, rng: np.random.Generator
 ) -> Sample:
-    """Return the sample of what `load_annotated` returned.
+    """Return the sample of an image; objects that are empty are left out.
 
     Arguments:
-        resizing: keywords of `resize_image`.
         mini_mask_shape: (h, w), or None for masks of the image's size.
         flip: swap left and right every other time.
         augmentation: an imgaug augmenter, or None.
         rng: decides all that is drawn.
     """
-    original_shape = image.shape
-    image, window, scale, padding, crop = _resize(image, resizing, rng)
-    masks = resize_mask(masks, scale, padding, crop)
+    image, meta, class_ids, masks = resized
     if flip and rng.random() < 0.5:
         image, masks = augmenting.flip(image, masks)
     if augmentation is not None:
@@ -131,13 +86,10 @@ def make_sample(
         boxes, masks, class_ids = boxes[there], masks[..., there], class_ids[there]
     if mini_mask_shape is not None:
         masks = minimize_mask(boxes, masks, mini_mask_shape)
-    meta = image_meta.compose(
-        image_id, original_shape, image.shape, window, scale, active_class_ids(dataset, image_id)
-    )
     return Sample(image, meta, class_ids, boxes, masks)
 
 
-def active_class_ids(dataset, image_id) -> np.ndarray:
+def active_class_ids(dataset: Dataset, image_id: int) -> np.ndarray:
     """Return int32 `[classes]`: 1 for the classes that the source of the image knows.
 
     Of the others nobody can say that they are not in it, so they are not trained on it.
@@ -150,20 +102,17 @@ def active_class_ids(dataset, image_id) -> np.ndarray:
     return active
 
 
-def image_name(dataset, image_id) -> str:
-    """Return what messages call an image: its path, or its id in the source."""
-    info = dataset.image_info[image_id]
-    return str(info["path"] or info["id"])
+def _load_image(dataset, image_id, channels):
+    image = dataset.load_image(image_id)
+    image = image[..., None] if image.ndim == 2 else image
+    if image.shape[2] != channels:
+        raise ValueError(
+            f"{image_name(dataset, image_id)}: the image has {image.shape[2]} channels, "
+            f"IMAGE_CHANNEL_COUNT is {channels}"
+        )
+    return image
 
 
-def _resize(image, resizing, rng):
-    """`resize_image`, with the place of a random cut from the sample's own generator."""
-    if resizing["mode"] != "crop":
-        return resize_image(image, **resizing)
-    # pad64 enlarges by the same rule; the cut is then taken from the part that is not padding.
-    padded, window, scale, padding, _ = resize_image(image, **{**resizing, "mode": "pad64"})
-    side = resizing["min_dim"]
-    y1, x1, y2, x2 = window
-    top, left = (int(rng.integers(size - side + 1)) for size in (y2 - y1, x2 - x1))
-    cut = padded[y1 + top : y1 + top + side, x1 + left : x1 + left + side]
-    return cut, (0, 0, side, side), scale, padding, (top, left, side, side)
+def _load_masks(dataset, image_id, image_shape, mask_shape):
+    loaded = dataset.load_mask_at(image_id, image_shape, mask_shape)
+    return checked_masks(dataset, image_id, loaded, mask_shape)
