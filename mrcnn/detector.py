@@ -1,34 +1,74 @@
-"""The half of a model that detects: images of any sizes in, objects in their pixels out."""
+"""Detecting: images of any sizes in, the objects in each out, in its pixels."""
 
 from collections import OrderedDict
 
 import keras
 import numpy as np
 
+from mrcnn import anchors as anchoring
 from mrcnn import boxes as box_math
-from mrcnn import image_meta
-from mrcnn.data.anchors import compute_backbone_shapes, generate_pyramid_anchors
-from mrcnn.data.images import mold_image, resize_image
-from mrcnn.log import log
-from mrcnn.masks import paste_masks
-from mrcnn.nn import network
+from mrcnn import image_meta, settings
+from mrcnn.data.resizing import mold_image, resize_image
+from mrcnn.detections import BELOW, Detections
+from mrcnn.masks import paste_pieces
+from mrcnn.nn import network as spine
 
 # With IMAGE_RESIZE_MODE = "pad64" photos have many shapes, and each compiled network takes memory.
 KEPT_SHAPES = 16
 
 
-def _keep(by_shape, shape, value):
-    """Add to a dict that holds no more than KEPT_SHAPES, the latest ones."""
-    by_shape[shape] = value
-    if len(by_shape) > KEPT_SHAPES:
-        del by_shape[next(iter(by_shape))]
+def unmold(detections, masks, image_shape, molded_shape, window, min_confidence=0.0) -> Detections:
+    """Bring the network's output for one image back to that image.
+
+    Arguments:
+        detections: `[N, 6]`: box in fractions of the molded image, class id, score; rows of zeros
+            after the objects are padding.
+        masks: float `[N, h, w]`, the probabilities of each one's own class.
+        image_shape: (height, width, channels) before molding.
+        molded_shape: the same of the molded image.
+        window: (y1, x1, y2, x2) in pixels, the part of it that is not padding.
+        min_confidence: what scores less is `below`.
+
+    Boxes that have no area left in the image's pixels are left out.
+    """
+    class_ids, scores = detections[:, 4].astype(np.int32), detections[:, 5]
+    padding = np.flatnonzero(class_ids == 0)
+    there = np.arange(len(class_ids)) < (padding[0] if len(padding) else len(class_ids))
+    low = np.flatnonzero(there & (scores < min_confidence))[:BELOW]
+    below = tuple((float(scores[row]), int(class_ids[row])) for row in low)
+
+    # The window, not the padded image, is what the original image fills.
+    window = box_math.normalize(np.asarray(window), molded_shape)
+    origin, size = window[[0, 1, 0, 1]], (window[2:] - window[:2])[[0, 1, 0, 1]]
+    boxes = box_math.denormalize((detections[:, :4] - origin) / size, image_shape)
+
+    keep = np.flatnonzero(there & (scores >= min_confidence) & (box_math.area(boxes) > 0))
+    boxes = boxes[keep]
+    pieces = paste_pieces(masks[keep], boxes, image_shape)
+    shape = int(image_shape[0]), int(image_shape[1])
+    return Detections(shape, boxes, class_ids[keep], scores[keep], pieces, below)
 
 
 class Detector:
-    """What `MaskRCNN` detects with; `mode`, `config` and `keras_model` are its own."""
+    """A network for inference and what its Config says of images before and after it.
 
-    def __init__(self):
+    Arguments:
+        network: `nn.network.build("inference", ...)`. What scores under the
+            `DETECTION_MIN_CONFIDENCE` of the Config that it was built with it does not tell.
+        config: the same Config, or one that differs in what detections are kept.
+
+    It compiles the network for each molded shape, and again once it is given other weights.
+    """
+
+    def __init__(self, network, config):
+        self.network = network
+        self.config = config
+        self.min_confidence = config.DETECTION_MIN_CONFIDENCE or 0.0
+        self.max_instances = config.DETECTION_MAX_INSTANCES
+        self.anchors = None
         self._anchors = {}
+        self._functions = {}
+        self._version = None
 
     def mold_inputs(self, images):
         """Turn images into the network's inputs.
@@ -47,7 +87,7 @@ class Detector:
                 f"the images have {len(shapes)} sizes once molded and do not fit into one batch: "
                 "mold them one by one, or call detect, which takes them all"
             )
-        return tuple(np.stack(part) for part in zip(*molded, strict=True))
+        return _batch(molded)
 
     def _mold(self, image):
         image, config = np.asarray(image), self.config
@@ -56,152 +96,101 @@ class Detector:
                 f"an image has shape {image.shape}, it must be "
                 f"[height, width, {config.IMAGE_CHANNEL_COUNT}]"
             )
-        resized, window, scale, _, _ = resize_image(
-            image,
-            min_dim=config.IMAGE_MIN_DIM,
-            max_dim=config.IMAGE_MAX_DIM,
-            min_scale=config.IMAGE_MIN_SCALE,
-            mode=config.IMAGE_RESIZE_MODE,
-        )
+        resized, window, scale, _, _ = resize_image(image, **settings.resizing(config))
         active = np.zeros(config.NUM_CLASSES, np.int32)
         meta = image_meta.compose(0, image.shape, resized.shape, window, scale, active)
         return mold_image(resized, config.MEAN_PIXEL), meta, np.array(window)
 
-    def unmold_detections(self, detections, mrcnn_mask, original_image_shape, image_shape, window):
-        """Bring the network's output for one image back to that image.
-
-        Arguments:
-            detections: `[N, 6]`: box in fractions of the molded image, class id, score.
-            mrcnn_mask: `[N, h, w, K]`, probabilities.
-            original_image_shape: (height, width, channels) before molding.
-            image_shape: the same of the molded image.
-            window: (y1, x1, y2, x2) in pixels, the part of it that is not padding.
-
-        Returns `(boxes int32 [n, 4] in pixels, class_ids int32 [n], scores float32 [n],
-        masks bool [H, W, n])`.
-        """
-        class_ids = detections[:, 4].astype(np.int32)
-        padding = np.flatnonzero(class_ids == 0)
-        count = padding[0] if len(padding) else len(class_ids)
-        class_ids, scores = class_ids[:count], detections[:count, 5]
-        masks = mrcnn_mask[np.arange(count), :, :, class_ids]
-
-        # The window, not the padded image, is what the original image fills.
-        window = box_math.normalize(np.asarray(window), image_shape)
-        origin, size = window[[0, 1, 0, 1]], (window[2:] - window[:2])[[0, 1, 0, 1]]
-        boxes = box_math.denormalize((detections[:count, :4] - origin) / size, original_image_shape)
-
-        solid = box_math.area(boxes) > 0
-        boxes, class_ids, scores = boxes[solid], class_ids[solid], scores[solid]
-        return boxes, class_ids, scores, paste_masks(masks[solid], boxes, original_image_shape)
-
-    def detect(self, images, verbose=0):
+    def detect(self, images, min_confidence=None, report=None) -> list[Detections]:
         """Find the objects in images.
 
         Arguments:
             images: any number of `[H, W, C]` arrays, RGB and 0..255, of any sizes.
-            verbose: 1 prints the shapes of what goes through the network.
+            min_confidence: the least score, 0..1; `DETECTION_MIN_CONFIDENCE` unless given. What
+                scores less has no mask computed and is `below`.
+            report: called with the name of each array that goes into the network, and the array.
 
-        Returns a dict for each image: `rois` int32 `[N, 4]` in pixels, `class_ids` int32 `[N]`,
-        `scores` float32 `[N]` falling, `masks` bool `[H, W, N]`.
+        Returns the `Detections` of each image, in its pixels.
         """
-        self._require_inference()
-        if verbose:
-            log(f"Processing {len(images)} images")
-            for image in images:
-                log("image", image)
+        least = self.min_confidence if min_confidence is None else min_confidence
         results = [None] * len(images)
         # Molded images of one size share a batch.
         waiting = {}
+
+        def finish(batch):
+            molded, metas, windows = _batch([each for _, each in batch])
+            found, masks = self._run(molded, metas, least, report)
+            for row, (index, _) in enumerate(batch):
+                shapes = np.shape(images[index]), molded.shape[1:], windows[row]
+                results[index] = unmold(found[row], masks[row], *shapes, least)
+            batch.clear()
+
         for index, image in enumerate(images):
             molded = self._mold(image)
             batch = waiting.setdefault(molded[0].shape, [])
             batch.append((index, molded))
             if len(batch) == self.config.BATCH_SIZE:
-                self._detect_batch(batch, images, results, verbose)
-                batch.clear()
-        for batch in waiting.values():
-            if batch:
-                self._detect_batch(batch, images, results, verbose)
+                finish(batch)
+        for batch in filter(None, waiting.values()):
+            finish(batch)
         return results
 
-    def _detect_batch(self, batch, images, results, verbose):
-        molded, metas, windows = (
-            np.stack(part) for part in zip(*(m for _, m in batch), strict=True)
-        )
-        detections, masks = self._run(molded, metas, verbose)
-        for row, (index, _) in enumerate(batch):
-            results[index] = self._result(
-                detections[row], masks[row], np.shape(images[index]), molded.shape[1:], windows[row]
-            )
-
-    def _result(self, *unmold_arguments):
-        boxes, class_ids, scores, masks = self.unmold_detections(*unmold_arguments)
-        return {"rois": boxes, "class_ids": class_ids, "scores": scores, "masks": masks}
-
-    def detect_molded(self, molded_images, image_metas, verbose=0):
+    def detect_molded(self, molded_images, image_metas, report=None) -> list[Detections]:
         """Find objects in images that `mold_inputs` has molded; results are in their pixels.
 
-        Arguments and results as of `mold_inputs` and `detect`; `masks` span the whole molded image.
+        Arguments as of `mold_inputs` and `detect`.
         """
-        self._require_inference()
         molded, metas = np.asarray(molded_images), np.asarray(image_metas)
         if len(molded) != len(metas):
             raise ValueError(f"{len(molded)} molded images come with {len(metas)} image metas")
-        detections, masks = self._run(molded, metas, verbose)
+        found, masks = self._run(molded, metas, self.min_confidence, report)
         shape = molded.shape[1:]
-        whole = [0, 0, shape[0], shape[1]]
+        whole = [0, 0, *shape[:2]]
         return [
-            self._result(detections[row], masks[row], shape, shape, whole)
-            for row in range(len(molded))
+            unmold(rows, own, shape, shape, whole, self.min_confidence)
+            for rows, own in zip(found, masks, strict=True)
         ]
 
-    def _require_inference(self):
-        if self.mode != "inference":
-            raise ValueError('this model was made to train: make one with mode="inference"')
-
-    def _run(self, molded_images, image_metas, verbose=0):
-        """Return `detections` and `mrcnn_mask` of a batch."""
+    def _run(self, molded_images, image_metas, min_confidence, report=None):
+        """Return the detections `[B, N, 6]` of a batch and their masks `[B, N, h, w]`."""
         shape = molded_images.shape[1:]
-        anchors = self.get_anchors(shape)
-        if verbose:
-            log("molded_images", molded_images)
-            log("image_metas", image_metas)
-            log("anchors", anchors)
-        functions = self.keras_model.functions
-        function = functions.pop(shape, None) or network.compiled(self.keras_model, shape, anchors)
-        outputs = function(molded_images, image_metas)
-        _keep(functions, shape, function)
-        return np.asarray(outputs[0]), np.asarray(outputs[3])
+        if report:
+            report("molded_images", molded_images)
+            report("image_metas", image_metas)
+            report("anchors", self.get_anchors(shape))
+        if self._version != self.network.version:
+            self._functions.clear()
+            self._version = self.network.version
+        function = _recent(
+            self._functions,
+            shape,
+            lambda: spine.compiled(self.network, shape, self.get_anchors(shape)),
+        )
+        return tuple(map(np.asarray, function(molded_images, image_metas, min_confidence)))
 
     def get_anchors(self, image_shape):
-        """Return the anchors of a molded image's shape, float32 `[A, 4]`, in fractions of it."""
-        key = tuple(image_shape)
-        if key not in self._anchors:
-            config = self.config
-            # In pixels, for those who look at them.
-            self.anchors = generate_pyramid_anchors(
-                config.RPN_ANCHOR_SCALES,
-                config.RPN_ANCHOR_RATIOS,
-                compute_backbone_shapes(config, image_shape),
-                config.BACKBONE_STRIDES,
-                config.RPN_ANCHOR_STRIDE,
-            )
-            _keep(self._anchors, key, box_math.normalize(self.anchors, image_shape[:2]))
-        return self._anchors[key]
+        """Return the anchors of a molded image's shape, float32 `[A, 4]`, in fractions of it.
+
+        `anchors` then has them in pixels, for those who look at them.
+        """
+
+        def make():
+            self.anchors = anchoring.pyramid(image_shape, **settings.anchors(self.config))
+            return box_math.normalize(self.anchors, image_shape[:2])
+
+        return _recent(self._anchors, tuple(image_shape), make)
 
     def run_graph(self, images, outputs, image_metas=None):
-        """Compute tensors inside an inference model.
+        """Compute tensors inside the network.
 
         Arguments:
             images: as `detect` takes them; already molded where `image_metas` is given.
             outputs: `(name, tensor)` pairs, such as
-                `("fpn_p2", model.keras_model.get_layer("fpn_p2").output)`.
+                `("fpn_p2", network.get_layer("fpn_p2").output)`.
             image_metas: `[B, 12 + K]` or None.
 
         Returns an OrderedDict of arrays by name; what is None among the tensors is left out.
         """
-        self._require_inference()
         outputs = OrderedDict((name, tensor) for name, tensor in outputs if tensor is not None)
         if image_metas is None:
             molded, image_metas, _ = self.mold_inputs(images)
@@ -209,9 +198,19 @@ class Detector:
             molded = np.asarray(images)
         anchors = self.get_anchors(molded.shape[1:])
         anchors = np.broadcast_to(anchors, (len(molded), *anchors.shape))
-        function = keras.Model(self.keras_model.inputs, list(outputs.values()))
+        function = keras.Model(self.network.inputs, list(outputs.values()))
         arrays = function.predict_on_batch([molded, image_metas, anchors])
-        results = OrderedDict(zip(outputs, arrays, strict=True))
-        for name, array in results.items():
-            log(name, array)
-        return results
+        return OrderedDict(zip(outputs, arrays, strict=True))
+
+
+def _batch(molded):
+    return tuple(np.stack(part) for part in zip(*molded, strict=True))
+
+
+def _recent(kept, key, make):
+    """Return `kept[key]`, made where it is missing; the KEPT_SHAPES last used stay in `kept`."""
+    value = kept.pop(key, None)
+    kept[key] = make() if value is None else value
+    if len(kept) > KEPT_SHAPES:
+        del kept[next(iter(kept))]
+    return kept[key]

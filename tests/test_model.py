@@ -4,8 +4,7 @@ import os
 import numpy as np
 import pytest
 
-from mrcnn import boxes
-from mrcnn import detector as inference
+from mrcnn import boxes, detector
 from mrcnn import model as modellib
 from mrcnn.config import Config
 from mrcnn.model import MaskRCNN
@@ -116,13 +115,13 @@ def test_detections_lie_in_their_image(small, photos):
 
 def test_one_compilation_an_image_shape(small, photos):
     small.detect(photos)
-    functions = dict(small.keras_model.functions)
+    functions = dict(small.detector._functions)
     small.detect([*photos, *photos])
-    assert small.keras_model.functions == functions and len(functions) == 1
+    assert small.detector._functions == functions and len(functions) == 1
 
 
 def test_a_bounded_number_of_shapes_is_kept(monkeypatch):
-    monkeypatch.setattr(inference, "KEPT_SHAPES", 2)
+    monkeypatch.setattr(detector, "KEPT_SHAPES", 2)
 
     class Padded(SmallConfig):
         IMAGE_RESIZE_MODE = "pad64"
@@ -132,7 +131,7 @@ def test_a_bounded_number_of_shapes_is_kept(monkeypatch):
 
     def shapes(width):
         model.detect([np.zeros((64, width, 3), np.uint8)])
-        return [shape[1] for shape in model.keras_model.functions]
+        return [shape[1] for shape in model.detector._functions]
 
     assert [shapes(width) for width in (64, 128, 64, 192)] == [
         [64],
@@ -140,7 +139,7 @@ def test_a_bounded_number_of_shapes_is_kept(monkeypatch):
         [128, 64],
         [64, 192],
     ]
-    assert [shape[1] for shape in model._anchors] == [128, 192]
+    assert [shape[1] for shape in model.detector._anchors] == [128, 192]
 
 
 def test_weights_that_change_later_count(photos, tmp_path):
@@ -150,7 +149,7 @@ def test_weights_that_change_later_count(photos, tmp_path):
 
     def outputs(model):
         molded, metas, _ = model.mold_inputs(photos[2:3])
-        return model._run(molded, metas)[1]
+        return model.detector._run(molded, metas, 0)[1]
 
     of_first, of_second = outputs(first), outputs(second)
     assert not np.array_equal(of_first, of_second)
