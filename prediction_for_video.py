@@ -16,12 +16,13 @@ no time for are filled with the one before.
 """
 
 import argparse
+import contextlib
 import os
 import sys
 import time
 from pathlib import Path
 
-from mrcnn.commands.display import escape_odd_letters, has_display
+from mrcnn.commands.display import has_display
 
 TITLE = "Mask R-CNN"
 MAX_SIDE = 1280
@@ -77,8 +78,8 @@ class Window:
         cv2.resizeWindow(TITLE, round(width * scale), round(height * scale))
 
     def show(self, picture) -> bool:
-        """Show uint8 BGR `[H, W, 3]`; return False to end."""
-        self._cv2.imshow(TITLE, picture)
+        """Show uint8 RGB `[H, W, 3]`; return False to end."""
+        self._cv2.imshow(TITLE, self._cv2.cvtColor(picture, self._cv2.COLOR_RGB2BGR))
         delay = max(0.0, self._due - time.monotonic())
         key = self._cv2.waitKey(max(1, round(delay * 1000)))
         if self._rate:
@@ -109,29 +110,25 @@ class Window:
 def main(argv=None) -> int:
     """Run the command; return its exit code."""
     arguments = parse_arguments(argv)
-    from mrcnn.commands.video_run import INTERRUPTED, run
-    from mrcnn.video.files import Video
+    from custom_training import CustomConfig
+    from mrcnn.commands import process, video_run
+    from mrcnn.video.reading import Video
 
-    escape_odd_letters()
-    window, display = None, has_display()
-    try:
+    def body():
+        display = has_display()
         if not (display or arguments.output or arguments.json):
             raise ValueError(
                 "there is no display to show the video on: add --output FILE to save it, "
                 "or --json FILE to write down what is seen"
             )
-        with Video(parse_source(arguments.source)) as video:
-            if display:
-                window = Window(video.size, None if video.live else video.rate)
-            return run(arguments, video, window)
-    except (ValueError, OSError) as error:
-        print(f"{Path(__file__).name}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:  # before there was a frame
-        return INTERRUPTED
-    finally:
-        if window:
-            window.close()
+        with contextlib.ExitStack() as opened:
+            video = opened.enter_context(Video(parse_source(arguments.source)))
+            window = Window(video.size, None if video.live else video.rate) if display else None
+            if window:
+                opened.callback(window.close)
+            return video_run.run(arguments, CustomConfig, video, window)
+
+    return process.run(body, __file__)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@
 
 writes clip_masked.mp4 beside the clip, with its size, its speed and its sound, and says:
 
-    0:04 of 0:40, 5.1 frames a second, 2:55 left: 3 car, 1 bus
+    [0:04/0:40, 2 min 55 s left] 5.1 frames a second: 3 car, 1 bus
     ...
     clip_masked.mp4: 1189 frames, H.264, with its sound
     1189 frames, 0.2 s each: 12 car, 2 bus, at most 5 at once
@@ -32,12 +32,28 @@ import numpy as np
 # -- Drawing on frames -------------------------------------------------------------------------
 
 
+def _color(color) -> tuple[int, int, int]:
+    """Return a colour as whole numbers in 0..255, its channels in the order they come.
+
+    Fractions, floats of which none is above 1, are taken as parts of 255, as the colours of
+    matplotlib and `colorsys` are. Raises ValueError for what is no colour.
+    """
+    values = np.asarray(color)
+    if values.shape not in ((3,), (4,)) or values.dtype.kind not in "iuf":
+        raise ValueError(f"a colour is (blue, green, red), not {color!r}")
+    values = values[:3]
+    if values.dtype.kind == "f" and values.max() <= 1:
+        values = values * 255
+    if not (values.min() >= 0 and values.max() <= 255):
+        raise ValueError(f"a colour has values in 0..255, or fractions in 0..1, not {color!r}")
+    return tuple(int(value) for value in np.rint(values))
+
+
 def random_colors(N: int) -> list[tuple[int, int, int]]:
     """Return N different colours, BGR in 0..255, the same at every call."""
-    from mrcnn.drawing import instances as drawing
-    from mrcnn.video.frame_drawing import frame_color
+    from mrcnn.drawing import colors
 
-    return [frame_color(color[::-1]) for color in drawing.random_colors(N)]
+    return [_color(color[::-1]) for color in colors.random_colors(N)]
 
 
 def apply_mask(image: np.ndarray, mask: np.ndarray, color, alpha: float = 0.5) -> np.ndarray:
@@ -46,10 +62,9 @@ def apply_mask(image: np.ndarray, mask: np.ndarray, color, alpha: float = 0.5) -
     Changes `image` itself and returns it. `color` has the image's order of channels and lies in
     0..255; floats of which none is above 1 are taken as fractions of 255.
     """
-    from mrcnn.drawing import instances as drawing
-    from mrcnn.video.frame_drawing import frame_color
+    from mrcnn.drawing import instances
 
-    return drawing.apply_mask(image, mask, np.array(frame_color(color)) / 255, alpha)
+    return instances.apply_mask(image, mask, np.array(_color(color)) / 255, alpha)
 
 
 def display_instances_mask(
@@ -76,15 +91,14 @@ def display_instances_mask(
 
     Raises ValueError where the lengths or sizes do not agree.
     """
-    from mrcnn.drawing import instances as drawing
-    from mrcnn.video.frame_drawing import draw_frame
+    from mrcnn.drawing.instances import draw_instances
 
+    if colors is not None:
+        colors = [np.array(_color(color)[::-1]) / 255 for color in colors[: len(boxes)]]
     ids = np.asarray(ids, int)
-    if colors is None:
-        colors = [color[::-1] for color in drawing.instance_colors(ids)]
-    result = {"rois": boxes, "masks": masks, "class_ids": ids}
-    captions = drawing.default_captions(ids, names, scores)
-    image[...] = draw_frame(image, result, colors[: len(ids)], captions)
+    image[...] = draw_instances(image[..., ::-1], boxes, masks, ids, names, scores, colors)[
+        ..., ::-1
+    ]
     return image
 
 
@@ -119,19 +133,15 @@ def parse_arguments(argv=None) -> argparse.Namespace:
 def main(argv=None) -> int:
     """Run the command; return its exit code."""
     arguments = parse_arguments(argv)
-    from mrcnn.commands.display import escape_odd_letters
-    from mrcnn.commands.video_run import INTERRUPTED, run
-    from mrcnn.video.files import Video
+    from custom_training import CustomConfig
+    from mrcnn.commands import process, video_run
+    from mrcnn.video.reading import Video
 
-    escape_odd_letters()
-    try:
+    def body():
         with Video(arguments.video) as video:
-            return run(arguments, video)
-    except (ValueError, OSError) as error:
-        print(f"{Path(__file__).name}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:  # before there was a frame
-        return INTERRUPTED
+            return video_run.run(arguments, CustomConfig, video)
+
+    return process.run(body, __file__)
 
 
 if __name__ == "__main__":

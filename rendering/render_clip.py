@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mrcnn.video.files import VideoWriter
+from mrcnn.video.writing import VideoWriter
 from rendering.scenes import Options, picture
 
 SCENE_SHAPE = (1200, 1600)
@@ -73,7 +73,7 @@ def main(argv=None) -> int:
             raise ValueError(f"{given.output} exists already: take another name")
         writer = VideoWriter(given.output, FRAME_SHAPE, given.rate)
         for frame in frames(scene(given.seed), round(given.seconds * given.rate), given.seed):
-            writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+            writer.write(frame)
         writer.close()
     except (ValueError, OSError) as error:
         print(f"render_clip.py: {error}", file=sys.stderr)

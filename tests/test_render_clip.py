@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mrcnn.video.files import Video
+from mrcnn.video.reading import Video
 from rendering import render_clip
 
 CLIP = Path(__file__).parent.parent / "dataset" / "clip.mp4"

@@ -5,6 +5,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -12,10 +13,10 @@ import cv2
 import numpy as np
 import pytest
 
-from mrcnn.video import ffmpeg
-from mrcnn.video import files as video
-from mrcnn.video.files import Video, VideoError, VideoWriter, true_rate
-from tests.video_clips import grey_frames, grey_index, read_all, write_clip
+from mrcnn.video import ffmpeg, writing
+from mrcnn.video.reading import Video, VideoError, true_rate
+from mrcnn.video.writing import VideoWriter
+from tests.video_clips import RED, grey_frames, grey_index, read_all, write_clip
 
 ROOT = Path(__file__).parent.parent
 needs_ffmpeg = pytest.mark.skipif(not ffmpeg.can_encode(), reason="there is no ffmpeg")
@@ -24,6 +25,12 @@ needs_ffmpeg = pytest.mark.skipif(not ffmpeg.can_encode(), reason="there is no f
 @pytest.fixture
 def without_ffmpeg(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
+
+
+@pytest.fixture(params=["OpenCV", pytest.param("ffmpeg", marks=needs_ffmpeg)])
+def encoder(request, monkeypatch):
+    if request.param == "OpenCV":
+        monkeypatch.setattr(shutil, "which", lambda name: None)
 
 
 @pytest.fixture
@@ -68,6 +75,46 @@ def test_every_frame_is_read_once(clip):
     assert [grey_index(frame.image) for frame in frames] == list(range(40))
     assert [frame.time for frame in frames] == pytest.approx([index / 20 for index in range(40)])
     assert opened.missing == 0
+
+
+def test_frames_are_rgb_and_stay_so_in_the_file(tmp_path, encoder):
+    red = np.full((48, 64, 3), RED, np.uint8)
+    with Video(write_clip(tmp_path / "clip.avi", [red] * 3)) as opened:
+        frames = list(opened.frames())
+    writer = VideoWriter(tmp_path / "out.mp4", (48, 64), 25)
+    for frame in frames:
+        np.testing.assert_allclose(frame.image[24, 32], RED, atol=6)
+        writer.write(frame.image)
+    writer.close()
+    _, decoded = cv2.VideoCapture(str(writer.path)).read()
+    np.testing.assert_allclose(decoded[24, 32], RED[::-1], atol=12)  # BGR
+
+
+def test_closing_leaves_a_camera_alone_that_a_thread_waits_for(clip):
+    asked, answers, released = threading.Event(), threading.Event(), []
+
+    class Camera:
+        """It gives no frame until `answers`."""
+
+        def grab(self):
+            asked.set()
+            return answers.wait(30) and False
+
+        def release(self):
+            released.append(answers.is_set())
+
+    opened = Video(clip)
+    opened.close()
+    opened._capture = Camera()
+    thread = threading.Thread(target=lambda: list(opened.frames()))
+    thread.start()
+    assert asked.wait(5)
+    opened.close()
+    assert not released  # OpenCV would crash
+    answers.set()
+    thread.join(5)
+    opened.close()
+    assert released == [True]
 
 
 @pytest.mark.parametrize(
@@ -196,7 +243,7 @@ def test_what_cannot_be_written(tmp_path, monkeypatch, without_ffmpeg):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match=r"out.mp4 cannot be written"):
         VideoWriter(tmp_path / "file" / "out.mp4", (48, 64), 25)
-    monkeypatch.setitem(video.CODECS, ".mp4", ("zzzz",))
+    monkeypatch.setitem(writing.CODECS, ".mp4", ("zzzz",))
     with pytest.raises(ValueError, match=r"no codec for \.mp4 files \(zzzz\)"):
         VideoWriter(tmp_path / "out.mp4", (48, 64), 25)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
@@ -233,7 +280,7 @@ KILLED = """
 import os, signal, sys
 import numpy as np
 from mrcnn.video import ffmpeg
-from mrcnn.video.files import VideoWriter
+from mrcnn.video.writing import VideoWriter
 if sys.argv[2] == "without":
     ffmpeg.find = lambda: None
 noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)

@@ -10,13 +10,18 @@ import pytest
 
 import video_mask
 from mrcnn.commands.masking import find_objects, pipeline
+from mrcnn.commands.streaming import PATIENCE
 from mrcnn.commands.video_run import mask_video
+from mrcnn.detections import Detections
+from mrcnn.drawing import colors as palette
 from mrcnn.drawing import instances as drawing
+from mrcnn.drawing.splash import draw_splash
 from mrcnn.outlines import decode_rle
-from mrcnn.video.files import Frame, Video, VideoWriter
-from mrcnn.video.frame_drawing import Labels, frame_color, number_color, splash_frame
+from mrcnn.video.frame_drawing import Labels
 from mrcnn.video.frame_records import FrameRecords
-from tests.video_clips import RedDetector, read_all, remote_boxes, remote_frames, write_clip
+from mrcnn.video.reading import Frame, Video
+from mrcnn.video.writing import VideoWriter
+from tests.video_clips import RED, RedDetector, read_all, remote_boxes, remote_frames, write_clip
 
 NAMES = ["BG", "AC Remote"]
 
@@ -35,20 +40,13 @@ NAMES = ["BG", "AC Remote"]
     ],
 )
 def test_colors_of_both_ranges(color, expected):
-    assert frame_color(color) == expected
+    assert video_mask._color(color) == expected
 
 
 @pytest.mark.parametrize("color", [(1, 2), (-1, 0, 0), (0, 0, 256), "red", (float("nan"),) * 3])
 def test_what_is_no_color(color):
     with pytest.raises(ValueError, match="a colour"):
-        frame_color(color)
-
-
-def test_numbers_have_colors_of_their_own():
-    colors = [number_color(number) for number in range(1, 97)]
-    assert len(set(colors)) == 96
-    blue, green, red = number_color(1)
-    assert (red, green, blue) == tuple(round(c * 255) for c in drawing.class_color(1))
+        video_mask._color(color)
 
 
 def test_random_colors_are_bgr_bytes():
@@ -56,8 +54,7 @@ def test_random_colors_are_bgr_bytes():
     assert len(set(colors)) == 12
     assert colors == video_mask.random_colors(20)[:12]
     assert all(isinstance(value, int) and 0 <= value <= 255 for c in colors for value in c)
-    red, green, blue = drawing.random_colors(12)[3]
-    assert colors[3] == frame_color((blue, green, red))
+    assert colors[3] == palette.to_bytes(palette.random_colors(12)[3])[::-1]
     cv2.rectangle(np.zeros((5, 5, 3), np.uint8), (0, 0), (2, 2), colors[0])  # OpenCV takes them
 
 
@@ -76,20 +73,21 @@ def test_apply_mask_paints_the_color_and_not_a_shadow():
 
 
 def detection(boxes, shape=(100, 160)):
-    masks = np.zeros((*shape, len(boxes)), bool)
-    for index, (y1, x1, y2, x2) in enumerate(boxes):
-        masks[y1:y2, x1:x2, index] = True
-    ids = np.ones(len(boxes), np.int32)
-    scores = np.full(len(boxes), 0.9, np.float32)
-    return {"rois": np.array(boxes).reshape(-1, 4), "masks": masks, "class_ids": ids} | {
-        "scores": scores
-    }
+    boxes = np.array(boxes, np.int32).reshape(-1, 4)
+    pieces = [np.ones(box[2:] - box[:2], bool) for box in boxes]
+    ids, scores = np.ones(len(boxes), np.int32), np.full(len(boxes), 0.9, np.float32)
+    return Detections(shape, boxes, ids, scores, pieces)
+
+
+def arrays(found):
+    """Return the arguments after the picture as older scripts have them."""
+    return found.rois, found.masks, found.class_ids, NAMES, found.scores
 
 
 def test_display_instances_mask_as_older_scripts_call_it():
     found = detection([(20, 20, 60, 60), (30, 90, 80, 140)])
     frame = np.full((100, 160, 3), 200, np.uint8)
-    arguments = (found["rois"], found["masks"], found["class_ids"], NAMES, found["scores"])
+    arguments = arrays(found)
     colors = [(255, 0, 0), (0.0, 0.0, 1.0), (0, 255, 0)]  # one too many, as a fixed list has
     drawn = video_mask.display_instances_mask(frame, *arguments, colors)
     assert drawn is frame
@@ -100,28 +98,14 @@ def test_display_instances_mask_as_older_scripts_call_it():
     # Without colours they are those of photos, with red and blue in their places.
     plain = np.full((100, 160, 3), 200, np.uint8)
     video_mask.display_instances_mask(plain, *arguments)
-    photo = drawing.draw_instances(
-        np.full((100, 160, 3), 200, np.uint8),
-        *(found["rois"], found["masks"], found["class_ids"], NAMES, found["scores"]),
-    )
+    photo = drawing.draw_instances(np.full((100, 160, 3), 200, np.uint8), *arguments)
     assert (plain[..., ::-1] == photo).all()
 
 
 def test_display_instances_mask_without_objects():
     found = detection([])
     frame = np.full((100, 160, 3), 200, np.uint8)
-    empty = (found["rois"], found["masks"], found["class_ids"], NAMES, found["scores"])
-    assert (video_mask.display_instances_mask(frame, *empty) == 200).all()
-
-
-def test_splash_knows_which_channel_is_red():
-    frame = np.zeros((100, 160, 3), np.uint8)
-    frame[:] = (0, 0, 200)
-    drawn = splash_frame(frame, detection([(20, 20, 60, 60)]))
-    assert drawn[40, 40].tolist() == [0, 0, 200]
-    assert drawn[80, 80].tolist() == [60, 60, 60]  # the weight of red is 0.299
-    nothing = {"rois": np.zeros((0, 4)), "masks": np.zeros((0, 0, 0))}
-    assert (splash_frame(frame, nothing) == 60).all()
+    assert (video_mask.display_instances_mask(frame, *arrays(found)) == 200).all()
 
 
 def test_labels_stay_on_their_side():
@@ -177,7 +161,7 @@ def test_numbers_and_colors_stay_over_a_rendered_clip(rendered, tmp_path, every)
     for index, item in enumerate(found):
         assert item.frame.index == index
         seen_at = index - index % every
-        for box, number in zip(item.result["rois"], item.numbers, strict=True):
+        for box, number in zip(item.detections.rois, item.numbers, strict=True):
             numbers.setdefault(number_of(box, seen_at), set()).add(int(number))
         assert len(item.numbers) == len(remote_boxes(seen_at))
     # Each remote one number from the first frame to the last, the hidden one too.
@@ -188,7 +172,7 @@ def test_numbers_and_colors_stay_over_a_rendered_clip(rendered, tmp_path, every)
         for remote, (y1, x1, y2, x2) in remote_boxes(index - index % every).items():
             (number,) = numbers[remote]
             center = ((y1 + y2) // 2, (x1 + x2) // 2)
-            expected = frames[index][center] / 2 + np.array(number_color(number)) / 2
+            expected = frames[index][center] / 2 + np.array(palette.class_color(number)) * 255 / 2
             assert np.abs(picture[center] - expected).max() < 25  # chroma is coarse in videos
 
 
@@ -249,17 +233,24 @@ def test_records_of_a_full_disk_are_kept(tmp_path):
     assert [frame["frame"] for frame in frames] == list(range(len(frames)))
 
 
-def test_the_network_sees_rgb():
-    image = np.zeros((4, 4, 3), np.uint8)
-    image[:] = (1, 2, 3)
-    seen = []
-
-    def detect(images):
-        seen.extend(images)
-        return RedDetector().detect(images)
-
-    list(find_objects([Frame(0, 0.0, image)], detect, 25))
-    assert seen[0][0, 0].tolist() == [3, 2, 1]
+@pytest.mark.parametrize("style", [None, draw_splash])
+def test_what_is_red_stays_red_from_file_to_file(rendered, tmp_path, style):
+    """Through camera, network, drawing and writer: a channel turned round anywhere shows here."""
+    writer, numbers = VideoWriter(tmp_path / "out.avi", (192, 320), 25), []
+    with Video(rendered) as video:
+        options = {"writer": writer, "style": style, "end": 0.1}
+        mask_video(
+            video, RedDetector().detect, NAMES,
+            on_frame=lambda found: numbers.append(found.numbers.tolist()), **options,
+        )  # fmt: skip
+    writer.close()
+    assert numbers[0] == [1, 2]  # the detector sees none where red and blue are exchanged
+    _, bgr = cv2.VideoCapture(str(writer.path)).read()
+    y1, x1, y2, x2 = remote_boxes(0)[2]  # the object with number 1
+    color = np.array(RED)
+    if style is None:
+        color = color / 2 + np.array(palette.class_color(1)) * 255 / 2
+    assert np.abs(bgr[(y1 + y2) // 2, (x1 + x2) // 2, ::-1] - color).max() < 25
 
 
 def test_numbers_stay_where_a_slow_network_leaves_out_seconds_of_a_camera():
@@ -339,3 +330,32 @@ def test_an_error_of_the_network_is_not_lost(rendered):
 
     with Video(rendered) as video, pytest.raises(ValueError, match="out of memory"):
         mask_video(video, detect, NAMES)
+
+
+def test_a_camera_that_never_answers_does_not_keep_the_end_waiting():
+    answers = threading.Event()
+
+    class Stuck(Camera):
+        def frames(self, start=0.0, end=None):
+            yield from super().frames()
+            answers.wait(60)
+
+    class Window:
+        """A person who ends when there is nothing new."""
+
+        paused = 0
+
+        def show(self, picture):
+            self.shown = time.monotonic()
+            return True
+
+        def wait(self):
+            return time.monotonic() < getattr(self, "shown", np.inf) + 0.2
+
+    window, detector = Window(), RedDetector()
+    try:
+        mask_video(Stuck(seconds=0.2), detector.detect, NAMES, window=window)
+        assert time.monotonic() - window.shown < 0.2 + PATIENCE + 1
+        assert detector.calls
+    finally:
+        answers.set()

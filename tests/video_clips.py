@@ -1,21 +1,24 @@
 """Small videos for the tests, and a detector that needs no network."""
 
+import dataclasses
 import time
 
 import cv2
 import numpy as np
 
-RED = (0, 0, 230)  # BGR
+from mrcnn.detections import Detections
+
+RED = (230, 0, 0)
 
 
 def write_clip(path, frames, rate=25.0, code="MJPG"):
-    """Write BGR frames with OpenCV and return the path."""
+    """Write RGB frames with OpenCV and return the path."""
     frames = list(frames)
     height, width = frames[0].shape[:2]
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*code), rate, (width, height))
     assert writer.isOpened()
     for frame in frames:
-        writer.write(frame)
+        writer.write(np.ascontiguousarray(frame[..., ::-1]))
     writer.release()
     return path
 
@@ -32,11 +35,11 @@ def grey_index(image):
 
 
 def read_all(path):
-    """Return all frames of a video as OpenCV decodes them, BGR."""
+    """Return all frames of a video as OpenCV decodes them, in RGB."""
     capture = cv2.VideoCapture(str(path))
     frames = []
     while (got := capture.read())[0]:
-        frames.append(got[1])
+        frames.append(got[1][..., ::-1])
     return frames
 
 
@@ -63,12 +66,10 @@ def remote_frames(count, height=192, width=320):
 
 
 class RedDetector:
-    """Finds what is red in RGB images, with the interface of `MaskRCNN.detect`.
+    """Finds what is red in RGB images, with the interface of `Detector.detect`.
 
     In images whose channels are the other way round it finds nothing.
     """
-
-    dropped = ()
 
     def __init__(self, class_id=1, seconds=0.0):
         self.class_id, self.seconds, self.calls = class_id, seconds, 0
@@ -84,12 +85,7 @@ class RedDetector:
         kept = [index for index in range(1, count) if stats[index, cv2.CC_STAT_AREA] > 50]
         # The network's order is that of its scores; here the largest x comes first.
         kept.sort(key=lambda index: -stats[index, 0])
-        x, y, width, height = stats[kept, :4].T if kept else np.zeros((4, 0), int)
-        return {
-            "rois": np.stack([y, x, y + height, x + width], -1).astype(np.int32).reshape(-1, 4),
-            "class_ids": np.full(len(kept), self.class_id, np.int32),
-            "scores": np.linspace(0.99, 0.9, len(kept), dtype=np.float32),
-            "masks": np.stack([labels == index for index in kept], -1)
-            if kept
-            else np.zeros((*image.shape[:2], 0), bool),
-        }
+        masks = np.stack([labels == index for index in [*kept, -1]], -1)[..., :-1]
+        found = Detections.of_masks(masks, np.full(len(kept), self.class_id, np.int32))
+        scores = np.linspace(0.99, 0.9, len(kept), dtype=np.float32)
+        return dataclasses.replace(found, scores=scores)

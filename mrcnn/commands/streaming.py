@@ -1,6 +1,6 @@
-"""Work that overlaps: an iterable that runs in a thread, ahead of whoever takes from it.
+"""Work that overlaps: iterables that run in threads, each ahead of whoever takes from it.
 
-    with Ahead(read()) as frames, Ahead(map(detect, frames)) as found:
+    with chain(read(), lambda frames: map(detect, frames)) as found:
         for result in found:
             ...
 
@@ -8,9 +8,13 @@ Reading, detecting and the loop's body then go on at the same time, on different
 queue is bounded, so that a slow stage holds up the ones before it instead of filling the memory.
 """
 
+import contextlib
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+
+# Seconds that the end waits for a source, such as a camera, that may never answer.
+PATIENCE = 1.0
 
 
 class Ahead(Iterator):
@@ -21,8 +25,6 @@ class Ahead(Iterator):
         size: items that may wait; then the thread waits.
         newest: for sources that do not wait, such as cameras: the oldest waiting item is dropped
             instead, so that nobody gets an old one.
-
-    Leaving the `with` block stops the thread and waits for it.
     """
 
     def __init__(self, items: Iterable, size: int = 4, newest: bool = False):
@@ -48,19 +50,17 @@ class Ahead(Iterator):
     def __next__(self):
         return self.get()
 
-    def close(self):
-        """Stop after the item at work, and drop what waits."""
+    def close(self, seconds: float | None = None):
+        """Stop after the item at work, and drop what waits; who takes from it is at its end.
+
+        Waits for the item, at most `seconds`: then the thread is left alone, to end with the
+        program.
+        """
         with self._changed:
-            self._stopped = True
+            self._stopped = self._ended = True
             self._waiting.clear()
             self._changed.notify_all()
-        self._thread.join()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
+        self._thread.join(seconds)
 
     def _run(self):
         try:
@@ -82,3 +82,24 @@ class Ahead(Iterator):
                 self._waiting.append(item)
                 self._changed.notify_all()
             return not self._stopped
+
+
+@contextlib.contextmanager
+def chain(
+    source: Iterable, *stages: Callable[[Iterator], Iterable], size: int = 4, newest: bool = False
+) -> Iterator[Ahead]:
+    """Give the last of `stages`, each an `Ahead` of what it makes of the one before.
+
+    The first takes from `source`, which runs ahead itself. `size` and `newest` are those of each
+    `Ahead`. All end with the `with` block.
+    """
+    threads = [Ahead(source, size, newest)]
+    for stage in stages:
+        threads.append(Ahead(stage(threads[-1]), size, newest))
+    try:
+        yield threads[-1]
+    finally:
+        # The first one first: those that wait for it then end too.
+        threads[0].close(PATIENCE)
+        for thread in threads[1:]:
+            thread.close()

@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 from mrcnn.commands.arguments import add_detection, count
+from mrcnn.drawing.styles import STYLES
 
 
 def seconds(text: str) -> float:
@@ -39,13 +40,15 @@ def add_arguments(parser: argparse.ArgumentParser, output_help: str):
         default=1,
         help="look for objects on one frame in N and keep their masks in between; default: 1",
     )
-    add("--splash", action="store_true", help="objects in colour, all else in grey")
+    style = parser.add_mutually_exclusive_group().add_argument
+    for each in STYLES:
+        style(f"--{each.name}", dest="style", action="store_const", const=each, help=each.help)
     add_detection(add, "frame")
 
 
 def check_outputs(arguments: argparse.Namespace, inputs: list):
     """Raise ValueError where an output would harm an input or an earlier run's file."""
-    from mrcnn.video.files import part_path  # OpenCV, which --help can do without
+    from mrcnn.video.writing import part_path  # OpenCV, which --help can do without
 
     used = {Path(path).resolve() for path in inputs}
     for option in ("output", "json"):

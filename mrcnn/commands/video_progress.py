@@ -1,105 +1,78 @@
-"""How far a video is and what it showed, in words."""
+"""What a video showed so far, in words."""
 
-import math
-import shutil
-import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
 
-from mrcnn.results.words import counts_text
-
-CLEAR_LINE = "\r\033[K"
-# Between two lines of progress, on a terminal and in a file.
-TERMINAL_SECONDS, FILE_SECONDS = 0.5, 10.0
+from mrcnn.progress import duration
+from mrcnn.results.words import count_classes, counts_text
 
 
 def clock(value: float) -> str:
-    """Return seconds as "1:30" or "1:01:30"."""
+    """Return a place in a video, in seconds, as "1:30" or "1:01:30"."""
     minutes, rest = divmod(int(value), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 class Tally:
-    """Counts what a video showed, frame by frame; `objects` by class, each object once."""
+    """Counts what a video showed, frame by frame; `objects` by class, each object once.
+
+    `closest` is (score, class id) of the best of what scored too little.
+    """
 
     def __init__(self, class_names: Sequence[str]):
         self._class_names = class_names
         self.frames = self.most = self._last_number = 0
         self.time = 0.0
+        self.closest = (0.0, 0)
         self.objects, self.now = Counter(), Counter()
+        self._began = self._latest = None
 
     def add(self, found):
         """Count a `masking.Found`; an object is new when its number is."""
+        self._latest = time.perf_counter()
+        self._began = self._began or self._latest
         self.frames += 1
         self.time = found.frame.time
         self.most = max(self.most, len(found.numbers))
-        names = [self._class_names[class_id] for class_id in found.result["class_ids"]]
-        self.now = Counter(names)
-        new = [name for name, n in zip(names, found.numbers, strict=True) if n > self._last_number]
-        self.objects.update(new)
+        class_ids = found.detections.class_ids
+        self.now = count_classes(class_ids, self._class_names)
+        self.objects += count_classes(
+            class_ids[found.numbers > self._last_number], self._class_names
+        )
         self._last_number = max([self._last_number, *map(int, found.numbers)])
+        self.closest = max([self.closest, *found.detections.below])
 
+    @property
+    def seconds_each(self) -> float:
+        """What a frame takes, without the first, which waits for the network to be compiled."""
+        return (self._latest - self._began) / max(self.frames - 1, 1) if self.frames else 0.0
 
-class Progress:
-    """Says how far a run is: rewritten in place on a terminal, now and then in a file.
+    def text(self) -> str:
+        """Return how fast it goes and what is to be seen: "12.3 frames a second: 3 car"."""
+        rate = f"{1 / self.seconds_each:.1f} frames a second: " if self.seconds_each else ""
+        return rate + counts_text(self.now)
 
-    `end` is the video's last second, None where nobody knows.
-    """
+    def summary(self, min_confidence: float) -> str:
+        """Return what there was: "377 frames, 0.2 s each: 12 car, 2 bus, at most 5 at once".
 
-    def __init__(self, end: float | None, stream=None):
-        self.end, self.stream = end, stream or sys.stdout
-        self.in_place = self.stream.isatty()
-        self.began = self.now = None
-        self._said, self._first = -math.inf, 0.0
-
-    def show(self, tally: Tally):
-        """Say where `tally` stands, unless that was said just now."""
-        self.now = time.monotonic()
-        if self.began is None:  # the first frame waits for the network to be compiled
-            self.began, self._first = self.now, tally.time
-        if self.now - self._said < (TERMINAL_SECONDS if self.in_place else FILE_SECONDS):
-            return
-        self._said = self.now
-        text = progress_text(tally, self.now - self.began, self._first, self.end)
-        if self.in_place:
-            width = shutil.get_terminal_size().columns - 1
-            self.stream.write(CLEAR_LINE + text[:width])
-        else:
-            self.stream.write(text + "\n")
-        self.stream.flush()
-
-    def seconds_each(self, tally: Tally) -> float:
-        """Return the seconds that a frame takes, without the first one."""
-        return (self.now - self.began) / max(tally.frames - 1, 1) if self.now else 0.0
-
-    def leave(self):
-        """Leave the line."""
-        if self.in_place:
-            self.stream.write(CLEAR_LINE)
-            self.stream.flush()
-
-
-def progress_text(tally: Tally, elapsed: float, first: float, end: float | None) -> str:
-    """Return "0:04 of 0:40, 12.3 frames a second, 0:03 left: 3 car".
-
-    Arguments:
-        tally: what was counted so far.
-        elapsed: seconds of work since the first frame was done.
-        first, end: the video's seconds between which the work lies; `end` may be None.
-    """
-    text = clock(tally.time) + (f" of {clock(end)}" if end is not None else "")
-    if tally.frames > 1 and elapsed > 0:
-        text += f", {(tally.frames - 1) / elapsed:.1f} frames a second"
-        done = tally.time - first
-        if end is not None and done > 0:
-            text += f", {clock(max(0.0, end - tally.time) * elapsed / done)} left"
-    return f"{text}: {counts_text(tally.now)}"
-
-
-def summary(tally: Tally, each: float) -> str:
-    """Return "377 frames, 0.21 s each: 12 car, 2 bus, at most 5 at once"."""
-    plural = "s" if tally.frames != 1 else ""
-    text = f"{tally.frames} frame{plural}, {each:.2g} s each: {counts_text(tally.objects)}"
-    return text + (f", at most {tally.most} at once" if tally.objects else "")
+        Where nothing scored `min_confidence`, a second line tells what came closest.
+        """
+        plural = "s" if self.frames != 1 else ""
+        text = f"{self.frames} frame{plural}, {duration(self.seconds_each)} each: "
+        text += counts_text(self.objects)
+        if self.objects:
+            return f"{text}, at most {self.most} at once"
+        score, class_id = self.closest
+        if not self.frames:
+            return text
+        if not class_id:
+            return (
+                f"{text}\nThe network saw nothing but background: were these weights trained for "
+                "such videos?"
+            )
+        return (
+            f"{text}\nNothing scored {min_confidence:g} or more; the closest was {score:.2f} "
+            f"{self._class_names[class_id]}: to see it, add --min-confidence {score * 0.9:.2g}"
+        )

@@ -5,18 +5,18 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
-from mrcnn.commands import masking, prediction
+from mrcnn.commands import masking, weights
+from mrcnn.commands.arguments import detection_options
+from mrcnn.commands.opening import open_model
+from mrcnn.commands.process import INTERRUPTED, LOG_FOLDER, ROOT
 from mrcnn.commands.video_arguments import check_outputs
-from mrcnn.commands.video_progress import Progress, Tally, clock, summary
-from mrcnn.nn.weights_file import inspect
-from mrcnn.video.files import Video, VideoWriter
+from mrcnn.commands.video_progress import Tally, clock
+from mrcnn.progress import Progress
 from mrcnn.video.frame_records import FrameRecords
+from mrcnn.video.reading import Video
+from mrcnn.video.writing import VideoWriter
 
-ROOT = Path(__file__).resolve().parents[2]
-# What a shell reports of a program that Ctrl-C ended.
-INTERRUPTED = 130
 # So often the window and Ctrl-C are looked after while the network is busy.
 POLL_SECONDS = 0.03
 
@@ -48,7 +48,7 @@ def mask_video(
     records: FrameRecords | None = None,
     window=None,
     every: int = 1,
-    splash: bool = False,
+    style: Callable | None = None,
     start: float = 0.0,
     end: float | None = None,
     on_frame: Callable[[masking.Found], None] = lambda found: None,
@@ -57,16 +57,16 @@ def mask_video(
 
     Arguments:
         video: what is read.
-        detect: as `MaskRCNN.detect`; it is called in a thread, with one RGB frame.
+        detect: as `Detector.detect`; it is called in a thread, with one RGB frame.
         class_names: of its class ids, the background first.
         writer, records: get the pictures and the objects; they are left open.
         window: `show(picture)` shows one, `wait()` is called while none has come yet; both return
             False to end. `paused` counts the seconds that it held up the video.
-        every, splash: see `masking`.
+        every, style: see `masking`.
         on_frame: is called after each frame.
     """
     drawing = {
-        "splash": splash,
+        "style": style,
         "draw": writer is not None or window is not None,
         "describe": records is not None,
     }
@@ -105,37 +105,25 @@ def _copies(video, frame, writer, window) -> int:
     return max(0, round(shown * video.rate) + 1 - writer.count)
 
 
-def run(arguments: argparse.Namespace, video: Video, window=None) -> int:
+def run(arguments: argparse.Namespace, config_class: type, video: Video, window=None) -> int:
     """Run a script on an open video; return the exit code.
 
     `arguments` are those of `video_arguments.add_arguments`, with `start` and `end` where the
-    script has them. Raises ValueError or OSError with one clear sentence. However it ends, what
-    was masked until then is in files that can be used.
+    script has them; `config_class` is the Config whose runs `--weights` is about. Raises ValueError
+    or OSError with one clear sentence. However it ends, what was masked until then is in files
+    that can be used.
     """
-    weights = prediction.choose_weights(arguments.weights, ROOT)
-    check_outputs(arguments, [weights, *([video.source] if video.is_file else [])])
+    path = weights.find(arguments.weights, LOG_FOLDER, config_class.NAME, ROOT)
+    check_outputs(arguments, [path, *([video.source] if video.is_file else [])])
     start, end = getattr(arguments, "start", 0.0), getattr(arguments, "end", None)
     if video.duration and start >= video.duration:
         raise ValueError(
             f"--start {clock(start)} is after the end of {video.source}, {clock(video.duration)}"
         )
-    if arguments.weights == "coco" and not weights.exists():
-        from mrcnn.utils import download_trained_weights
-
-        download_trained_weights(str(weights))
-    info = inspect(weights)
-    class_names = prediction.class_names_for(info, arguments.classes)
-    config = prediction.make_config(
-        info, arguments.max_instances, arguments.image_size, arguments.precision
-    )
-    min_confidence = arguments.min_confidence
-    if min_confidence is None:
-        min_confidence = config.DETECTION_MIN_CONFIDENCE
-
-    tally = Tally(class_names)
+    path = weights.present(arguments.weights, path)
+    opened = open_model(path, config_class, **detection_options(arguments))
+    tally = Tally(opened.class_names)
     ends = [second for second in (video.duration, end) if second is not None]
-    progress = Progress(min(ends, default=None))
-    closest = (0.0, 0)
     with contextlib.ExitStack() as files:
         writer = records = None
         if arguments.output:
@@ -149,43 +137,35 @@ def run(arguments: argparse.Namespace, video: Video, window=None) -> int:
                     "height": video.size[0],
                     "width": video.size[1],
                     "frames_per_second": video.rate,
-                    "weights": str(weights),
-                    "class_names": class_names,
-                    "min_confidence": min_confidence,
+                    "weights": str(path),
+                    "class_names": opened.class_names,
+                    "min_confidence": opened.min_confidence,
                 },
             )
             files.callback(records.close)
         # TensorFlow starts here, once all that can be wrong has been looked at.
-        model = prediction.load_model(config, weights, min_confidence)
+        detector = opened.detector
         print(f"{_about(video)}; device: {_device()}", flush=True)
-
-        def detect(images):
-            nonlocal closest
-            results = model.detect(images)
-            closest = max([closest, *model.dropped])
-            return results
+        progress = files.enter_context(Progress(min(ends, default=None), number=clock))
 
         def on_frame(found):
             tally.add(found)
-            progress.show(tally)
+            progress.to(tally.time, text=tally.text())
 
-        files.callback(progress.leave)
         stopped = mask_video(
             video,
-            detect,
-            class_names,
+            detector.detect,
+            opened.class_names,
             writer=writer,
             records=records,
             window=window,
             every=arguments.every,
-            splash=arguments.splash,
+            style=arguments.style and arguments.style.load(),
             start=start,
             end=end,
             on_frame=on_frame,
         )
-    print(summary(tally, progress.seconds_each(tally)))
-    if tally.frames and not tally.objects:
-        print(_closest_text(closest, class_names, min_confidence))
+    print(tally.summary(opened.min_confidence))
     if stopped and not video.live:
         print(f"Stopped at {clock(tally.time)}.")
         return INTERRUPTED
@@ -219,13 +199,3 @@ def _finish(writer, video, start):
         sound = f", without sound: {silent}" if silent else ", with its sound"
         text = f"{writer.path}: {writer.count} frames, {writer.codec}"
         print(text + (sound if video.is_file else ""))
-
-
-def _closest_text(closest, class_names, min_confidence) -> str:
-    score, class_id = closest
-    if not class_id:
-        return "The network saw nothing but background: were these weights trained for such videos?"
-    return (
-        f"Nothing scored {min_confidence:g} or more; the closest was {score:.2f} "
-        f"{class_names[class_id]}: to see it, add --min-confidence {score * 0.9:.2g}"
-    )

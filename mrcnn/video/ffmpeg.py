@@ -49,7 +49,7 @@ def _name(path: str | Path) -> str:
 
 
 class Encoder:
-    """Writes uint8 BGR frames of `size` (height, width) to a file, through a pipe to ffmpeg.
+    """Writes uint8 RGB frames of `size` (height, width) to a file, through a pipe to ffmpeg.
 
     ffmpeg finishes the file when the pipe ends, even where this process was killed. Where both
     are, the file plays as far as it came. Raises OSError with what ffmpeg says where it stops.
@@ -60,7 +60,7 @@ class Encoder:
     def __init__(self, path: Path, size: tuple[int, int], rate: float):
         self._path, (height, width) = path, size
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115
-        command = [find(), *QUIET, "-f", "rawvideo", "-pixel_format", "bgr24"]
+        command = [find(), *QUIET, "-f", "rawvideo", "-pixel_format", "rgb24"]
         command += ["-video_size", f"{width}x{height}", "-framerate", f"{rate:.6f}", "-i", "pipe:0"]
         command += ["-c:v", ENCODER, *OPTIONS]
         command += PIECES if path.suffix.lower() in WITH_TABLE else ()

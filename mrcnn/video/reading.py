@@ -1,12 +1,13 @@
-"""Videos as frames: read from a file, a camera or a stream, and written to a file.
+"""Videos as frames, read from a file, a camera or a stream.
 
-Frames are uint8 BGR `[H, W, 3]` as OpenCV gives them, sizes `(height, width)` in pixels, times
-seconds from the beginning of the source, rates frames a second.
+Frames are uint8 RGB `[H, W, 3]`, sizes `(height, width)` in pixels, times seconds from the
+beginning of the source, rates frames a second.
 """
 
 import contextlib
 import math
 import os
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,8 +15,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-
-from mrcnn.video import ffmpeg
 
 # FFmpeg inside OpenCV writes its complaints to stderr; what matters is raised here.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -30,20 +29,6 @@ MISSING_SECONDS, MISSING_SHARE = 1.0, 0.02
 STREAM_TIMEOUT_MS = 10_000
 # Times of frames are rounded.
 TIME_STEP = 1e-3
-# OpenCV's codecs by container, the one that most players know first.
-CODECS = {
-    ".mp4": ("avc1", "mp4v"),
-    ".mov": ("avc1", "mp4v"),
-    ".mkv": ("H264", "mp4v"),
-    ".avi": ("H264", "XVID", "MJPG"),
-}
-CODEC_NAMES = {
-    "avc1": "H.264",
-    "H264": "H.264",
-    "mp4v": "MPEG-4",
-    "XVID": "MPEG-4",
-    "MJPG": "Motion JPEG",
-}
 
 
 class VideoError(ValueError):
@@ -59,7 +44,7 @@ class Frame(NamedTuple):
 
 
 @contextlib.contextmanager
-def _quiet():
+def quiet():
     """Keep OpenCV's warnings about what cannot be opened to itself."""
     log = cv2.utils.logging
     level = log.getLogLevel()
@@ -68,9 +53,6 @@ def _quiet():
         yield
     finally:
         log.setLogLevel(level)
-
-
-# -- Reading -----------------------------------------------------------------------------------
 
 
 def true_rate(announced: float, times: Sequence[float]) -> float:
@@ -107,6 +89,7 @@ class Video:
     def __init__(self, source: str | Path | int):
         self.source = source
         self.missing = 0.0
+        self._free = threading.Lock()  # OpenCV crashes where a capture is let go at work
         self.is_file = not isinstance(source, int) and "://" not in str(source)
         if self.is_file:
             _check_file(Path(source))
@@ -127,7 +110,7 @@ class Video:
         if not self.is_file and not isinstance(source, int):
             options = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, STREAM_TIMEOUT_MS]
             options += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, STREAM_TIMEOUT_MS]
-        with _quiet():
+        with quiet():
             name = source if isinstance(source, int) else str(source)
             capture = cv2.VideoCapture(name, cv2.CAP_ANY, options)
         if not capture.isOpened():
@@ -164,7 +147,7 @@ class Video:
         container, and the times after it are wrong.
         """
         index, latest, began = 0, None, time.perf_counter()
-        while self._capture.grab():
+        while self._grab():
             if self.live:
                 now = time.perf_counter() - began
             else:
@@ -176,12 +159,13 @@ class Video:
                 return
             if now < start - TIME_STEP:
                 continue
-            ok, image = self._capture.retrieve()
+            with self._free:
+                ok, image = self._capture.retrieve()
             if not ok:
                 continue
             if image.shape[:2] != self.size:  # a stream that changed its size
                 image = cv2.resize(image, self.size[::-1], interpolation=cv2.INTER_AREA)
-            yield Frame(index, now, image)
+            yield Frame(index, now, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
             index += 1
         if self.is_file and self.duration:
             expected = min(self.duration, end if end is not None else math.inf)
@@ -189,9 +173,15 @@ class Video:
             if missing > max(MISSING_SECONDS, MISSING_SHARE * self.duration):
                 self.missing = missing
 
+    def _grab(self) -> bool:
+        with self._free:
+            return self._capture.grab()
+
     def close(self):
-        """Let go of the file or camera."""
-        self._capture.release()
+        """Let go of the file or camera; of one that a thread still waits for when that ends."""
+        if self._free.acquire(blocking=False):
+            self._capture.release()
+            self._free.release()
 
     def __enter__(self):
         return self
@@ -215,123 +205,3 @@ def _check_file(path: Path):
     # OpenCV takes a picture for a video of one frame.
     if path.suffix.lower() != ".gif" and cv2.haveImageReader(str(path)):
         raise VideoError(f"{path} is a picture, not a video")
-
-
-# -- Writing -----------------------------------------------------------------------------------
-
-
-class _OpenCVEncoder:
-    """Writes frames with the first codec of the container that this OpenCV has."""
-
-    def __init__(self, path: Path, size, rate):
-        for code in CODECS[path.suffix.lower()]:
-            with _quiet():
-                fourcc = cv2.VideoWriter.fourcc(*code)
-                self._writer = cv2.VideoWriter(str(path), fourcc, rate, size[::-1])
-            if self._writer.isOpened():
-                self.codec = CODEC_NAMES[code]
-                return
-        raise ValueError(
-            f"this OpenCV has no codec for {path.suffix} files "
-            f"({', '.join(CODECS[path.suffix.lower()])}): "
-            "install ffmpeg, or give --output a name that ends in .avi or .mkv"
-        )
-
-    def write(self, image):
-        self._writer.write(image)
-
-    def close(self):
-        self._writer.release()
-
-
-def part_path(path: Path) -> Path:
-    """Return where the video `path` grows."""
-    return path.with_name(f"{path.stem}.part{path.suffix}")
-
-
-class VideoWriter:
-    """A video file that grows beside `path`, at `part_path`, and then takes its place.
-
-    Arguments:
-        path: its ending chooses the container; see CODECS.
-        size: (height, width). Codecs want even ones: an odd row or column at the end is left out.
-        rate: frames a second.
-
-    `codec` is its name in words: H.264 with ffmpeg on the PATH, else the best of OpenCV's. `close`
-    finishes the file. A process that is killed leaves the part behind: ffmpeg finishes it, and
-    without ffmpeg .mkv and .avi play as far as they came, but .mp4 and .mov lack their table of
-    contents and do not play.
-
-    Raises ValueError for endings and codecs that are missing, OSError where `path` cannot be
-    written.
-    """
-
-    def __init__(self, path: str | Path, size: tuple[int, int], rate: float):
-        self.path = path = Path(path)
-        if path.suffix.lower() not in CODECS:
-            raise ValueError(f"{path}: videos are written to files that end in {', '.join(CODECS)}")
-        self.part = part_path(path)
-        self.rate, self.count = rate, 0
-        self._even = tuple(side // 2 * 2 for side in size)
-        if not all(self._even):
-            raise ValueError(f"a video of {size[1]} x {size[0]} pixels is too small to be encoded")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.part.touch()
-        except OSError as error:
-            raise OSError(f"{path} cannot be written: {error.strerror}") from error
-        try:
-            # An encoder that ffmpeg lacks is looked for in OpenCV.
-            encoder = ffmpeg.Encoder if ffmpeg.can_encode() else _OpenCVEncoder
-            self._encoder = encoder(self.part, self._even, rate)
-        except BaseException:
-            self.part.unlink(missing_ok=True)
-            raise
-        self.codec = self._encoder.codec
-
-    @property
-    def duration(self) -> float:
-        """Seconds that the frames written so far take."""
-        return self.count / self.rate
-
-    def write(self, image: np.ndarray):
-        """Add a frame, uint8 BGR of the writer's size; raises OSError where it cannot."""
-        height, width = self._even
-        self._encoder.write(np.ascontiguousarray(image[:height, :width]))
-        self.count += 1
-
-    def close(self, sound: str | Path | None = None, start: float = 0.0) -> str | None:
-        """Finish the file and put it in its place, unless it has no frames.
-
-        Arguments:
-            sound: a file whose sound the video gets, through ffmpeg.
-            start: the second of `sound` at which the video begins.
-
-        Returns why the video has no sound, None where it has or none was asked for. Raises
-        OSError where the file could not be written whole.
-        """
-        silent = None
-        try:
-            self._encoder.close()
-            if not self.count:
-                self.part.unlink(missing_ok=True)
-                return None
-            self._check()
-            if sound is not None:
-                silent = ffmpeg.add_sound(self.part, sound, start, self.duration)
-            self.part.replace(self.path)
-        except OSError as error:
-            raise OSError(
-                f"{self.path} cannot be finished ({error.strerror or error}); "
-                f"what there is stands in {self.part}"
-            ) from error
-        return silent
-
-    def _check(self):
-        """OpenCV does not tell when a disk is full: look whether the file can be read."""
-        with _quiet():
-            capture = cv2.VideoCapture(str(self.part))
-            readable = capture.read()[0]
-            capture.release()
-        if not readable:
-            raise OSError("it cannot be read again; is the disk full?")

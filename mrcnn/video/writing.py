@@ -1,0 +1,144 @@
+"""Videos written to a file, frame by frame.
+
+Frames are uint8 RGB `[H, W, 3]`, sizes `(height, width)` in pixels, rates frames a second.
+"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mrcnn.video import ffmpeg
+from mrcnn.video.reading import quiet
+
+# OpenCV's codecs by container, the one that most players know first.
+CODECS = {
+    ".mp4": ("avc1", "mp4v"),
+    ".mov": ("avc1", "mp4v"),
+    ".mkv": ("H264", "mp4v"),
+    ".avi": ("H264", "XVID", "MJPG"),
+}
+CODEC_NAMES = {
+    "avc1": "H.264",
+    "H264": "H.264",
+    "mp4v": "MPEG-4",
+    "XVID": "MPEG-4",
+    "MJPG": "Motion JPEG",
+}
+
+
+class _OpenCVEncoder:
+    """Writes frames with the first codec of the container that this OpenCV has."""
+
+    def __init__(self, path: Path, size, rate):
+        for code in CODECS[path.suffix.lower()]:
+            with quiet():
+                fourcc = cv2.VideoWriter.fourcc(*code)
+                self._writer = cv2.VideoWriter(str(path), fourcc, rate, size[::-1])
+            if self._writer.isOpened():
+                self.codec = CODEC_NAMES[code]
+                return
+        raise ValueError(
+            f"this OpenCV has no codec for {path.suffix} files "
+            f"({', '.join(CODECS[path.suffix.lower()])}): "
+            "install ffmpeg, or give --output a name that ends in .avi or .mkv"
+        )
+
+    def write(self, image):
+        self._writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+
+    def close(self):
+        self._writer.release()
+
+
+def part_path(path: Path) -> Path:
+    """Return where the video `path` grows."""
+    return path.with_name(f"{path.stem}.part{path.suffix}")
+
+
+class VideoWriter:
+    """A video file that grows beside `path`, at `part_path`, and then takes its place.
+
+    Arguments:
+        path: its ending chooses the container; see CODECS.
+        size: (height, width). Codecs want even ones: an odd row or column at the end is left out.
+        rate: frames a second.
+
+    `codec` is its name in words: H.264 with ffmpeg on the PATH, else the best of OpenCV's. `close`
+    finishes the file. A process that is killed leaves the part behind: ffmpeg finishes it, and
+    without ffmpeg .mkv and .avi play as far as they came, but .mp4 and .mov lack their table of
+    contents and do not play.
+
+    Raises ValueError for endings and codecs that are missing, OSError where `path` cannot be
+    written.
+    """
+
+    def __init__(self, path: str | Path, size: tuple[int, int], rate: float):
+        self.path = path = Path(path)
+        if path.suffix.lower() not in CODECS:
+            raise ValueError(f"{path}: videos are written to files that end in {', '.join(CODECS)}")
+        self.part = part_path(path)
+        self.rate, self.count = rate, 0
+        self._even = tuple(side // 2 * 2 for side in size)
+        if not all(self._even):
+            raise ValueError(f"a video of {size[1]} x {size[0]} pixels is too small to be encoded")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.part.touch()
+        except OSError as error:
+            raise OSError(f"{path} cannot be written: {error.strerror}") from error
+        try:
+            # An encoder that ffmpeg lacks is looked for in OpenCV.
+            encoder = ffmpeg.Encoder if ffmpeg.can_encode() else _OpenCVEncoder
+            self._encoder = encoder(self.part, self._even, rate)
+        except BaseException:
+            self.part.unlink(missing_ok=True)
+            raise
+        self.codec = self._encoder.codec
+
+    @property
+    def duration(self) -> float:
+        """Seconds that the frames written so far take."""
+        return self.count / self.rate
+
+    def write(self, image: np.ndarray):
+        """Add a frame, uint8 RGB of the writer's size; raises OSError where it cannot."""
+        height, width = self._even
+        self._encoder.write(np.ascontiguousarray(image[:height, :width]))
+        self.count += 1
+
+    def close(self, sound: str | Path | None = None, start: float = 0.0) -> str | None:
+        """Finish the file and put it in its place, unless it has no frames.
+
+        Arguments:
+            sound: a file whose sound the video gets, through ffmpeg.
+            start: the second of `sound` at which the video begins.
+
+        Returns why the video has no sound, None where it has or none was asked for. Raises
+        OSError where the file could not be written whole.
+        """
+        silent = None
+        try:
+            self._encoder.close()
+            if not self.count:
+                self.part.unlink(missing_ok=True)
+                return None
+            self._check()
+            if sound is not None:
+                silent = ffmpeg.add_sound(self.part, sound, start, self.duration)
+            self.part.replace(self.path)
+        except OSError as error:
+            raise OSError(
+                f"{self.path} cannot be finished ({error.strerror or error}); "
+                f"what there is stands in {self.part}"
+            ) from error
+        return silent
+
+    def _check(self):
+        """OpenCV does not tell when a disk is full: look whether the file can be read."""
+        with quiet():
+            capture = cv2.VideoCapture(str(self.part))
+            readable = capture.read()[0]
+            capture.release()
+        if not readable:
+            raise OSError("it cannot be read again; is the disk full?")
