@@ -4,6 +4,7 @@ import pytest
 
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.images import ImageError
+from mrcnn.data.resizing import resize_mask
 
 
 @pytest.fixture
@@ -85,3 +86,17 @@ def test_images_are_read_as_rgb(tmp_path):
 def test_without_annotations_there_are_no_objects(two_sources):
     masks, class_ids = two_sources.load_mask(0)
     assert masks.shape[-1] == len(class_ids) == 0
+
+
+def test_masks_at_another_size_are_those_of_load_mask_resized(two_sources):
+    masks = np.zeros((8, 12, 2), np.uint8)
+    masks[2:6, 4:9, 0] = masks[:4, :4, 1] = 7
+    two_sources.load_mask = lambda image_id: (masks, [1, -2])
+    found, class_ids = two_sources.load_mask_at(0, (8, 12), (4, 6))
+    expected = resize_mask(masks != 0, 0.5, [(0, 0)] * 3)
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == bool and class_ids.tolist() == [1, -2]
+    with pytest.raises(
+        ValueError, match=r"folder/a\.jpg: the masks are 8 x 12, the image is 8 x 9"
+    ):
+        two_sources.load_mask_at(0, (8, 9), (4, 6))

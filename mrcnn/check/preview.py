@@ -7,9 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mrcnn import pictures
 from mrcnn.annotation.records import AnnotatedImage
 from mrcnn.annotation.shapes import region_mask
-from mrcnn.atomic import write_bytes
 from mrcnn.masks import extract_bboxes
 
 # A drawing is looked at on a screen; hundreds of masks of a large photo would fill the memory.
@@ -67,5 +67,4 @@ class Preview:
         visible = masks.any(axis=(0, 1))
         masks, class_ids = masks[..., visible], class_ids[visible]
         drawn = self.draw(image, extract_bboxes(masks), masks, class_ids, ["BG", *class_names])
-        _, content = cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
-        write_bytes(path, content.tobytes())
+        pictures.write(path, drawn)

@@ -14,10 +14,10 @@ FAR_OUT = 0.02
 
 
 class RegionFault(NamedTuple):
-    """What is wrong with a region (None: with the image as a whole); see `KINDS` of check.py."""
+    """What is wrong with a region (None: with the image as a whole)."""
 
     region: int | None
-    kind: str
+    kind: str  # as in `report.ERRORS`
     reason: str
 
 

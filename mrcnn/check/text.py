@@ -1,4 +1,4 @@
-"""The report of `check.py` as text: a table, a histogram, the findings, the verdict."""
+"""The report of a check as text: a table, a histogram, the findings, the verdict."""
 
 from statistics import median
 

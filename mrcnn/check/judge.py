@@ -1,0 +1,62 @@
+"""What is to be said of the subsets of a data set as a whole, once all photos are read."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mrcnn.check.duplicates import Duplicate
+from mrcnn.check.report import SubsetReport
+
+# With fewer examples a class is more likely a slip of the pen than something to learn.
+FEW_REGIONS = 5
+
+
+def judge_subset(subset: SubsetReport) -> None:
+    """Note what concerns the folder as a whole."""
+    if subset.annotations is None:
+        return
+    if not subset.regions:
+        reason = "not one usable region on a photo that is there: nothing to learn from"
+        subset.note("no regions", reason)
+    if subset.unlisted:
+        subset.note(
+            "not annotated",
+            f"{subset.unlisted} of {subset.images} photos are not in the annotation file: "
+            "they are not used",
+        )
+    for label, sizes in subset.by_class().items():
+        if subset.name == "train" and len(sizes) < FEW_REGIONS:
+            reason = f"class {label!r} has few regions ({len(sizes)}): is the name spelled right?"
+            subset.note("few", reason)
+
+
+def judge_labels(subsets: Sequence[SubsetReport], class_names: Sequence[str]) -> None:
+    """Note classes that are not among `class_names`."""
+    shown = ", ".join([*class_names[:5], "..."][: len(class_names)])
+    for subset in subsets:
+        for label in sorted(set(subset.by_class()) - set(class_names)):
+            reason = f"the class {label!r} is none of those to find ({shown})"
+            subset.note("unknown class", reason)
+
+
+def judge_classes(train: SubsetReport, val: SubsetReport) -> None:
+    """Note classes that only one side knows."""
+    known = {subset.name: set(subset.by_class()) for subset in (train, val)}
+    if not known["train"] or not known["val"]:
+        return
+    for label in sorted(known["val"] - known["train"]):
+        reason = f"class {label!r} is not in train ({', '.join(sorted(known['train']))})"
+        val.note("unknown class", reason)
+    for label in sorted(known["train"] - known["val"]):
+        val.note("class not validated", f"class {label!r} of train is not in val")
+
+
+def judge_duplicates(folder: Path, val: SubsetReport, duplicates: Sequence[Duplicate]) -> None:
+    """Note the photos of val that train has too."""
+    used = {path for image, path in val.paths.items() if image in val.regions}
+    for first, second, exact in duplicates:
+        like = "is a copy of" if exact else "looks like"
+        kind, effect = "unused duplicate", "not annotated here"
+        if second in used:
+            kind, effect = "duplicate", "validation tests what was trained on"
+        reason = f"{like} {first.relative_to(folder).as_posix()}: {effect}"
+        val.note(kind, reason, second.relative_to(folder / val.name).as_posix())
