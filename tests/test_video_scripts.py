@@ -1,5 +1,5 @@
 import ctypes
-import io
+import dataclasses
 import json
 import os
 import shutil
@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 import prediction_for_video
 import video_mask
 from mrcnn.coco_classes import COCO_CLASS_NAMES
-from mrcnn.commands import prediction, video_run
+from mrcnn.commands import video_run
+from mrcnn.commands.opening import Opened
 from mrcnn.commands.video_arguments import seconds
-from mrcnn.commands.video_progress import Progress, Tally, clock, progress_text, summary
+from mrcnn.commands.video_progress import Tally, clock
 from mrcnn.config import Config
 from tests.video_clips import RedDetector, read_all, remote_frames, write_clip
 
@@ -60,7 +61,7 @@ def clip(tmp_path):
 def detector(monkeypatch):
     """A detector of red in the network's place."""
     red = RedDetector(REMOTE)
-    monkeypatch.setattr(prediction, "load_model", lambda *_: red)
+    monkeypatch.setattr(Opened, "detector", red)
     monkeypatch.setattr(video_run, "_device", lambda: "none")
     return red
 
@@ -95,31 +96,19 @@ def test_clock_and_seconds_undo_each_other(value):
     assert seconds(clock(value)) == value
 
 
-def test_progress_and_summary():
+def test_words_of_a_tally():
     tally = Tally(COCO_CLASS_NAMES)
-    assert summary(tally, 0) == "0 frames, 0 s each: nothing"
+    assert tally.summary(0.7) == "0 frames, 0.00 s each: nothing"
     tally.frames, tally.time, tally.most = 41, 10.0, 3
-    tally.now["car"], tally.objects["car"] = 2, 7
-    assert (
-        progress_text(tally, elapsed=20, first=0.0, end=40)
-        == "0:10 of 0:40, 2.0 frames a second, 1:00 left: 2 car"
+    tally._began, tally._latest = 100.0, 120.0
+    tally.now["car"] = 2
+    assert tally.text() == "2.0 frames a second: 2 car"
+    assert tally.summary(0.7) == (
+        "41 frames, 0.5 s each: nothing\n"
+        "The network saw nothing but background: were these weights trained for such videos?"
     )
-    assert progress_text(tally, 20, 0.0, None) == "0:10, 2.0 frames a second: 2 car"
-    assert summary(tally, 0.5) == "41 frames, 0.5 s each: 7 car, at most 3 at once"
-
-
-def test_progress_rewrites_its_line_on_a_terminal_only():
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
-
-    tally = Tally(COCO_CLASS_NAMES)
-    for stream, mark in ((Terminal(), "\r\033[K"), (io.StringIO(), "")):
-        progress = Progress(end=2, stream=stream)
-        for _ in range(5):
-            progress.show(tally)  # said once, the others come too soon
-        progress.leave()
-        assert stream.getvalue() == f"{mark}0:00 of 0:02: nothing" + (mark or "\n")
+    tally.objects["car"] = 7
+    assert tally.summary(0.7) == "41 frames, 0.5 s each: 7 car, at most 3 at once"
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -212,6 +201,8 @@ def test_keys_end_and_pause(clip, weights, detector, monkeypatch, key):
     assert prediction_for_video.main(command) == 0
     assert len(screen.shown) == 6
     assert screen.shown[0].shape == (192, 320, 3)
+    blue, _, red = screen.shown[0][34, 28].astype(int)  # on the remote that falls
+    assert red - blue > 40
     assert len(read_all(output)) == 6
 
 
@@ -244,10 +235,10 @@ def test_a_signal_finishes_the_files(clip, weights, detector, capsys, number):
 
 
 def test_ctrl_c_before_the_first_frame(clip, weights, monkeypatch, capsys):
-    def load(*_):
+    def load(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(prediction, "load_model", load)
+    monkeypatch.setattr(Opened, "detector", property(load))
     command = [str(clip), "--weights", weights, "--json", str(clip.with_name("a.json"))]
     for script in SCRIPTS.values():
         assert script.main([*command, "--output", str(clip.with_name("a.mp4"))]) == 130
@@ -281,11 +272,14 @@ def test_a_truncated_video_is_masked_as_far_as_it_goes(tmp_path, weights, detect
 
 
 def test_it_says_what_came_closest(clip, weights, detector, capsys):
-    detector.detect = lambda images: [
-        {key: value[..., :0] if key == "masks" else value[:0] for key, value in result.items()}
-        for result in RedDetector().detect(images)
-    ]
-    detector.dropped = [(0.5, REMOTE)]
+    find, below = detector.detect, [((0.4, 1),), ((0.5, REMOTE), (0.3, 2)), ()]
+
+    def too_little(images):
+        (found,) = find(images)
+        found = found.where(np.zeros(len(found), bool))
+        return [dataclasses.replace(found, below=below[min(detector.calls, 3) - 1])]
+
+    detector.detect = too_little
     assert video_mask.main([str(clip), "--weights", weights]) == 0
     out = capsys.readouterr().out
     assert "Nothing scored 0.7 or more; the closest was 0.50 remote: to see it, add" in out
@@ -366,7 +360,7 @@ def test_outputs_that_cannot_be(clip, tmp_path, weights, detector, monkeypatch, 
     assert "end in .mp4" in error("--output", str(tmp_path / "a.gif"))
     assert "after the end" in error("--start", "1:00")
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    monkeypatch.setattr("mrcnn.video.files.CODECS", {".mp4": ("zzzz",)})
+    monkeypatch.setattr("mrcnn.video.writing.CODECS", {".mp4": ("zzzz",)})
     assert "no codec for .mp4" in error("--output", str(tmp_path / "a.mp4"))
     assert not detector.calls
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.avi", "file"]
