@@ -23,7 +23,6 @@ otherwise, goes on with `--weights last --resume`. For other objects nothing nee
 here: all classes that the annotations name are learned.
 """
 
-import datetime
 import sys
 from pathlib import Path
 
@@ -33,9 +32,9 @@ from mrcnn import utils
 from mrcnn.annotation.filenames import locate
 from mrcnn.annotation.read import read_folder
 from mrcnn.annotation.shapes import region_mask
-from mrcnn.commands.converting import convert_image, convert_video
-from mrcnn.commands.training_command import Progress, Script
-from mrcnn.commands.training_command import main as run
+from mrcnn.commands.script import Script
+from mrcnn.commands.splash_command import write_splash
+from mrcnn.commands.training_script import main as run
 from mrcnn.config import Config
 from mrcnn.data.images import read_shape
 from mrcnn.drawing.splash import draw_splash
@@ -48,6 +47,7 @@ PROBLEMS_SHOWN = 3
 class CustomConfig(Config):
     """The settings; mrcnn/config.py has all of them."""
 
+    # Folders of runs carry it; the scripts for photos and videos look for runs of this name.
     NAME = "object"
     # A GPU of 12 GB takes two images of 1024 x 1024; with less, take 1, or a smaller image.
     IMAGES_PER_GPU = 2
@@ -68,27 +68,34 @@ class CustomDataset(utils.Dataset):
     # A comma in a label is part of the name.
     SYNONYMS = False
 
-    def load_custom(self, dataset_dir, subset, class_names=None):
+    def load_custom(self, dataset_dir, subset, class_names=None, checked=None):
         """Add the classes and the annotated photos of a subset, "train" or "val".
 
         `class_names` are the classes without the background. By default they are CLASSES, or
-        what the annotations of "train" name, so that all subsets number them alike.
+        what the annotations of "train" name, so that all subsets number them alike. `checked` is
+        what a check read of the subset, a `SubsetReport`; without it the annotations are read.
         """
-        names = class_names or self.CLASSES
-        names = names or read_folder(Path(dataset_dir, "train"), self.ATTRIBUTE).class_names
+        folder = Path(dataset_dir, subset)
+        names = class_names or self.CLASSES or None
+        if names is None and subset != "train":
+            names = read_folder(Path(dataset_dir, "train"), self.ATTRIBUTE).class_names
+        annotations = checked and checked.annotations
+        if annotations is None:
+            # Regions without any label are of the only class.
+            unlabelled = names[0] if names and len(names) == 1 else "object"
+            annotations = read_folder(folder, self.ATTRIBUTE, unlabelled)
+        names = annotations.class_names if names is None else names
         for class_id, name in enumerate(names, start=1):
             self.add_class("object", class_id, name)
-
-        folder = Path(dataset_dir, subset)
-        # Regions without any label are of the only class.
-        unlabelled = names[0] if len(names) == 1 else "object"
-        annotations = read_folder(folder, self.ATTRIBUTE, unlabelled)
         problems = annotations.problems
         for problem in problems[:PROBLEMS_SHOWN]:
             print(f"{folder}: left out, {problem}")
         if problems[PROBLEMS_SHOWN:]:
             print(f"{folder}: left out, {len(problems) - PROBLEMS_SHOWN} more; see the check")
-        paths = locate(folder, [image.filename for image in annotations.images])
+        if checked:
+            paths = checked.paths
+        else:
+            paths = locate(folder, [image.filename for image in annotations.images])
         for image in annotations.images:
             name = image.filename
             if name not in paths:
@@ -113,19 +120,33 @@ class CustomDataset(utils.Dataset):
         info = self.image_info[image_id]
         if info["source"] != "object":
             return super().load_mask(image_id)
-        height, width = read_shape(info["path"])
-        masks = np.zeros((height, width, len(info["regions"])), bool)
-        class_ids = np.array(info["class_ids"], np.int32)
-        for index, region in enumerate(info["regions"]):
-            masks[..., index] = region_mask(region, (height, width))
-            if region.crowd:
-                # A group that is outlined as one.
-                class_ids[index] *= -1
-        return masks, class_ids
+        shape = read_shape(info["path"])
+        return draw_masks(info, shape, shape)
+
+    def load_mask_at(self, image_id, image_shape, mask_shape):
+        """Return what `load_mask` does, drawn at the size `mask_shape`, (height, width)."""
+        info = self.image_info[image_id]
+        if info["source"] != "object" or type(self).load_mask is not CustomDataset.load_mask:
+            # Of another source, or of a subclass that has masks of its own.
+            return super().load_mask_at(image_id, image_shape, mask_shape)
+        return draw_masks(info, image_shape, mask_shape)
 
     def image_reference(self, image_id):
         """Return the path of a photo."""
         return self.image_info[image_id]["path"]
+
+
+def draw_masks(info, image_shape, mask_shape):
+    """Return the masks, bool `[*mask_shape, N]`, and class ids of a photo of `image_shape`."""
+    # Mask by mask in memory, as all that follows reads them.
+    masks = np.zeros((len(info["regions"]), *mask_shape), bool)
+    class_ids = np.array(info["class_ids"], np.int32)
+    for index, region in enumerate(info["regions"]):
+        masks[index] = region_mask(region, image_shape, mask_shape)
+        if region.crowd:
+            # A group that is outlined as one.
+            class_ids[index] *= -1
+    return np.moveaxis(masks, 0, -1), class_ids
 
 
 # -- Training ----------------------------------------------------------------------------------
@@ -138,20 +159,23 @@ def train(
     layers="heads",
     learning_rate=CustomConfig.LEARNING_RATE,
     keep_negatives=False,
+    report=None,
     **options,
 ):
     """Train a model, its weights loaded, on `<dataset_dir>/train` and validate it on `val`.
 
-    `keep_negatives` learns from photos without objects too. The other arguments and the result
-    are those of `MaskRCNN.train`.
+    `keep_negatives` learns from photos without objects too. `report` is what `check_dataset` said
+    of the data set; with it the annotations are not read once more. The other arguments and the
+    result are those of `MaskRCNN.train`.
     """
-    datasets = []
+    datasets, class_names = [], None
     for subset in ("train", "val"):
         dataset = CustomDataset()
-        dataset.load_custom(dataset_dir, subset)
+        dataset.load_custom(dataset_dir, subset, class_names, report and report.subset(subset))
         if not keep_negatives:
             dataset.image_info = [info for info in dataset.image_info if info["regions"]]
         dataset.prepare()
+        class_names = dataset.class_names[1:]
         datasets.append(dataset)
     return model.train(
         *datasets,
@@ -167,32 +191,26 @@ def train(
 
 
 def color_splash(image, mask):
-    """Return `image` `[H, W, 3]` in grey, the objects of `mask` bool `[H, W, N]` in colour."""
+    """Return `image` `[H, W, 3]` in grey, the objects of `mask` in colour.
+
+    `mask` is bool `[H, W, N]`, or what a `Detector` found.
+    """
     return draw_splash(image, mask)
 
 
 def detect_and_color_splash(model, image_path=None, video_path=None, output=None):
-    """Write the color splash of what a model finds in an image or a video.
+    """Write the color splash of what a MaskRCNN finds in an image or a video.
 
     `output` is the file to write, by default `splash_<time>.png` or `.mp4`. Returns its path.
     """
-    if bool(image_path) == bool(video_path):
-        raise ValueError("a color splash needs image_path or video_path, and not both")
-    suffix = ".png" if image_path else ".mp4"
-    output = Path(output or f"splash_{datetime.datetime.now():%Y%m%dT%H%M%S}{suffix}")
 
     def splash(image):
         return color_splash(image, model.detect([image])[0]["masks"])
 
-    if image_path:
-        convert_image(splash, image_path, output)
-    else:
-        convert_video(splash, video_path, output, Progress("Frames done"))
-    print(f"Saved {output}")
-    return output
+    return write_splash(splash, image_path, video_path, output)
 
 
-SCRIPT = Script(__doc__, CustomConfig, CustomDataset, train, detect_and_color_splash)
+SCRIPT = Script(__doc__, CustomConfig, CustomDataset, train, color_splash)
 
 if __name__ == "__main__":
     sys.exit(run(SCRIPT))

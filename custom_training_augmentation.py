@@ -22,7 +22,7 @@ from custom_training import (
     color_splash,
     detect_and_color_splash,
 )
-from mrcnn.commands.training_command import main as run
+from mrcnn.commands.training_script import main as run
 
 __all__ = [
     "CustomConfig",

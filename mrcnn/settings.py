@@ -5,15 +5,26 @@ Importing this loads neither Keras nor TensorFlow.
 """
 
 import contextlib
-import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from mrcnn.anchors import level_shapes
 from mrcnn.nn.backbones import spell
-from mrcnn.rules import COMPUTED, RULES, are_numbers
+from mrcnn.rules import COMPUTED, RULES, are_numbers, is_whole
+
+# Of a file's settings, those that detecting sets itself, and those that it has no use for.
+NOT_TO_DETECT = {
+    "GPU_COUNT",
+    "IMAGES_PER_GPU",
+    "PRECISION",
+    "BACKBONE",
+    "COMPUTE_BACKBONE_SHAPE",
+    "STEPS_PER_EPOCH",
+    "VALIDATION_STEPS",
+    "TRAIN_ROIS_PER_IMAGE",
+    "ROI_POSITIVE_RATIO",
+}
 
 # -- Stored settings ---------------------------------------------------------------------------
 
@@ -40,11 +51,14 @@ def _plain(value):
     raise TypeError
 
 
-def with_settings(config_class: type, settings: Mapping[str, object]):
+def with_settings(
+    config_class: type, settings: Mapping[str, object], image_size: int | None = None
+):
     """Return an instance of a Config class with other settings, such as a file's.
 
-    Names that the class does not have, and what a Config computes, are passed over, so that files
-    of later versions can be read. Raises ValueError naming every setting that cannot work.
+    `image_size` is the larger side of the image as the network sees it, in pixels. Names that the
+    class does not have, and what a Config computes, are passed over, so that files of later
+    versions can be read. Raises ValueError naming every setting that cannot work.
     """
     attributes = {}
     for name, value in settings.items():
@@ -55,12 +69,66 @@ def with_settings(config_class: type, settings: Mapping[str, object]):
             value = np.asarray(value, np.float64)
         # A function is none of the class's methods.
         attributes[name] = staticmethod(value) if callable(value) else value
+    if image_size:
+        attributes["IMAGE_MAX_DIM"] = image_size
+        smaller = attributes.get("IMAGE_MIN_DIM", config_class.IMAGE_MIN_DIM) or image_size
+        if is_whole(smaller):
+            attributes["IMAGE_MIN_DIM"] = min(smaller, image_size)
     config = type(config_class.__name__, (config_class,), attributes)()
     config.check()
     return config
 
 
+def to_detect(
+    config_class: type,
+    stored: Mapping[str, object],
+    image_size: int | None = None,
+    **given,
+):
+    """Return the Config to detect with, one image at a time.
+
+    Arguments:
+        config_class: its settings count where nothing else is said.
+        stored: the settings of a weights file; those that training alone uses do not count.
+        image_size: the larger side of the image as the network sees it, in pixels.
+        given: settings that count above all, unless they are None.
+
+    Raises ValueError as `with_settings` does.
+    """
+    kept = {name: value for name, value in stored.items() if name not in NOT_TO_DETECT}
+    kept |= {"GPU_COUNT": 1, "IMAGES_PER_GPU": 1}
+    kept |= {name: value for name, value in given.items() if value is not None}
+    # Random cuts are for training.
+    if image_size or kept.get("IMAGE_RESIZE_MODE", config_class.IMAGE_RESIZE_MODE) == "crop":
+        kept["IMAGE_RESIZE_MODE"] = "square"
+    return with_settings(config_class, kept, image_size)
+
+
 # -- Keywords ----------------------------------------------------------------------------------
+
+
+def name(config) -> str:
+    """Return the name that the folders of runs carry."""
+    return str(config.NAME)
+
+
+def learning_rate(config) -> float:
+    """Return the learning rate that a training starts with."""
+    return config.LEARNING_RATE
+
+
+def own_backbone(config) -> Callable | None:
+    """Return the BACKBONE where it is a function."""
+    return config.BACKBONE if callable(config.BACKBONE) else None
+
+
+def detecting(config) -> dict:
+    """Return what a script that detects must know: thresholds, and the channels of an image."""
+    return {
+        "min_confidence": config.DETECTION_MIN_CONFIDENCE,
+        "max_instances": config.DETECTION_MAX_INSTANCES,
+        "channels": config.IMAGE_CHANNEL_COUNT,
+    }
 
 
 def resizing(config) -> dict:
@@ -74,18 +142,17 @@ def resizing(config) -> dict:
 
 
 def anchors(config) -> dict:
-    """Return the keywords of `anchors.anchors_of`.
+    """Return the keywords of `anchors.pyramid`.
 
-    With a BACKBONE of one's own COMPUTE_BACKBONE_SHAPE tells the shapes of the levels; where it
-    is missing they follow from BACKBONE_STRIDES, as with all others.
+    COMPUTE_BACKBONE_SHAPE counts with a BACKBONE of one's own alone. Where it is missing the
+    shapes of the levels follow from BACKBONE_STRIDES.
     """
-    compute = config.COMPUTE_BACKBONE_SHAPE if callable(config.BACKBONE) else None
     return {
         "scales": config.RPN_ANCHOR_SCALES,
         "ratios": config.RPN_ANCHOR_RATIOS,
         "strides": config.BACKBONE_STRIDES,
         "anchor_stride": config.RPN_ANCHOR_STRIDE,
-        "shapes": functools.partial(level_shapes, strides=config.BACKBONE_STRIDES, compute=compute),
+        "compute": config.COMPUTE_BACKBONE_SHAPE if callable(config.BACKBONE) else None,
     }
 
 

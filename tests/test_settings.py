@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mrcnn import settings
+from mrcnn import anchors, settings
 from mrcnn.config import Config
 from tests.small import SmallConfig, backbone
 
@@ -58,16 +58,23 @@ def test_functions_are_stored_by_module_and_name_where_that_finds_them():
     assert config.BACKBONE is backbone
 
 
-def test_the_shapes_of_the_levels():
-    own = make(
-        BACKBONE=staticmethod(backbone),
-        COMPUTE_BACKBONE_SHAPE=staticmethod(lambda shape: [[shape[0], 1]] * 5),
-    )
-    assert settings.anchors(own)["shapes"]((100, 64, 3)).tolist() == [[100, 1]] * 5
-    own = make(BACKBONE=staticmethod(backbone), BACKBONE_STRIDES=[2, 4, 8, 16, 32])
-    assert settings.anchors(own)["shapes"]((100, 64))[:2].tolist() == [[50, 32], [25, 16]]
+def test_the_shapes_of_the_levels_are_the_backbones_own_or_follow_from_the_strides():
+    shape = (128, 64, 3)
+    for strides, compute, cells in (
+        ([4, 8, 16, 32, 64], None, (32, 16)),
+        ([2, 4, 8, 16, 32], None, (64, 32)),
+        ([2, 4, 8, 16, 32], staticmethod(lambda shape: [[1, 1]] * 5), (1, 1)),
+    ):
+        config = make(
+            BACKBONE=staticmethod(backbone),
+            BACKBONE_STRIDES=strides,
+            COMPUTE_BACKBONE_SHAPE=compute,
+        )
+        finest = anchors.pyramid(shape, **settings.anchors(config))[: 3 * cells[0] * cells[1]]
+        sizes = np.ptp(finest.reshape(-1, 2, 2), axis=1).prod(axis=1)
+        np.testing.assert_allclose(sizes, 32**2)
     known = make(COMPUTE_BACKBONE_SHAPE=staticmethod(lambda shape: None))
-    assert settings.anchors(known)["shapes"]((100, 64))[0].tolist() == [25, 16]
+    assert settings.anchors(known)["compute"] is None
 
 
 def test_keywords_say_what_the_config_says():

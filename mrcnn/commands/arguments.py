@@ -4,8 +4,11 @@ Importing this loads neither Keras nor TensorFlow.
 """
 
 import argparse
+import re
 from collections.abc import Callable
 
+from mrcnn.drawing.styles import STYLES
+from mrcnn.nn.backbones import BACKBONES
 from mrcnn.rules import PRECISIONS, SIZE_MULTIPLE, multiple_text
 
 # -- Kinds of values ---------------------------------------------------------------------------
@@ -49,6 +52,21 @@ def side(text: str) -> int:
     return value
 
 
+def function(text: str) -> str:
+    """A function of a module, as "module:function"."""
+    if not re.fullmatch(r"[\w.]+:[\w.]+", text):
+        raise argparse.ArgumentTypeError(f"{text} is no function: write module:function")
+    return text
+
+
+def backbone(text: str) -> str:
+    """A backbone by its name, or one of one's own as "module:function"."""
+    if text not in BACKBONES and ":" not in text:
+        known = ", ".join(BACKBONES)
+        raise argparse.ArgumentTypeError(f"{text} is none of {known} and no module:function")
+    return text if text in BACKBONES else function(text)
+
+
 def _number(text):
     try:
         return float(text)
@@ -70,13 +88,31 @@ def add_precision(add: Callable, default: str | None, said: str | None = None):
     )
 
 
+def add_styles(parser: argparse.ArgumentParser):
+    """Add an option for each style of drawing, which sets `style` to the `Style` or None."""
+    style = parser.add_mutually_exclusive_group().add_argument
+    for each in STYLES:
+        style(f"--{each.name}", dest="style", action="store_const", const=each, help=each.help)
+
+
+def add_backbone(add: Callable):
+    """Add `--backbone` of the commands that detect."""
+    add(
+        "--backbone",
+        metavar="MODULE:FUNCTION",
+        type=function,
+        help="run this code, in this folder or on PYTHONPATH, for weights with a backbone of "
+        "their own",
+    )
+
+
 def add_detection(add: Callable, image: str):
     """Add the options of the scripts that detect; `image` is "image" or "frame"."""
     add(
         "--weights",
         metavar="FILE",
-        help="a weights file, coco (downloaded where it is missing), or last; default: the best of "
-        "the newest run under log/, else log/custom.h5",
+        help="a weights file, coco (downloaded where it is missing), or last or best of the newest "
+        "run under log/; default: the best of the newest run, else log/custom.h5",
     )
     add(
         "--classes",
@@ -105,4 +141,11 @@ def add_detection(add: Callable, image: str):
         "default: the weights' own, else 1024",
     )
     add_precision(add, "auto")
+    add_backbone(add)
     add("--overwrite", action="store_true", help="replace files of an earlier run")
+
+
+def detection_options(arguments: argparse.Namespace) -> dict:
+    """Return the keywords of `opening.open_model` that a command line gives."""
+    names = ("classes", "min_confidence", "max_instances", "image_size", "precision", "backbone")
+    return {name: value for name, value in vars(arguments).items() if name in names}

@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
-
-from mrcnn.atomic import write_bytes
+from mrcnn import pictures
 from mrcnn.data.images import read_image
-from mrcnn.video.files import Video, VideoWriter
+from mrcnn.video.reading import Video
+from mrcnn.video.writing import VideoWriter
 
 
 def convert_image(change: Callable, source: str | Path, output: str | Path) -> None:
@@ -19,10 +18,7 @@ def convert_image(change: Callable, source: str | Path, output: str | Path) -> N
     """
     output = Path(output)
     _keep_apart(source, output)
-    if not cv2.haveImageWriter(output.name):
-        raise ValueError(f"{output}: pictures are written to .png, .jpg and .webp")
-    changed = cv2.cvtColor(change(read_image(source)), cv2.COLOR_RGB2BGR)
-    write_bytes(output, cv2.imencode(output.suffix, changed)[1].tobytes())
+    pictures.write(output, change(read_image(source)))
 
 
 def convert_video(
@@ -34,9 +30,9 @@ def convert_video(
     """Write `change(frame)` of all frames of the video `source` to `output`, with its sound.
 
     Frames are uint8 RGB `[H, W, 3]`. `progress` is called with (frames done, of how many or
-    None). What was done before an error or Ctrl-C is kept. Returns why there is no
-    sound, None where there is. Raises VideoError, ValueError and OSError as
-    `mrcnn.video.files` does, and ValueError where source and output are the same.
+    None). What was done before an error or Ctrl-C is kept. Returns why there is no sound, None
+    where there is. Raises VideoError, ValueError and OSError as `mrcnn.video` does, and ValueError
+    where source and output are the same.
     """
     _keep_apart(source, Path(output))
     with Video(source) as video:
@@ -44,8 +40,7 @@ def convert_video(
         writer = VideoWriter(output, video.size, video.rate)
         try:
             for frame in video.frames():
-                changed = change(cv2.cvtColor(frame.image, cv2.COLOR_BGR2RGB))
-                writer.write(cv2.cvtColor(changed, cv2.COLOR_RGB2BGR))
+                writer.write(change(frame.image))
                 progress(frame.index + 1, total)
         finally:
             silent = writer.close(sound=source if video.is_file else None)

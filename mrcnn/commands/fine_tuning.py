@@ -1,4 +1,4 @@
-"""From what `--weights` says to a model that is ready to train on new classes.
+"""From a weights file to a model that is ready to train on new classes.
 
 Importing this loads neither Keras nor TensorFlow.
 """
@@ -6,18 +6,14 @@ Importing this loads neither Keras nor TensorFlow.
 from collections.abc import Sequence
 from pathlib import Path
 
-from mrcnn.commands.prediction import COCO_WEIGHTS
-from mrcnn.config import Config, from_settings
-from mrcnn.download import IMAGENET_WEIGHTS, download
+from mrcnn import settings
+from mrcnn.commands.weights import backbone_settings
+from mrcnn.config import Config
 from mrcnn.nn.weights import CLASS_LAYERS, WeightsInfo
 from mrcnn.training import run_files as runs
-from mrcnn.utils import download_trained_weights, progress_bar
 
-# Words that `--weights` may be, of files that are downloaded where they are not there.
-DOWNLOADED = ("coco", "imagenet")
 # What the shapes and the meaning of weights depend on: without it they cannot be used.
 NETWORK_SETTINGS = (
-    "BACKBONE",
     "BACKBONE_STRIDES",
     "TOP_DOWN_PYRAMID_SIZE",
     "RPN_CONV_LAYER_SIZE",
@@ -39,53 +35,6 @@ HABITS = ("IMAGE_RESIZE_MODE", "IMAGE_MIN_DIM", "IMAGE_MAX_DIM", "RPN_ANCHOR_SCA
 RUN_SETTINGS = (*HABITS, "IMAGES_PER_GPU", "STEPS_PER_EPOCH", "VALIDATION_STEPS", "PRECISION")
 
 
-def find_weights(
-    wanted: str, log_folder: str | Path, name: str, root: str | Path, resume: bool = False
-) -> Path:
-    """Return the weights file that `--weights` means.
-
-    Arguments:
-        wanted: "coco" or "imagenet", which are downloaded to `root` where they are not there yet;
-            "last", the newest checkpoint under `log_folder`; or a path.
-        name: the Config's NAME, by which runs are told apart.
-        resume: of a run, the checkpoint that its optimizer's state belongs to.
-
-    Raises FileNotFoundError where there is no checkpoint, DownloadError, and ValueError for what
-    cannot be resumed.
-    """
-    if resume and wanted in DOWNLOADED:
-        raise ValueError(f"{wanted} weights are no run that could be resumed: leave --resume out")
-    if wanted == "coco":
-        path = Path(root, COCO_WEIGHTS)
-        if not path.exists():
-            download_trained_weights(str(path))
-        return path
-    if wanted == "imagenet":
-        path = Path(root, IMAGENET_WEIGHTS.name)
-        if not path.exists():
-            print(f"Downloading {IMAGENET_WEIGHTS.url}")
-            download(IMAGENET_WEIGHTS, path, progress_bar)
-            print(f"\nSaved {path}")
-        return path
-    if wanted != "last":
-        path = Path(wanted)
-        newest = path.stem.endswith("_last")
-    else:
-        path = runs.find_last(log_folder, name)
-        newest = True
-        if path is None:
-            raise FileNotFoundError(
-                f"no checkpoint of {name!r} under {log_folder}: train first, or name a weights file"
-            )
-    if not resume:
-        return path
-    if newest:
-        path = runs.find_resumable(path.parent) or path
-    if not runs.CHECKPOINT.fullmatch(path.name):
-        raise ValueError(f"{path} is no checkpoint of a run that could be resumed: use last")
-    return path
-
-
 def check_resumable(info: WeightsInfo, class_names: Sequence[str]) -> None:
     """Raise ValueError where a run was for other classes than `class_names` ("BG" first)."""
     if other_classes(info, class_names):
@@ -95,22 +44,22 @@ def check_resumable(info: WeightsInfo, class_names: Sequence[str]) -> None:
         )
 
 
-def inherited_settings(info: WeightsInfo, config_class: type, resume: bool) -> dict:
+def inherited_settings(
+    info: WeightsInfo, config_class: type, resume: bool, backbone: str | None = None
+) -> dict:
     """Return the settings of a Config that follow from the weights.
 
-    NETWORK_SETTINGS always, HABITS where `config_class` leaves them at Config's own, and of a run
-    that is resumed RUN_SETTINGS.
+    The backbone, unless the Config has a function of its own; NETWORK_SETTINGS always, HABITS
+    where `config_class` leaves them at Config's own, and of a run that is resumed RUN_SETTINGS.
+    `backbone` is what `--backbone` says. Raises ValueError as `weights.backbone_settings` does.
     """
-    names = list(NETWORK_SETTINGS)
-    names += (
-        RUN_SETTINGS
-        if resume
-        else [name for name in HABITS if getattr(config_class, name) == getattr(Config, name)]
-    )
+    left = [name for name in HABITS if getattr(config_class, name) == getattr(Config, name)]
+    names = (*NETWORK_SETTINGS, *(RUN_SETTINGS if resume else left))
     stored = info.settings or {}
-    settings = from_settings({name: stored[name] for name in names if name in stored})
-    kept = {name: getattr(settings, name) for name in names if name in stored}
-    return kept | ({"BACKBONE": info.backbone} if info.backbone else {})
+    kept = {name: stored[name] for name in names if name in stored}
+    if settings.own_backbone(config_class) and not backbone:
+        return kept
+    return kept | backbone_settings(info, backbone)
 
 
 def load_for_training(model, info: WeightsInfo, class_names: Sequence[str]) -> None:
@@ -157,7 +106,7 @@ def stopped_text(log_dir: str | Path) -> str:
     checkpoint = runs.find_resumable(log_dir)
     if checkpoint is None:
         return "Stopped before the first epoch was done: nothing is left to go on from."
-    epoch = int(runs.CHECKPOINT.fullmatch(checkpoint.name)["epoch"])
+    epoch = runs.epoch_of(checkpoint)
     return (
         f"Stopped; {checkpoint} holds what was learned in {epoch} "
         f"epoch{'s' if epoch != 1 else ''}. The same command with --weights last --resume, and "
@@ -167,7 +116,7 @@ def stopped_text(log_dir: str | Path) -> str:
 
 def finished_text(log_dir: str | Path, dataset: str | Path) -> str:
     """Say where the weights of a run are, and how to measure them."""
-    best = next(Path(log_dir).glob("mask_rcnn_*_best.h5"), None)
+    best = runs.best_of(log_dir)
     if best is None:
         return f"The weights are in {log_dir}"
     return (

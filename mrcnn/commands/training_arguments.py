@@ -1,15 +1,32 @@
 """The command line of a training script: train, evaluate, check, splash."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
-from mrcnn.commands.arguments import add_precision, count, rate, share, side, whole
-from mrcnn.commands.prediction import LOG_FOLDER
-from mrcnn.config import BACKBONES
+from mrcnn import settings
+from mrcnn.commands.arguments import (
+    add_backbone,
+    add_precision,
+    backbone,
+    count,
+    rate,
+    share,
+    side,
+    whole,
+)
+from mrcnn.commands.process import LOG_FOLDER
+from mrcnn.nn.backbones import BACKBONES
 
-ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_EPOCHS = 30
 DEFAULT_LAYERS = "heads"
+# Options that are settings; where they are not given, those of the script's Config hold.
+OPTIONS = {
+    "learning_rate": "LEARNING_RATE",
+    "batch": "IMAGES_PER_GPU",
+    "steps": "STEPS_PER_EPOCH",
+    "precision": "PRECISION",
+}
 # Average precision wants the uncertain detections too.
 EVALUATION_CONFIDENCE = 0.05
 
@@ -17,11 +34,15 @@ EVALUATION_CONFIDENCE = 0.05
 # -- The commands ------------------------------------------------------------------------------
 
 
-def parse_arguments(argv, description: str, config_class) -> argparse.Namespace:
+def parse_arguments(
+    argv: Sequence[str] | None, description: str, config_class: type
+) -> argparse.Namespace:
     """Return the arguments; a mistake in them ends the program with code 2.
 
     `config_class` has the settings that hold where nothing is said.
     """
+    default = {option: getattr(config_class, name) for option, name in OPTIONS.items()}
+    largest = settings.resizing(config_class)["max_dim"]
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -58,7 +79,7 @@ def parse_arguments(argv, description: str, config_class) -> argparse.Namespace:
             "--logs",
             metavar="FOLDER",
             type=Path,
-            default=ROOT / LOG_FOLDER,
+            default=LOG_FOLDER,
             help="the folder of training runs; default: log",
         )
 
@@ -66,18 +87,21 @@ def parse_arguments(argv, description: str, config_class) -> argparse.Namespace:
         add(
             "--weights",
             metavar="WEIGHTS",
-            help="coco, last, or a file; default: the best of the newest run, else log/custom.h5",
+            help="coco, last, best, or a file; default: the best of the newest run, else "
+            "log/custom.h5",
         )
         logs(add)
         image_size(add, "the weights' own")
         add_precision(add, "auto")
+        add_backbone(add)
 
     add = command("train", "train on your photos")
     dataset(add)
     add(
         "--weights",
         metavar="WEIGHTS",
-        help="where to start: coco or imagenet (downloaded), last (the newest run), or a file",
+        help="where to start: coco or imagenet (downloaded), last or best of the newest run, or a "
+        "file",
     )
     logs(add)
     add(
@@ -98,7 +122,7 @@ def parse_arguments(argv, description: str, config_class) -> argparse.Namespace:
         "--learning-rate",
         metavar="RATE",
         type=rate,
-        help=f"default: {config_class.LEARNING_RATE}",
+        help=f"default: {default['learning_rate']}",
     )
     add(
         "--steps",
@@ -110,7 +134,7 @@ def parse_arguments(argv, description: str, config_class) -> argparse.Namespace:
         "--batch",
         metavar="N",
         type=count,
-        help=f"images a batch; default: {config_class.IMAGES_PER_GPU}",
+        help=f"images a batch; default: {default['batch']}",
     )
     add(
         "--patience",
@@ -124,9 +148,15 @@ def parse_arguments(argv, description: str, config_class) -> argparse.Namespace:
         type=whole,
         help="makes runs alike: order of images, augmentation, new layers",
     )
-    add("--backbone", choices=BACKBONES, help="default: that of the weights")
-    image_size(add, f"the weights' own, else {config_class.IMAGE_MAX_DIM}")
-    add_precision(add, None, config_class.PRECISION)
+    add(
+        "--backbone",
+        metavar="NAME",
+        type=backbone,
+        help=f"{', '.join(BACKBONES)}, or module:function for one of your own; default: that of "
+        "the weights",
+    )
+    image_size(add, f"the weights' own, else {largest}")
+    add_precision(add, None, default["precision"])
     add(
         "--resume",
         action="store_true",
@@ -154,7 +184,7 @@ def parse_arguments(argv, description: str, config_class) -> argparse.Namespace:
 
     add = command("check", "look at photos and annotations before training")
     dataset(add)
-    image_size(add, config_class.IMAGE_MAX_DIM)
+    image_size(add, largest)
     add("--preview", metavar="FOLDER", type=Path, help="draw the annotated photos")
     add("--overwrite", action="store_true", help="replace what is in the folder of --preview")
 
@@ -182,7 +212,7 @@ def parse_arguments(argv, description: str, config_class) -> argparse.Namespace:
         if arguments.resume and not arguments.weights:
             arguments.weights = "last"
         if not arguments.weights:
-            refuse("--weights is missing: coco, imagenet, last or a file")
+            refuse("--weights is missing: coco, imagenet, last, best or a file")
     if arguments.command == "splash" and bool(arguments.image) == bool(arguments.video):
         refuse("splash needs --image or --video, and not both")
     return arguments

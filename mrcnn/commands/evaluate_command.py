@@ -1,0 +1,51 @@
+"""The command `evaluate`: how good weights are, on a subset of the data set."""
+
+import argparse
+
+from mrcnn import settings
+from mrcnn.commands import weights
+from mrcnn.commands.arguments import detection_options
+from mrcnn.commands.check_command import check, refuse_errors
+from mrcnn.commands.opening import Opened, open_model
+from mrcnn.commands.process import ROOT
+from mrcnn.commands.script import Script
+from mrcnn.progress import Progress
+
+
+def run_evaluate(script: Script, arguments: argparse.Namespace) -> int:
+    """Print how good a model is and write it down; return the exit code."""
+    from mrcnn.commands.evaluating import draw_comparison, evaluate
+    from mrcnn.evaluation.report import write_report
+
+    opened = open_for(script, arguments)
+    classes, subset = opened.class_names[1:], arguments.subset
+    config = settings.with_settings(script.config, {}, arguments.image_size)
+    report = check(script, arguments.dataset, config, subsets=(subset,), classes=classes)
+    refuse_errors(report, "nothing is measured on wrong data")
+    dataset = script.dataset()
+    dataset.load_custom(arguments.dataset, subset, classes, report.subset(subset))
+    dataset.prepare()
+    with Progress(len(dataset.image_ids), "Photos evaluated") as progress:
+        evaluation = evaluate(opened.detector, dataset, progress.to)
+    print(evaluation.text())
+    threshold = evaluation.threshold()
+    if threshold:
+        print(f"\nTo predict with that threshold: --min-confidence {threshold:.3f}\n")
+
+    places = {dataset.image_reference(image_id): image_id for image_id in dataset.image_ids}
+    folder = arguments.output or opened.path.parent / "evaluation"
+    write_report(
+        evaluation,
+        folder,
+        lambda miss: draw_comparison(opened.detector, dataset, places[miss.image_id], threshold),
+    )
+    print(f"Numbers, curves, and the worst images as annotated and as found: {folder}")
+    return 0
+
+
+def open_for(script: Script, arguments: argparse.Namespace) -> Opened:
+    """Open the weights that a command of a training script asks for, and say which they are."""
+    path = weights.find(arguments.weights, arguments.logs, script.name, ROOT)
+    print(f"Weights: {path}", flush=True)
+    weights.present(arguments.weights, path)
+    return open_model(path, script.config, **detection_options(arguments))

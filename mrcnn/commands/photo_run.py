@@ -1,0 +1,211 @@
+"""A run over photos: what is in each is found, drawn, written down and said."""
+
+import argparse
+import itertools
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from mrcnn import pictures, settings
+from mrcnn.commands import weights
+from mrcnn.commands.arguments import detection_options
+from mrcnn.commands.display import check_display, show_picture
+from mrcnn.commands.opening import open_model
+from mrcnn.commands.photo_outputs import check_outputs, key, picture_path
+from mrcnn.commands.process import INTERRUPTED, LOG_FOLDER, ROOT
+from mrcnn.data.images import ImageError, read_image
+from mrcnn.data.sources import find_images
+from mrcnn.detections import Detections
+from mrcnn.drawing.instances import draw_detections
+from mrcnn.progress import Progress, duration
+from mrcnn.results.formats import FORMATS
+from mrcnn.results.photos import PhotoResult, RunInfo, Writer
+from mrcnn.results.words import count_classes, counts_text
+
+SCORES_SHOWN = 5
+
+
+@dataclass
+class Outcome:
+    """What came of a run."""
+
+    # The photos that were looked at, and a dict of `file` and `reason` of each that failed.
+    done: list[Path] = field(default_factory=list)
+    failed: list[dict] = field(default_factory=list)
+    counts: Counter = field(default_factory=Counter)
+    # (score, class name, path) of what scored too little, best first.
+    closest: list[tuple] = field(default_factory=list)
+    seconds_each: float = 0.0
+    stopped: bool = False
+
+    def fail(self, source: Path, error: Exception, progress: Progress) -> None:
+        """Note an image that could not be read, or its picture not be written, and say so."""
+        self.failed.append({"file": str(source), "reason": str(error)})
+        progress.done += 1
+        progress.line(f"[{progress.done}/{progress.total}] {error}", sys.stderr)
+
+
+def run(arguments: argparse.Namespace, config_class: type) -> int:
+    """Do what the arguments say; return the exit code.
+
+    `config_class` is that of the training script: its NAME tells its runs, and its settings count
+    where a weights file has none. Raises ValueError or OSError in one sentence.
+    """
+    sources = find_images(arguments.sources)
+    name = settings.name(config_class)
+    path = weights.find(arguments.weights, LOG_FOLDER, name, ROOT)
+    check_outputs(arguments, [*sources, path], FORMATS)
+    if arguments.show:
+        check_display()
+    weights.present(arguments.weights, path)
+    opened = open_model(path, config_class, **detection_options(arguments))
+    info = RunInfo(path, opened.class_names, opened.min_confidence)
+    files = {each: getattr(arguments, each) for each in FORMATS}
+    writers = [FORMATS[each](file, info) for each, file in files.items() if file]
+
+    # TensorFlow starts here, once all that can be wrong has been looked at.
+    outcome = predict(opened.detector, sources, opened.class_names, writers, arguments)
+    for writer in writers:
+        writer.close(outcome.failed)
+    print(summary_text(outcome, opened.min_confidence))
+    if outcome.stopped:
+        left = len(sources) - len(outcome.done) - len(outcome.failed)
+        print(f"Stopped: {left} images are left.")
+        return INTERRUPTED
+    return 1 if outcome.failed else 0
+
+
+def predict(
+    detector,
+    sources: Sequence[Path],
+    class_names: Sequence[str],
+    writers: Sequence[Writer],
+    arguments: argparse.Namespace,
+) -> Outcome:
+    """Read, detect, draw and write image by image, and tell how far it is.
+
+    While the network works at an image, the next one is read and the last one's picture is made.
+    """
+    outcome, show = Outcome(), arguments.show
+    taken = {key(path) for path in sources}
+    taken |= {key(path) for each in FORMATS if (path := getattr(arguments, each))}
+    draw = arguments.style.load() if arguments.style else None
+    behind = []  # the photo whose picture is being made: (its result, its line, future)
+
+    def settle():
+        nonlocal show
+        while behind:
+            photo, line, future = behind.pop()
+            try:
+                picture = future.result()
+            except (OSError, ValueError) as error:
+                outcome.fail(photo.path, error, progress)
+                continue
+            found = photo.detections
+            outcome.done.append(photo.path)
+            outcome.counts += count_classes(found.class_ids, class_names)
+            below = [(score, class_names[number], photo.path) for score, number in found.below]
+            outcome.closest = sorted(outcome.closest + below, reverse=True)[:SCORES_SHOWN]
+            progress.update(f"{line} -> {photo.picture}")
+            if show:
+                show = show_picture(picture, str(photo.path))
+
+    with Progress(len(sources), every=0) as progress, ThreadPoolExecutor(2) as pool:
+        try:
+            for source, image in read_ahead(sources, pool):
+                progress.update(f"{source} ...", 0)
+                if isinstance(image, ImageError):
+                    settle()
+                    outcome.fail(source, image, progress)
+                    continue
+                (found,) = detector.detect([image])
+                settle()
+                path = picture_path(source, arguments.output, taken, arguments.overwrite)
+                photo = PhotoResult(source, found, path)
+                line = found_text(source, found, class_names, detector.max_instances)
+                future = pool.submit(finish, image, photo, class_names, writers, draw)
+                behind.append((photo, line, future))
+            settle()
+        except KeyboardInterrupt:
+            outcome.stopped, show = True, False
+            settle()
+        outcome.seconds_each = progress.seconds_each
+    return outcome
+
+
+def read_ahead(
+    sources: Sequence[Path], pool: Executor
+) -> Iterator[tuple[Path, np.ndarray | ImageError]]:
+    """Yield each source with its image, or with its ImageError; the next one is being read."""
+
+    def read(source):
+        try:
+            return read_image(source)
+        except ImageError as error:
+            return error
+
+    waiting = pool.submit(read, sources[0])
+    for source, following in itertools.zip_longest(sources, sources[1:]):
+        image = waiting.result()
+        waiting = following and pool.submit(read, following)
+        yield source, image
+
+
+def finish(
+    image: np.ndarray,
+    photo: PhotoResult,
+    class_names: Sequence[str],
+    writers: Sequence[Writer],
+    draw: Callable | None,
+) -> np.ndarray:
+    """Draw and write the picture of a photo, and hand it to the result files; return the picture.
+
+    `draw(image, detections)` is a style of drawing.
+    """
+    found = photo.detections
+    picture = draw(image, found) if draw else draw_detections(image, found, class_names)
+    pictures.write(photo.picture, picture)
+    for writer in writers:
+        writer.add(photo)
+    return picture
+
+
+# -- What is said ------------------------------------------------------------------------------
+
+
+def found_text(source: Path, found: Detections, class_names: Sequence[str], most: int) -> str:
+    """Return what was found in an image: "a.jpg: 2 AC Remote (0.98, 0.91)"."""
+    text = f"{source}: {counts_text(count_classes(found.class_ids, class_names))}"
+    scores = [f"{score:.2f}" for score in found.scores[:SCORES_SHOWN]]
+    if scores:
+        more = ", ..." if len(found) > SCORES_SHOWN else ""
+        text += f" ({', '.join(scores)}{more})"
+    if len(found) == most:
+        text += ", as many as --max-instances allows"
+    return text
+
+
+def summary_text(outcome: Outcome, min_confidence: float) -> str:
+    """Return the summary, and where nothing was found what came closest."""
+    images, failed = len(outcome.done), len(outcome.failed)
+    first = (
+        f"{images} image{'s' if images != 1 else ''}, {counts_text(outcome.counts)}, "
+        f"{duration(outcome.seconds_each)} each"
+    )
+    lines = [first + (f", {failed} failed" if failed else "")]
+    if outcome.counts or not images:
+        return lines[0]
+    if not outcome.closest:
+        lines.append(
+            "The network saw nothing but background: are these weights trained for such objects?"
+        )
+        return "\n".join(lines)
+    lines.append(f"Nothing scored {min_confidence:g} or more. What came closest:")
+    lines += [f"  {score:.2f} {name} in {path}" for score, name, path in outcome.closest]
+    lines.append(f"To see it, add --min-confidence {outcome.closest[0][0] * 0.9:.2g}")
+    return "\n".join(lines)

@@ -1,0 +1,28 @@
+"""The commands of a training script: train, evaluate, check, splash.
+
+A script brings its Config, its Dataset and what is special to it, and calls `main`; everything
+else is in this folder. Importing this loads neither Keras nor TensorFlow.
+"""
+
+from collections.abc import Sequence
+
+from mrcnn.commands import process
+from mrcnn.commands.check_command import run_check
+from mrcnn.commands.evaluate_command import run_evaluate
+from mrcnn.commands.script import Script
+from mrcnn.commands.splash_command import run_splash
+from mrcnn.commands.train_command import run_train
+from mrcnn.commands.training_arguments import parse_arguments
+
+COMMANDS = {
+    "train": run_train,
+    "evaluate": run_evaluate,
+    "check": run_check,
+    "splash": run_splash,
+}
+
+
+def main(script: Script, argv: Sequence[str] | None = None) -> int:
+    """Run a command of the command line `argv`; return the exit code."""
+    arguments = parse_arguments(argv, script.description, script.config)
+    return process.run(lambda: COMMANDS[arguments.command](script, arguments))

@@ -1,0 +1,116 @@
+"""Which weights `--weights` means, and the code that a backbone of one's own needs.
+
+Every command and script asks here, so that what is measured is what predicts. Importing this
+loads neither Keras nor TensorFlow.
+"""
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from mrcnn.commands.process import LOG_FOLDER
+from mrcnn.download import COCO_WEIGHTS, IMAGENET_WEIGHTS, fetch
+from mrcnn.nn.backbones import BACKBONES, resolve
+from mrcnn.nn.weights_file import WeightsInfo
+from mrcnn.training import run_files
+
+SHIPPED_WEIGHTS = "custom.h5"
+# Words that `--weights` may be, of files that are downloaded where they are not there.
+DOWNLOADED = {"coco": COCO_WEIGHTS, "imagenet": IMAGENET_WEIGHTS}
+FUNCTION = re.compile(r"[\w.]+:[\w.]+")
+
+# -- Which file --------------------------------------------------------------------------------
+
+
+def find(
+    wanted: str | None, log_folder: str | Path, name: str, root: str | Path, resume: bool = False
+) -> Path:
+    """Return the weights file that `--weights` means; see `present` for those to download.
+
+    Arguments:
+        wanted: "coco" or "imagenet", which lie in `root`; "last", the last epoch of the newest
+            run of `name` under `log_folder`, or "best", its best one; a path; or None, the best
+            of the newest run, and without any run the weights that ship.
+        name: the Config's NAME, by which runs are told apart.
+        root: the folder of the scripts.
+        resume: of a run, the checkpoint that its optimizer's state belongs to.
+
+    Raises ValueError where there is no run, or what is wanted cannot be resumed.
+    """
+    if wanted in DOWNLOADED:
+        if resume:
+            raise ValueError(f"{wanted} weights are no run that could be resumed: leave it out")
+        return Path(root, DOWNLOADED[wanted].name)
+    if wanted is None or wanted in ("last", "best"):
+        of_run = run_files.find_last if wanted == "last" else run_files.find_best
+        path = of_run(log_folder, name)
+        shipped = Path(root, LOG_FOLDER.name, SHIPPED_WEIGHTS)
+        if path is None and wanted is None and shipped.exists():
+            path = shipped
+        if path is None:
+            raise ValueError(
+                f"no checkpoint of {name!r} under {log_folder}: train first, or name a weights "
+                "file with --weights, or coco for its 80 classes"
+            )
+    else:
+        path = Path(wanted)
+    if not resume:
+        return path
+    if wanted == "last" or path.stem.endswith("_last"):
+        path = run_files.find_resumable(path.parent) or path
+    if not run_files.CHECKPOINT.fullmatch(path.name):
+        raise ValueError(f"{path} is no checkpoint of a run that could be resumed: use last")
+    return path
+
+
+def present(wanted: str | None, path: Path) -> Path:
+    """Download the file that `find` gave for `wanted` where it is not there yet; return it.
+
+    Raises `mrcnn.download.DownloadError`, an OSError, where that fails.
+    """
+    if wanted in DOWNLOADED and not path.exists():
+        fetch(DOWNLOADED[wanted], path)
+    return path
+
+
+# -- Code of one's own -------------------------------------------------------------------------
+
+
+def backbone_settings(info: WeightsInfo, asked: str | None, own: Callable | None = None) -> dict:
+    """Return what a Config needs to build the backbone of a weights file.
+
+    Arguments:
+        info: what the file's header tells.
+        asked: what `--backbone` says: a name, or "module:function", whose code is run then and
+            only then. The function of the same module that tells the shapes of the levels, where
+            the file names one, comes along.
+        own: the BACKBONE of the script's own Config where that is a function.
+
+    Raises ValueError where the file has a backbone of its own that nobody asked to run.
+    """
+    if asked in BACKBONES or (asked is None and info.backbone in BACKBONES):
+        return {"BACKBONE": asked or info.backbone}
+    if asked:
+        shapes = (info.settings or {}).get("COMPUTE_BACKBONE_SHAPE")
+        module = asked.partition(":")[0]
+        beside = isinstance(shapes, str) and shapes.startswith(f"{module}:")
+        return {
+            "BACKBONE": _imported(asked),
+            "COMPUTE_BACKBONE_SHAPE": _imported(shapes) if beside else None,
+        }
+    if own:
+        return {}
+    named = isinstance(info.backbone, str) and FUNCTION.fullmatch(info.backbone)
+    name, text = (f", {info.backbone}", info.backbone) if named else ("", "MODULE:FUNCTION")
+    raise ValueError(
+        f"{info.path} has a backbone of its own{name}: to run its code, add --backbone {text}"
+    )
+
+
+def _imported(text: str) -> Callable:
+    """Import "module:function" from the folder the user is in, or from where Python looks."""
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+    return resolve(text)
