@@ -8,7 +8,7 @@ from mrcnn.nn import losses, rpn
 from mrcnn.nn.detection import refine
 from mrcnn.nn.nms import suppress, suppress_portable
 from mrcnn.nn.roi_align import assign_levels, crop_and_resize, crop_and_resize_portable
-from mrcnn.nn.targets import detection_targets
+from mrcnn.targets.heads import detection_targets
 
 STD_DEV = np.array([0.1, 0.1, 0.2, 0.2], np.float32)
 
@@ -30,6 +30,7 @@ def targets(proposals, gt_class_ids, gt_boxes, count=8, seed=0, ratio=0.33):
         std_dev=STD_DEV,
         mask_shape=(7, 7),
         mini_masks=True,
+        crop=crop_and_resize,
     )
     return [np.asarray(x)[0] for x in results]
 

@@ -108,14 +108,10 @@ def load(leaves, path, exclude=(), training=False) -> LoadReport:
         _refuse_other_layers(report, in_file, used, training)
         _refuse_other_shapes(report, datasets, leaves)
         for variable, dataset in assignments:
-            variable.assign(_array(variable, dataset))
+            variable.assign(
+                np.zeros(variable.shape) if dataset is None else weights_file.array(dataset)
+            )
     return report
-
-
-def _array(variable, dataset):
-    if dataset is None:
-        return np.zeros(variable.shape, np.float32)
-    return dataset[()].astype(np.float32, copy=False)
 
 
 def _may_lack(layer, variable):

@@ -62,18 +62,28 @@ class WeightsInfo:
 
 
 @contextlib.contextmanager
-def opened(path):
-    """Open a weights file for reading; every fault of the file becomes one clear sentence.
+def _reading(path):
+    """Make one clear sentence of every fault of the file that shows meanwhile: a WeightsError."""
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError) as error:
+        reason = str(error).strip("'\"").splitlines()[0]
+        raise WeightsError(
+            f"{path} is damaged or cut short ({Path(path).stat().st_size:,} bytes): "
+            f"copy or download it again ({reason})"
+        ) from error
 
-    Raises WeightsError.
-    """
+
+def opened(path) -> h5py.File:
+    """Open a weights file, a context manager; raises WeightsError where it is none."""
     path = Path(path)
     if not path.exists():
         raise WeightsError(f"{path}: no such weights file")
     if path.is_dir():
         raise WeightsError(f"{path} is a folder, not a weights file")
     try:
-        start = path.open("rb").read(len(HDF5_SIGNATURE))
+        with path.open("rb") as file:
+            start = file.read(len(HDF5_SIGNATURE))
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror}") from error
     if not start:
@@ -81,15 +91,8 @@ def opened(path):
     if start != HDF5_SIGNATURE:
         hint = " (it looks like a web page: the download failed)" if start[:1] == b"<" else ""
         raise WeightsError(f"{path} is not an HDF5 weights file{hint}")
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except (OSError, RuntimeError, KeyError) as error:
-        reason = str(error).strip("'\"").splitlines()[0]
-        raise WeightsError(
-            f"{path} is damaged or cut short ({path.stat().st_size:,} bytes): "
-            f"copy or download it again ({reason})"
-        ) from error
+    with _reading(path):
+        return h5py.File(path, "r")
 
 
 def _text(value):
@@ -123,6 +126,11 @@ def datasets(file) -> dict:
     Variables are named as today's Keras does. Raises WeightsError where the file has another
     layout or a weight is not a plain array of floats.
     """
+    with _reading(file.filename):
+        return _datasets(file)
+
+
+def _datasets(file):
     path = file.filename
     model = _child(file, "model_weights")
     root = file if model is None else model
@@ -152,6 +160,12 @@ def datasets(file) -> dict:
     return found
 
 
+def array(dataset) -> np.ndarray:
+    """Return the numbers of one of `datasets`, float32; raises WeightsError."""
+    with _reading(dataset.file.filename):
+        return dataset[()].astype(np.float32, copy=False)
+
+
 def inspect(path) -> WeightsInfo:
     """Read the header of a weights file; raises WeightsError where it is none."""
     with opened(path) as file:
@@ -174,7 +188,8 @@ def _own_backbone(settings):
 
 
 def _metadata(file):
-    text = file.attrs.get(METADATA)
+    with _reading(file.filename):
+        text = file.attrs.get(METADATA)
     if text is None:
         return {}
     try:

@@ -1,0 +1,196 @@
+"""What is recorded of a backbone is what is built, and it stands in one place."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mrcnn.nn import backbones
+from tests import small
+
+PACKAGE = Path(backbones.__file__).parent.parent
+NAMES = list(backbones.BACKBONES)
+
+
+@pytest.fixture(scope="module")
+def built():
+    """A function: name -> (the record, a Keras model from the image to C1..C5)."""
+    import keras
+
+    from mrcnn.nn import kernels
+
+    made = {}
+
+    def build(name):
+        if name not in made:
+            record = backbones.named(name)
+            image = keras.Input((128, 192, 3))
+            with kernels.random(False):
+                stages = backbones.resolve(record.graph)(image, stage5=True, train_bn=False)
+            made[name] = record, keras.Model(image, stages)
+        return made[name]
+
+    return build
+
+
+def leaves(model):
+    from mrcnn.nn.blocks import leaf_layers
+
+    return [leaf.name for leaf, _ in leaf_layers(model) if leaf.weights]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_channels_and_strides_are_those_of_the_graph(built, name):
+    record, model = built(name)
+    shapes = [output.shape for output in model.outputs[1:]]
+    assert tuple(shape[-1] for shape in shapes) == record.channels
+    sides = [(128 // stride, 192 // stride) for stride in record.strides]
+    assert [shape[1:3] for shape in shapes] == sides
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_layers_of_a_stage_are_those_that_only_the_later_outputs_need(built, name):
+    import keras
+
+    _, model = built(name)
+    for stage in (3, 4, 5):
+        before = keras.Model(model.inputs, model.outputs[: stage - 1])
+        later = [layer for layer in leaves(model) if layer not in leaves(before)]
+        pattern = re.compile(backbones.stage_pattern(stage))
+        assert [layer for layer in leaves(model) if pattern.fullmatch(layer)] == later
+        assert later
+
+
+def test_layers_tell_the_backbone(built):
+    for name in NAMES:
+        assert backbones.of_layers([*leaves(built(name)[1]), "fpn_p2"]) == name
+    assert backbones.of_layers(["small1"]) is None
+
+
+def test_pixels_are_wanted_as_a_config_gives_them():
+    from mrcnn.config import Config
+
+    for record in backbones.BACKBONES.values():
+        np.testing.assert_array_equal(record.mean_pixel, Config.MEAN_PIXEL)
+
+
+def test_pixels_are_scaled_in_the_network(monkeypatch):
+    import dataclasses
+
+    from mrcnn.nn import network
+
+    class Compact(small.SmallConfig):
+        BACKBONE = "compact"
+
+    record = dataclasses.replace(backbones.named("compact"), pixel_scale=0.5)
+    plain = network.build("inference", Compact())
+    monkeypatch.setitem(backbones.BACKBONES, "compact", record)
+    scaled = network.build("inference", Compact())
+    scaled.set_weights(plain.get_weights())
+    image = np.random.default_rng(0).uniform(-100, 100, (1, 128, 128, 3)).astype(np.float32)
+
+    def features(model, image):
+        import keras
+
+        return keras.Model(model.inputs[0], model.get_layer("fpn_p2").output)(image)
+
+    np.testing.assert_allclose(features(scaled, image), features(plain, image / 2), atol=1e-4)
+
+
+def test_an_unknown_name_is_said():
+    with pytest.raises(
+        ValueError, match="backbone 'vgg' is not known: use one of resnet50, resnet101, compact"
+    ):
+        backbones.named("vgg")
+
+
+def test_no_other_module_names_a_backbone():
+    allowed = {"nn/backbones.py", "nn/resnet.py", "nn/compact.py"}
+    names = "|".join(NAMES)
+    for path in PACKAGE.rglob("*.py"):
+        spelled = re.findall(rf"""["'](?:{names})["']""", path.read_text())
+        if str(path.relative_to(PACKAGE)) == "config.py":
+            assert spelled == ['"resnet101"'], path
+        elif str(path.relative_to(PACKAGE)) not in allowed:
+            assert not spelled, path
+
+
+def test_no_engine_is_needed_to_know_them():
+    code = "import sys, mrcnn.nn.backbones; print({'keras', 'tensorflow'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+# -- Backbones of one's own ------------------------------------------------------------------------
+
+
+def test_a_function_is_spelled_and_found_again():
+    text = backbones.spell(small.backbone)
+    assert text == "tests.small:backbone"
+    assert backbones.resolve(text) is small.backbone
+
+
+class Holder:
+    @staticmethod
+    def backbone(image, stage5, train_bn):
+        return []
+
+    def method(self, image, stage5, train_bn):
+        return []
+
+
+def test_a_static_method_is_spelled_too():
+    text = backbones.spell(Holder.backbone)
+    assert backbones.resolve(text) is Holder.backbone
+
+
+def test_what_cannot_be_imported_again_has_no_spelling():
+    def closure(image, stage5, train_bn):
+        return []
+
+    import functools
+
+    odd = [lambda *_: [], closure, Holder().method, functools.partial(small.backbone)]
+    assert [backbones.spell(each) for each in odd] == [None] * 4
+
+
+def test_a_function_of_the_script_is_spelled_by_its_file(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from mrcnn.nn import backbones\n"
+        "def graph(image, stage5, train_bn):\n    return []\n"
+        "if __name__ == '__main__':\n    print(backbones.spell(graph))\n"
+    )
+    environment = {"PYTHONPATH": str(PACKAGE.parent)}
+    done = subprocess.run(
+        [sys.executable, tmp_path / "mine.py"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
+    assert done.stdout.strip() == "mine:graph"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("graph", "it must be module:function"),
+        (":graph", "it must be module:function"),
+        ("no_such_module:graph", "No module named 'no_such_module'"),
+        ("tests.small:nothing", "has no attribute 'nothing'"),
+        ("tests.small:SIDE", "it is no function"),
+    ],
+)
+def test_what_cannot_be_found_is_one_sentence(text, reason):
+    with pytest.raises(ValueError, match=rf"^the backbone {text} cannot be imported \(.*{reason}"):
+        backbones.resolve(text)
+
+
+def test_a_module_that_fails_is_one_sentence(tmp_path, monkeypatch):
+    (tmp_path / "failing_backbone.py").write_text("raise RuntimeError('no such GPU')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match=r"failing_backbone:graph cannot .* \(no such GPU\)"):
+        backbones.resolve("failing_backbone:graph")
