@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from mrcnn.progress import Progress
+
 CHUNK = 1 << 20
 TIMEOUT_SECONDS = 30
 
@@ -40,6 +42,15 @@ IMAGENET_WEIGHTS = RemoteFile(
 
 class DownloadError(OSError):
     """A file could not be fetched; the sentence says why and what to do by hand."""
+
+
+def fetch(remote: RemoteFile, path: str | os.PathLike) -> Path:
+    """`download`, telling what is fetched, how far it is, and where it lies then."""
+    print(f"Downloading {remote.url}", flush=True)
+    with Progress(remote.size, number=lambda count: f"{count / 1e6:.1f} MB") as progress:
+        path = download(remote, path, progress.to)
+    print(f"Saved {path}", flush=True)
+    return path
 
 
 def download(

@@ -9,15 +9,17 @@ after it in `mrcnn.data`; the other names of this module are those that scripts 
 package import from here.
 """
 
+import functools
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from mrcnn import devices, graph, image_meta, utils
+from mrcnn import devices, graph, image_meta
+from mrcnn.console import Console
 from mrcnn.data import resizing
 from mrcnn.detector import Detector, unmold
-from mrcnn.download import IMAGENET_WEIGHTS, download
+from mrcnn.download import IMAGENET_WEIGHTS, fetch
 from mrcnn.feeding import (
     DataGenerator,
     build_detection_targets,
@@ -31,8 +33,12 @@ from mrcnn.graph import *  # noqa: F403
 from mrcnn.log import log
 from mrcnn.nn import network, weights
 from mrcnn.nn.blocks import leaf_layers
-from mrcnn.training import checkpoints
-from mrcnn.training import run as training
+from mrcnn.training import plan as plans
+from mrcnn.training import run_files
+from mrcnn.training.batches import Batches, default_workers
+from mrcnn.training.layers import layer_pattern, set_trainable
+from mrcnn.training.run import Run, compile_model
+from mrcnn.training.state import State
 
 __all__ = [
     *graph.__all__,
@@ -120,7 +126,7 @@ class MaskRCNN:
 
         Raises FileNotFoundError where there is none.
         """
-        path = checkpoints.find_last(self.model_dir, str(self.config.NAME))
+        path = run_files.find_last(self.model_dir, str(self.config.NAME))
         if path is None:
             raise FileNotFoundError(
                 f"no checkpoint of {self.config.NAME!r} under {self.model_dir}: train first, or "
@@ -160,26 +166,23 @@ class MaskRCNN:
         epoch. Anything else starts a run of its own, `<model_dir>/<name><time>`; the folder is made
         when it is needed.
         """
-        path = Path(model_path) if model_path else Path()
-        checkpoint = checkpoints.CHECKPOINT.fullmatch(path.name)
-        run = checkpoints.RUN.fullmatch(path.parent.name)
-        own = run and run["name"] == str(self.config.NAME).lower()
-        own = own and path.resolve().parent.parent == Path(self.model_dir).resolve()
-        if checkpoint and own:
-            self.epoch, folder = int(checkpoint["epoch"]), path.parent
-        else:
-            self.epoch, folder = 0, checkpoints.new_folder(self.model_dir, str(self.config.NAME))
+        name = str(self.config.NAME)
+        known = model_path and run_files.run_of(model_path, self.model_dir, name)
+        folder, self.epoch = known or (run_files.new_folder(self.model_dir, name), 0)
         self._write_to(folder)
 
     def _write_to(self, folder):
         self.log_dir = str(folder)
-        name = f"mask_rcnn_{str(self.config.NAME).lower()}_{{epoch:04d}}.h5"
-        self.checkpoint_path = str(folder / name)
+        name = run_files.checkpoint_name(str(self.config.NAME), "{epoch:04d}")
+        self.checkpoint_path = str(Path(folder) / name)
 
     def get_imagenet_weights(self):
-        """Download ResNet-50's ImageNet weights where they are not yet; return the file's path."""
-        path = Path(self.model_dir) / IMAGENET_WEIGHTS.name
-        return str(path if path.exists() else download(IMAGENET_WEIGHTS, path, utils.progress_bar))
+        """Download ResNet-50's ImageNet weights to the current folder where they are not there yet.
+
+        Returns the file's path.
+        """
+        path = Path(IMAGENET_WEIGHTS.name).absolute()
+        return str(path if path.exists() else fetch(IMAGENET_WEIGHTS, path))
 
     # -- Training ----------------------------------------------------------------------------------
 
@@ -188,7 +191,7 @@ class MaskRCNN:
 
         Returns their names. `indent` is the older package's and not needed.
         """
-        names = training.set_trainable(keras_model or self.keras_model, layer_regex)
+        names = set_trainable(keras_model or self.keras_model, layer_regex)
         if verbose > 0:
             log("Selecting layers to train")
             for name in names:
@@ -197,14 +200,24 @@ class MaskRCNN:
 
     def compile(self, learning_rate, momentum):
         """Choose the optimizer, SGD with momentum, and the losses, for the trainable layers."""
+        self._compile(functools.partial(plans.classic, momentum=momentum), learning_rate)
+
+    def _compile(self, plan, learning_rate, steps=0, state=None):
         config = self.config
         with devices.scope(self.strategy):
-            # Keras clips on each device, where the gradients are a device's share of the whole.
-            clip_norm = config.GRADIENT_CLIP_NORM / config.GPU_COUNT
-            optimizer = keras.optimizers.SGD(
-                learning_rate, momentum=momentum, global_clipnorm=clip_norm
+            goes_on = compile_model(
+                self.keras_model,
+                plan,
+                learning_rate=learning_rate,
+                steps=steps,
+                # Keras clips on each device, where the gradients are a device's share of the whole.
+                clip_norm=config.GRADIENT_CLIP_NORM / config.GPU_COUNT,
+                loss_weights=config.LOSS_WEIGHTS,
+                weight_decay=config.WEIGHT_DECAY,
+                state=state,
             )
-            self.keras_model.compile(optimizer, config.LOSS_WEIGHTS, config.WEIGHT_DECAY)
+        if not goes_on:
+            log("Other layers learn now than in the run before: the optimizer starts anew")
 
     def train(
         self,
@@ -222,13 +235,14 @@ class MaskRCNN:
         seed=None,
         workers=None,
         keep_negatives=False,
+        plan=None,
     ):
         """Train the chosen layers, writing a checkpoint an epoch to `log_dir`.
 
         Arguments:
             train_dataset, val_dataset: prepared `Dataset`s; without the second, None, there are
                 no `val_` losses.
-            learning_rate: of SGD.
+            learning_rate: the highest, where the plan changes it.
             epochs: the total, those that the loaded weights were trained for included, so that
                 stages follow one another: heads up to 20, all up to 30.
             layers: "heads", "3+", "4+", "5+", "all", or a regular expression of layer names.
@@ -241,9 +255,11 @@ class MaskRCNN:
             seed: decides the order of images, augmentation, and sampling.
             workers: threads that prepare batches; one a core unless given.
             keep_negatives: train on images without objects too.
+            plan: the optimizer and how the learning rate goes, see `training.plan`; by default
+                SGD with momentum at a constant rate.
 
         Returns the Keras History, or None where `epochs` are done already. Raises
-        `training.TrainingError` where training cannot go on.
+        `training.run.TrainingError` where training cannot go on.
         """
         if self.mode != "training":
             raise ValueError('this model was made to detect: make one with mode="training"')
@@ -258,85 +274,49 @@ class MaskRCNN:
             )
         if not resume:
             self._leave_later_epochs()
-        state = checkpoints.State.load(self._state_path()) if resume else None
-        if state and state.epoch != self.epoch:
-            raise ValueError(
-                f"{self._state_path()} is of epoch {state.epoch}, the weights of {self.epoch}: "
-                f"load the checkpoint of epoch {state.epoch} to resume"
-            )
+        state = State.load(self.log_dir, self.epoch) if resume else None
         self.class_names = list(train_dataset.class_names)
-        learning = self.set_trainable(training.layer_pattern(layers), verbose=0)
+        learning = self.set_trainable(layer_pattern(layers), verbose=0)
         log(f"{len(learning)} of {len(self.get_trainable_layers())} layers learn: {layers}")
-        learning_rate = state.learning_rate if state else learning_rate
-        self.compile(learning_rate, config.LEARNING_MOMENTUM)
-        if state:
-            self._restore(state)
-
-        disk = checkpoints.disk_text(
-            self.log_dir,
-            checkpoints.bytes_of(self.keras_model.weights),
-            checkpoints.bytes_of(self.keras_model.trainable_variables),
-            epochs - self.epoch,
-        )
-        if not self.epoch or not Path(self.log_dir).exists():
-            self._write_to(checkpoints.claim_folder(self.log_dir))
-        monitor = "val_loss" if val_dataset else "loss"
-        best, best_epoch = checkpoints.best_so_far(self.log_dir, monitor)
-
-        workers = workers or training.default_workers()
-        batches = training.Batches(
+        console = Console()
+        options = {"keep_negatives": keep_negatives, "seed": seed, "report": console.line}
+        workers = workers or default_workers()
+        batches = Batches(
             DataGenerator(
                 train_dataset,
                 config,
                 augmentation=augmentation,
                 no_augmentation_sources=no_augmentation_sources,
-                keep_negatives=keep_negatives,
-                seed=seed,
-                report=log,
+                **options,
             ),
             config.STEPS_PER_EPOCH,
             workers,
         )
-        validation = val_dataset and training.Batches(
-            DataGenerator(
-                val_dataset,
-                config,
-                shuffle=False,
-                keep_negatives=keep_negatives,
-                seed=seed,
-                report=log,
-            ),
+        validation = val_dataset and Batches(
+            DataGenerator(val_dataset, config, shuffle=False, **options),
             config.VALIDATION_STEPS,
             workers,
             repeat=True,
         )
-        saver = checkpoints.Checkpoints(
-            self.log_dir,
-            str(config.NAME),
-            self.save_weights,
-            monitor,
-            best=best,
-            best_epoch=best_epoch,
-            patience=patience,
-        )
-        for name, part in (("Training", batches), ("Validation", validation)):
-            if part:
-                images = len(part.generator.dataset.image_ids)
-                size = f"{images} images, {config.BATCH_SIZE} a batch"
-                log(f"{name}: {size}: {len(part)} steps an epoch")
-        log(f"Starting at epoch {self.epoch + 1} of {epochs}, learning rate {learning_rate:g}")
-        log(f"Checkpoints: {self.log_dir}")
-        log(disk)
-        checkpoints.write_class_names(self.log_dir, self.class_names)
-        history = training.fit(
+        plan = plan or functools.partial(plans.classic, momentum=config.LEARNING_MOMENTUM)
+        self._compile(plan, learning_rate, (epochs - self.epoch) * len(batches), state)
+        run = Run(
             self.keras_model,
             batches,
             validation,
+            folder=self.log_dir,
+            name=str(config.NAME),
             first_epoch=self.epoch,
             epochs=epochs,
-            log_dir=self.log_dir,
-            # The learning rate that they set is part of the state that is saved.
-            callbacks=[*(custom_callbacks or []), saver],
+        )
+        self._write_to(run.folder)
+        log(run)
+        history = run.fit(
+            custom_callbacks or [],
+            console,
+            class_names=self.class_names,
+            save_weights=self.save_weights,
+            patience=patience,
             memory_advice="lower IMAGES_PER_GPU, IMAGE_MAX_DIM or TRAIN_ROIS_PER_IMAGE, or take "
             'BACKBONE = "resnet50"',
         )
@@ -345,20 +325,10 @@ class MaskRCNN:
 
     def _leave_later_epochs(self):
         """Write to a new folder where training from here would replace what a run has."""
-        last = max(checkpoints.list_checkpoints(self.log_dir), default=0)
+        last = max(run_files.list_checkpoints(self.log_dir), default=0)
         if last > self.epoch:
             log(f"{self.log_dir} has epochs up to {last}: they stay, this is a run of its own")
-            self._write_to(checkpoints.new_folder(self.model_dir, str(self.config.NAME)))
-
-    def _state_path(self):
-        return Path(self.log_dir) / checkpoints.STATE_FILE
-
-    def _restore(self, state):
-        optimizer = self.keras_model.optimizer
-        with devices.scope(self.strategy):
-            optimizer.build(self.keras_model.trainable_variables)
-        if not checkpoints.restore_optimizer(optimizer, state.variables):
-            log("Other layers learn now than in the run before: the optimizer starts anew")
+            self._write_to(run_files.new_folder(self.model_dir, str(self.config.NAME)))
 
     # -- Detecting ---------------------------------------------------------------------------------
 

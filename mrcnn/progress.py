@@ -55,7 +55,8 @@ class Progress:
         self.done, self.text = 0, ""
         self._start = self._said = time.perf_counter()
         self._first = self._last = None  # (when, steps done)
-        self._bar = _bar(self.stream) if self.stream.isatty() else None
+        self._estimated = False
+        self._bar = None  # on a terminal, from the first step to the end
 
     def __enter__(self) -> "Progress":
         return self
@@ -71,7 +72,9 @@ class Progress:
         if count:
             self._last = time.perf_counter(), self.done
             self._first = self._first or self._last
-        if self._bar is not None:
+        if self.stream.isatty():
+            if self._bar is None:  # an empty one is false
+                self._bar = _bar(self.stream)
             self._bar.set_description_str(str(self), refresh=not count)
             self._bar.update(count)
         elif count:
@@ -94,6 +97,7 @@ class Progress:
         """Wipe the line."""
         if self._bar is not None:
             self._bar.close()
+            self._bar = None
 
     @property
     def seconds_each(self) -> float:
@@ -121,8 +125,9 @@ class Progress:
 
     def _say(self, now):
         """Print a line where one is due."""
-        soon = self._said == self._start and (self.left or 0) > self.every
-        if soon or now - self._said >= self.every:
+        first_estimate = not self._estimated and self.left is not None
+        self._estimated |= first_estimate
+        if now - self._said >= self.every or (first_estimate and self.left > self.every):
             self._said = now
             print(self, file=self.stream, flush=True)
 

@@ -5,16 +5,14 @@ there, and here where it differs. Boxes are `(y1, x1, y2, x2)`, the end outside.
 loads neither Keras nor TensorFlow.
 """
 
-import sys
-
 import numpy as np
 
 from mrcnn import boxes as box_ops
 from mrcnn.anchors import generate_anchors, generate_pyramid_anchors
+from mrcnn.boxes import non_max_suppression
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.resizing import resize, resize_image, resize_mask
-from mrcnn.data.suppression import non_max_suppression
-from mrcnn.download import COCO_WEIGHTS, download
+from mrcnn.download import COCO_WEIGHTS, download, fetch
 from mrcnn.evaluation.per_image import (
     compute_ap,
     compute_ap_range,
@@ -53,7 +51,6 @@ __all__ = [
     "mold_mask",
     "non_max_suppression",
     "norm_boxes",
-    "progress_bar",
     "resize",
     "resize_image",
     "resize_mask",
@@ -147,24 +144,8 @@ def batch_slice(inputs, graph_fn, batch_size, names=None):
 
 
 def download_trained_weights(coco_model_path, verbose=1):
-    """Download the published COCO weights (258 MB) to `coco_model_path`, with a bar if `verbose`.
+    """Download the published COCO weights (258 MB) to `coco_model_path`, telling so if `verbose`.
 
     Raises `mrcnn.download.DownloadError` (an OSError) with the address where it cannot.
     """
-    if verbose < 1:
-        download(COCO_WEIGHTS, coco_model_path)
-        return
-    print(f"Downloading {COCO_WEIGHTS.url}")
-    download(COCO_WEIGHTS, coco_model_path, progress_bar)
-    print(f"\nSaved {coco_model_path}")
-
-
-def progress_bar(done: int, total: int | None, width: int = 40):
-    """Draw how far a download is, in megabytes, on the line that the cursor is on."""
-    megabytes = f"{done / 1e6:.1f}"
-    if total:
-        filled = width * done // total
-        bar = "=" * filled + " " * (width - filled)
-        megabytes = f"[{bar}] {megabytes} of {total / 1e6:.1f}"
-    sys.stdout.write(f"\r{megabytes} MB")
-    sys.stdout.flush()
+    (fetch if verbose > 0 else download)(COCO_WEIGHTS, coco_model_path)

@@ -68,8 +68,9 @@ def test_in_a_file_a_line_comes_now_and_then(clock):
     stream = io.StringIO()
     with Progress(100, "Photos read", stream) as bar:
         bar.update("a.jpg ...", 0)
-        steps(bar, clock, 20, 5, *[5] * 7)
+        steps(bar, clock, 40, 5, *[5] * 7)
     assert stream.getvalue().splitlines() == [
+        "Photos read [1/100] step 1",
         # Much is to come: that is said at once, and then twice a minute.
         "Photos read [2/100, 8 min 10 s left] step 2",
         "Photos read [8/100, 7 min 40 s left] step 8",

@@ -1,6 +1,7 @@
 """The folders of runs and their room on the disk."""
 
 import datetime
+import math
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mrcnn.training import run_files as runs
-from mrcnn.training.checkpoints import disk_text
+from mrcnn.training.callbacks import Losses
+from mrcnn.training.disk import disk_text
 
 NOON = datetime.datetime(2026, 11, 23, 12, 0)
 # How the older package finds name and time in a folder's name.
@@ -52,6 +54,92 @@ def test_a_folder_of_ones_own_name_is_used_as_it_is(tmp_path):
     for path in ("file", "file/cup20261123T1200"):
         with pytest.raises(OSError, match="cannot be made"):
             runs.claim_folder(tmp_path / path)
+
+
+# -- Which checkpoint --------------------------------------------------------------------------
+
+
+def run_with(folder, *whiches):
+    folder.mkdir(parents=True)
+    for which in whiches:
+        (folder / runs.checkpoint_name("Cup", which)).touch()
+    return folder
+
+
+def test_last_and_best_are_of_the_newest_run(tmp_path):
+    run_with(tmp_path / "cup20260101T0000", 1, 2, 3, "best", "last")
+    newest = run_with(tmp_path / "cup20260201T0000", 1, 2, "best", "last")
+    run_with(tmp_path / "plate20260301T0000", 9, "best")
+    (tmp_path / "cup20260401T0000").mkdir()  # stopped before its first epoch was done
+    assert runs.find_last(tmp_path, "Cup") == newest / "mask_rcnn_cup_0002.h5"
+    assert runs.find_best(tmp_path, "Cup") == newest / "mask_rcnn_cup_best.h5"
+    assert runs.find_best(tmp_path, "fork") is None and runs.find_last(tmp_path, "fork") is None
+    assert runs.find_last(tmp_path / "nowhere", "cup") is None
+
+
+def test_of_a_run_that_tells_no_best_the_last_is_taken(tmp_path):
+    older = run_with(tmp_path / "cup20190101T0000", 9, 10)
+    assert runs.best_of(older) is None
+    assert runs.find_best(tmp_path, "cup") == older / "mask_rcnn_cup_0010.h5"
+
+
+def test_the_name_of_a_checkpoint_tells_its_epoch():
+    assert runs.epoch_of("log/" + runs.checkpoint_name("AC_Remote", 7)) == 7
+    assert runs.epoch_of(runs.checkpoint_name("cup", 12345)) == 12345
+    assert runs.epoch_of(runs.checkpoint_name("cup", "best")) is None
+    assert runs.epoch_of("mask_rcnn_coco.h5") is None
+
+
+def test_a_run_goes_on_where_it_is_ones_own(tmp_path):
+    path = tmp_path / "cup20260101T0000" / "mask_rcnn_cup_0004.h5"
+    assert runs.run_of(path, tmp_path, "Cup") == (path.parent, 4)
+    assert runs.run_of(path, tmp_path, "plate") is None
+    assert runs.run_of(path, tmp_path / "other", "Cup") is None
+    assert runs.run_of(path.with_name("mask_rcnn_cup_best.h5"), tmp_path, "Cup") is None
+
+
+# -- Losses ------------------------------------------------------------------------------------
+
+
+def test_losses_come_back_as_they_were(tmp_path):
+    assert runs.read_losses(tmp_path) == []
+    rows = [
+        {"epoch": 1, "loss": 2.5, "learning_rate": 0.5},
+        {"epoch": 2, "loss": 2.25, "val_loss": 3.0},
+    ]
+    runs.write_losses(tmp_path, rows)
+    file = tmp_path / runs.LOSSES_FILE
+    assert file.read_text().splitlines() == [
+        "epoch,loss,learning_rate,val_loss",
+        "1,2.5,0.5,",
+        "2,2.25,,3.0",
+    ]
+    first, second = read = runs.read_losses(tmp_path)
+    assert first["epoch"] == 1 and first["loss"] == 2.5 and math.isnan(first["val_loss"])
+    assert second["epoch"] == 2 and second["val_loss"] == 3 and math.isnan(second["learning_rate"])
+    text = file.read_text()
+    runs.write_losses(tmp_path, read)
+    assert file.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("first", "epochs"), [(0, [1, 2, 3]), (1, [1, 2, 3]), (5, [5, 6, 7])], ids=str
+)
+def test_older_losses_count_from_nothing(tmp_path, first, epochs):
+    lines = [f"{first + index},{3 - index}" for index in range(3)]
+    (tmp_path / runs.LOSSES_FILE).write_text("\n".join(["epoch,loss", *lines]))
+    rows = runs.read_losses(tmp_path)
+    assert [row["epoch"] for row in rows] == epochs
+    assert [row["loss"] for row in rows] == [3, 2, 1]
+
+
+def test_an_older_file_is_continued_from_one(tmp_path):
+    (tmp_path / runs.LOSSES_FILE).write_text("epoch,loss\n0,3\n1,2\nspoilt,2\n2,1\n")
+    losses = Losses(tmp_path, first_epoch=2)
+    losses.on_epoch_end(2, {"loss": 1.5})
+    rows = runs.read_losses(tmp_path)
+    assert [(row["epoch"], row["loss"]) for row in rows] == [(1, 3), (2, 2), (3, 1.5)]
+    assert (tmp_path / runs.CURVES_FILE).exists()
 
 
 # -- The disk ----------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 import csv
+import functools
 import json
+import re
 import subprocess
 import sys
 import textwrap
@@ -16,8 +18,10 @@ from mrcnn.config import LOSS_NAMES
 from mrcnn.data.images import read_image
 from mrcnn.evaluation.per_image import compute_ap
 from mrcnn.model import MaskRCNN
-from mrcnn.training import checkpoints
-from mrcnn.training import run as training
+from mrcnn.training import plan, run_files
+from mrcnn.training.layers import HEADS, layer_pattern
+from mrcnn.training.run import TrainingError, compile_model
+from mrcnn.training.state import State, optimizer_variables
 from tests.small import Shapes, SmallConfig
 
 SEED = 3
@@ -64,9 +68,7 @@ def model(tmp_path, eager):
     ],
 )
 def test_layer_words(layers, learning, frozen):
-    import re
-
-    pattern = re.compile(training.layer_pattern(layers))
+    pattern = re.compile(layer_pattern(layers))
     assert all(pattern.fullmatch(name) for name in learning)
     assert not any(pattern.fullmatch(name) for name in frozen)
 
@@ -220,15 +222,15 @@ def test_a_resumed_run_continues_the_curve(trained):
     assert {f"mask_rcnn_small_{epoch:04d}.h5" for epoch in range(1, 73)} < names
     assert {"mask_rcnn_small_best.h5", "mask_rcnn_small_last.h5"} < names
     with open(run / "losses.csv") as file:
-        assert [row["epoch"] for row in csv.DictReader(file)] == [str(i) for i in range(72)]
+        assert [row["epoch"] for row in csv.DictReader(file)] == [str(i) for i in range(1, 73)]
     height, width = read_image(run / "losses.png").shape[:2]
     assert width > height > 300
-    state = checkpoints.State.load(run / checkpoints.STATE_FILE)
+    state = State.load(run, 72)
     scores = before["val_loss"] + after["val_loss"]
     assert state.epoch == 72
     assert state.best == pytest.approx(min(scores), rel=1e-5)
     assert state.best_epoch == 1 + int(np.argmin(scores))
-    assert (run / checkpoints.CLASSES_FILE).read_text() == "square\ndisc\n"
+    assert (run / run_files.CLASSES_FILE).read_text() == "square\ndisc\n"
 
 
 def test_it_finds_what_it_was_shown(trained):
@@ -309,19 +311,6 @@ def test_weights_of_a_run_elsewhere_start_a_run_of_their_own(model, tmp_path, ot
     assert Path(model.log_dir).parent == tmp_path / "log" and Path(model.log_dir) != path.parent
 
 
-def test_which_side_waits(model):
-    class Batches(list):
-        seconds, workers = 0.0, 2
-
-    batches = Batches([0, 0, 0])
-    progress = training._Progress(batches, 1)
-    progress.first, progress.last, progress.prepared = 100.0, 110.0, 4.0
-    progress.prepared_last = 4.0 + 2 * 9.5
-    assert progress.pace().startswith("the input sets the pace: batches were prepared in 10 s")
-    progress.prepared_last = 4.0 + 2 * 5
-    assert progress.pace().startswith("the network sets the pace")
-
-
 def test_epochs_are_a_total(trained, capsys):
     *_, second = trained
     assert second.train(Shapes(1), None, 0.01, 72, "all") is None
@@ -333,19 +322,59 @@ def test_epochs_are_a_total(trained, capsys):
 
 def test_resuming_keeps_optimizer_and_learning_rate(model, tmp_path):
     model.train(Shapes(2), None, 0.005, 1, "heads", seed=SEED)
-    kept = checkpoints.optimizer_variables(model.keras_model.optimizer)
+    kept = optimizer_variables(model.keras_model.optimizer)
     assert any(array.any() for name, array in kept.items() if "rpn_class_raw_kernel" in name)
     other = MaskRCNN("training", SmallConfig(), tmp_path / "log")
     other.load_weights(other.find_last())
-    state = checkpoints.State.load(other._state_path())
+    state = State.load(other.log_dir, 1)
     assert state.learning_rate == pytest.approx(0.005)
-    other.set_trainable(training.HEADS, verbose=0)
-    other.compile(0.1, 0.9)
-    other._restore(state)
-    restored = checkpoints.optimizer_variables(other.keras_model.optimizer)
+    other.set_trainable(HEADS, verbose=0)
+    assert compile_model(
+        other.keras_model,
+        plan.classic,
+        learning_rate=0.1,
+        steps=2,
+        clip_norm=5.0,
+        loss_weights={},
+        weight_decay=0.0,
+        state=state,
+    )
+    assert float(other.keras_model.optimizer.learning_rate) == pytest.approx(0.005)
+    restored = optimizer_variables(other.keras_model.optimizer)
     assert restored.keys() == kept.keys()
     for name, array in kept.items():
         np.testing.assert_array_equal(restored[name], array)
+
+
+def test_a_rate_that_changes_goes_on_where_it_was(model, tmp_path):
+    """Two steps of warming up and two of falling, an epoch each, in one go and in two."""
+    rates = []
+
+    class Rates(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            rates.append(float(np.asarray(self.model.optimizer.learning_rate)))
+
+    options = {
+        "plan": functools.partial(plan.warm_cosine, warm_up=2),
+        "custom_callbacks": [Rates()],
+        "seed": SEED,
+    }
+    model.train(Shapes(1), None, 0.01, 4, "heads", **options)
+    whole, rates[:] = rates[:], []
+    assert whole == pytest.approx([0.005, 0.0075, 0.01, 0.00505])
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 1
+
+    first = MaskRCNN("training", SmallConfig(), tmp_path / "stopped")
+    stop = options | {"custom_callbacks": [Rates(), Stop()]}
+    first.train(Shapes(1), None, 0.01, 4, "heads", **stop)
+    second = MaskRCNN("training", SmallConfig(), tmp_path / "stopped")
+    second.load_weights(second.find_last())
+    second.train(Shapes(1), None, 0.01, 4, "heads", resume=True, **options)
+    assert rates == pytest.approx(whole)
+    assert isinstance(second.keras_model.optimizer, keras.optimizers.AdamW)
 
 
 def test_a_state_of_another_epoch_is_refused(model):
@@ -356,13 +385,15 @@ def test_a_state_of_another_epoch_is_refused(model):
 
 
 def test_a_spoilt_state_is_refused(tmp_path):
-    (tmp_path / "state.h5").write_bytes(b"no")
-    with pytest.raises(ValueError, match=r"state\.h5 is not the state of a training run"):
-        checkpoints.State.load(tmp_path / "state.h5")
-    with h5py.File(tmp_path / "other.h5", "w") as file:
+    path = tmp_path / run_files.STATE_FILE
+    path.write_bytes(b"no")
+    assert run_files.read_header(tmp_path) == {}
+    with pytest.raises(ValueError, match=r"_state\.hdf5 is not the state of a training run"):
+        State.load(tmp_path, 1)
+    with h5py.File(path, "w") as file:
         file.attrs["state"] = json.dumps({"epoch": 1})
     with pytest.raises(ValueError, match="is not the state"):
-        checkpoints.State.load(tmp_path / "other.h5")
+        State.load(tmp_path, 1)
 
 
 def test_patience_stops_a_run_that_does_not_improve(model, capsys):
@@ -383,7 +414,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_image(model):
     good = checkpoint.read_bytes()
     kernel = model.keras_model.get_layer("mrcnn_class_logits").kernel
     kernel.assign(np.full(kernel.shape, np.nan))
-    with pytest.raises(training.TrainingError, match=r"mrcnn_class_loss .* not finite .*shape0"):
+    with pytest.raises(TrainingError, match=r"mrcnn_class_loss .* not finite .*shape0"):
         model.train(images, None, 0.01, 3, "heads", seed=SEED)
     assert checkpoint.read_bytes() == good
 
@@ -395,7 +426,7 @@ def test_weights_that_are_not_finite_are_not_saved(model):
                 bias = self.model.get_layer("mrcnn_class_logits").bias
                 bias.assign(np.full(bias.shape, np.nan))
 
-    with pytest.raises(training.TrainingError, match="a weight is not finite after epoch 2"):
+    with pytest.raises(TrainingError, match="a weight is not finite after epoch 2"):
         model.train(Shapes(1), None, 0.001, 3, "heads", custom_callbacks=[Spoil()], seed=SEED)
     assert [p.name for p in sorted(Path(model.log_dir).glob("*.h5"))] == [
         "mask_rcnn_small_0001.h5",
@@ -411,7 +442,7 @@ def test_a_photo_that_is_gone_is_one_sentence(model):
                 raise OSError(f"shape{image_id}.png is gone")
             return super().load_image(image_id)
 
-    with pytest.raises(training.TrainingError, match=r"shape\d+\.png is gone") as caught:
+    with pytest.raises(TrainingError, match=r"shape\d+\.png is gone") as caught:
         model.train(Vanishing(12), None, 0.001, 1, "heads", seed=SEED)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
 
@@ -424,7 +455,7 @@ def test_too_little_memory_says_what_to_lower(model, monkeypatch):
         raise ResourceExhaustedError("OOM when allocating tensor")
 
     monkeypatch.setattr(model.keras_model, "fit", fail)
-    with pytest.raises(training.TrainingError, match="too little memory: lower IMAGES_PER_GPU"):
+    with pytest.raises(TrainingError, match="too little memory: lower IMAGES_PER_GPU"):
         model.train(Shapes(1), None, 0.01, 1, "heads")
 
 
@@ -435,9 +466,9 @@ def test_training_needs_a_training_model():
 
 
 def test_progress_is_told_without_a_terminal(model, capsys):
-    model.train(Shapes(2), None, 0.01, 1, "heads", seed=SEED)
+    model.train(Shapes(3), None, 0.01, 1, "heads", seed=SEED)
     printed = capsys.readouterr().out
-    assert "epoch 1/1  step 2/2  loss" in printed and "s a step" in printed
+    assert re.search(r"^A step takes about [\d.]+ s: [\d.]+ s to epoch 1$", printed, re.M)
     assert "epoch 1/1: " in printed and "sets the pace" in printed
 
 

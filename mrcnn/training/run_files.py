@@ -1,23 +1,37 @@
-"""The folders of training runs: how they are named, what lies in them, which checkpoint is meant.
+"""The files of training runs: how they are named, and which of them is meant.
 
 A run's folder is `<name>20261123T0930`, or, where another run has that minute, the next that is
-free. `checkpoints.py` writes what is in it. Importing this
-loads neither Keras nor TensorFlow.
+free. It holds `mask_rcnn_<name>_0001.h5`... after each epoch, the best and the newest of them as
+`mask_rcnn_<name>_best.h5` and `..._last.h5`, the class names in `classes.txt`, the losses in
+`losses.csv` and as curves in `losses.png`, and in `training_state.hdf5` what training needs besides
+weights, which `state` reads and writes. Epochs count from 1. Importing this loads neither Keras nor
+TensorFlow.
 """
 
 import contextlib
+import csv
 import datetime
+import io
 import json
+import math
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
 
+from mrcnn import atomic
+
 STATE_FILE = "training_state.hdf5"
 CLASSES_FILE = "classes.txt"
+LOSSES_FILE = "losses.csv"
+CURVES_FILE = "losses.png"
 RUN = re.compile(r"(?P<name>.*?)(?P<time>\d{8}T\d{4})")
 TIME = "%Y%m%dT%H%M"
 CHECKPOINT = re.compile(r"mask_rcnn_(?P<name>.+)_(?P<epoch>\d{4,})\.h5")
+
+
+# -- Folders -----------------------------------------------------------------------------------
 
 
 def new_folder(model_dir: str | Path, name: str, time: datetime.datetime | None = None) -> Path:
@@ -53,18 +67,39 @@ def claim_folder(folder: str | Path) -> Path:
             raise OSError(f"{folder} cannot be made: {error.strerror}") from error
 
 
-def find_last(model_dir: str | Path, name: str) -> Path | None:
-    """Return the checkpoint of the newest run of `name` under `model_dir` that has any, or None."""
+def runs(model_dir: str | Path, name: str) -> Iterator[Path]:
+    """Yield the folders of the runs of `name` that have a checkpoint, the newest first."""
     root, name = Path(model_dir), name.lower()
-    runs = []
+    found = []
     for folder in root.iterdir() if root.is_dir() else ():
         match = RUN.fullmatch(folder.name)
         if match and match["name"] == name:
-            runs.append((match["time"], folder))
-    for _, folder in sorted(runs, reverse=True):
-        checkpoints = list_checkpoints(folder)
-        if checkpoints:
-            return checkpoints[max(checkpoints)]
+            found.append((match["time"], folder))
+    yield from (folder for _, folder in sorted(found, reverse=True) if list_checkpoints(folder))
+
+
+# -- Checkpoints -------------------------------------------------------------------------------
+
+
+def checkpoint_name(name: str, which: int | str) -> str:
+    """Return the file name of an epoch of a run of `name`, of "best" or of "last"."""
+    which = f"{which:04d}" if isinstance(which, int) else which
+    return f"mask_rcnn_{name.lower()}_{which}.h5"
+
+
+def epoch_of(path: str | Path) -> int | None:
+    """Return the epoch that a checkpoint's name tells, None where it is not that of one."""
+    match = CHECKPOINT.fullmatch(Path(path).name)
+    return int(match["epoch"]) if match else None
+
+
+def run_of(path: str | Path, model_dir: str | Path, name: str) -> tuple[Path, int] | None:
+    """Return the folder and epoch of a checkpoint of a run of `name` under `model_dir`, or None."""
+    path = Path(path)
+    run, epoch = RUN.fullmatch(path.parent.name), epoch_of(path)
+    own = run and run["name"] == name.lower() and epoch is not None
+    if own and path.resolve().parent.parent == Path(model_dir).resolve():
+        return path.parent, epoch
     return None
 
 
@@ -72,24 +107,71 @@ def list_checkpoints(folder: str | Path) -> dict[int, Path]:
     """Return the checkpoints of a run's folder by epoch; none where there is no such folder."""
     folder = Path(folder)
     files = folder.iterdir() if folder.is_dir() else ()
-    matches = ((CHECKPOINT.fullmatch(path.name), path) for path in files)
-    return {int(match["epoch"]): path for match, path in matches if match}
+    epochs = ((epoch_of(path), path) for path in files)
+    return {epoch: path for epoch, path in epochs if epoch is not None}
+
+
+def find_last(model_dir: str | Path, name: str) -> Path | None:
+    """Return the last checkpoint of the newest run of `name` under `model_dir`, or None."""
+    newest = next(runs(model_dir, name), None)
+    return newest and _last(newest)
+
+
+def find_best(model_dir: str | Path, name: str) -> Path | None:
+    """Return the best checkpoint of the newest run of `name` under `model_dir`, or None.
+
+    Of a run of the older package, which does not tell, that is the last.
+    """
+    newest = next(runs(model_dir, name), None)
+    return newest and (best_of(newest) or _last(newest))
+
+
+def best_of(folder: str | Path) -> Path | None:
+    """Return the best checkpoint of a run's folder, or None."""
+    return next(Path(folder).glob("mask_rcnn_*_best.h5"), None)
 
 
 def find_resumable(folder: str | Path) -> Path | None:
     """Return the checkpoint of a run's folder that its state belongs to, else its last, or None.
 
     A run that was killed after it had written an epoch's weights and before its state has weights
-    that are one epoch ahead of the optimizer.
+    that are one epoch ahead of the optimizer. Without a readable state the last one is meant;
+    whoever resumes is told then what is wrong.
     """
+    return list_checkpoints(folder).get(read_header(folder).get("epoch")) or _last(folder)
+
+
+def _last(folder):
     checkpoints = list_checkpoints(folder)
-    # Without a readable state the last one is meant; whoever resumes is told then what is wrong.
-    with contextlib.suppress(OSError, KeyError, TypeError, ValueError):
-        with h5py.File(Path(folder) / STATE_FILE, "r") as file:
-            epoch = json.loads(file.attrs["state"])["epoch"]
-        if epoch in checkpoints:
-            return checkpoints[epoch]
     return checkpoints[max(checkpoints)] if checkpoints else None
+
+
+# -- The state's header ------------------------------------------------------------------------
+
+
+def read_header(folder: str | Path) -> dict:
+    """Return the numbers of a run's state: epoch, best, best_epoch, monitor, learning_rate.
+
+    Empty where there is none that can be read.
+    """
+    try:
+        with h5py.File(Path(folder) / STATE_FILE, "r") as file:
+            return dict(header_of(file))
+    except (OSError, KeyError, TypeError, ValueError):
+        return {}
+
+
+def header_of(file: h5py.File) -> dict:
+    """Return the header of an open state; raises KeyError, TypeError or ValueError for no state."""
+    return json.loads(file.attrs["state"])
+
+
+def write_header(file: h5py.File, numbers: dict) -> None:
+    """Write the header of a state."""
+    file.attrs["state"] = json.dumps(numbers)
+
+
+# -- Class names -------------------------------------------------------------------------------
 
 
 def read_class_names(weights_path: str | Path) -> list[str] | None:
@@ -98,3 +180,51 @@ def read_class_names(weights_path: str | Path) -> list[str] | None:
         text = (Path(weights_path).parent / CLASSES_FILE).read_text(encoding="utf-8")
         return ["BG", *(line.strip() for line in text.splitlines() if line.strip())]
     return None
+
+
+def write_class_names(folder: str | Path, class_names: list[str]) -> None:
+    """Write one class a line, the background left out, beside the weights."""
+    lines = "".join(f"{name}\n" for name in class_names[1:])
+    atomic.write_bytes(Path(folder) / CLASSES_FILE, lines.encode())
+
+
+# -- Losses ------------------------------------------------------------------------------------
+
+
+def read_losses(folder: str | Path) -> list[dict]:
+    """Return the rows of a run's losses: numbers by name, NaN for a cell without one.
+
+    "epoch" is an int and counts from 1, also where the file is an older one, which begins with
+    epoch 0. No rows where there is no file.
+    """
+    path = Path(folder) / LOSSES_FILE
+    if not path.exists():
+        return []
+    with open(path, newline="") as file:
+        rows = [
+            {name: number(cell) for name, cell in row.items() if name}
+            for row in csv.DictReader(file)
+        ]
+    rows = [row for row in rows if math.isfinite(row.get("epoch", math.nan))]
+    shift = 1 if rows and rows[0]["epoch"] == 0 else 0
+    return [row | {"epoch": int(row["epoch"]) + shift} for row in rows]
+
+
+def write_losses(folder: str | Path, rows: list[dict]) -> None:
+    """Write rows of losses, each with its "epoch"; a cell that a row does not have stays empty."""
+    # Parts of a run may differ: in validation, in what callbacks add.
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, names, restval="")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: "" if math.isnan(number(v)) else v for k, v in row.items()})
+    atomic.write_bytes(Path(folder) / LOSSES_FILE, text.getvalue().encode())
+
+
+def number(cell) -> float:
+    """Return a cell of the losses as a number, NaN for one that holds none."""
+    try:
+        return float(cell)
+    except (TypeError, ValueError):
+        return math.nan

@@ -1,0 +1,157 @@
+"""What happens beside the steps of a training: files after an epoch, and a stop where it fails."""
+
+import math
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from mrcnn import atomic
+from mrcnn.drawing import figures
+from mrcnn.training import run_files
+from mrcnn.training.state import State, optimizer_variables
+
+
+class TrainingError(RuntimeError):
+    """A training run that cannot go on; the message says why and what to do."""
+
+
+class EpochCounter(keras.callbacks.Callback):
+    """Tells the batches which epoch runs; the order of images depends on it, and on no history."""
+
+    def __init__(self, *batches):
+        super().__init__()
+        self.batches = [b for b in batches if b is not None]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        for batches in self.batches:
+            batches.epoch, batches.seconds = epoch, 0.0
+
+
+class StopOnNonFinite(keras.callbacks.Callback):
+    """Ends the run at the first loss that is no number, with the images that made it."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+
+    def on_train_batch_end(self, batch, logs=None):
+        bad = [name for name, value in (logs or {}).items() if not np.isfinite(value)]
+        if not bad:
+            return
+        images = self.batches.generator.images_of(*self.batches.place(batch))
+        # The sum is not finite wherever a part is not; name the part.
+        bad = [name for name in bad if name != "loss"] or bad
+        raise TrainingError(
+            f"{' and '.join(bad)} is not finite at step {batch + 1} of epoch "
+            f"{self.batches.epoch + 1}, with {', '.join(images)}: lower the learning rate or look "
+            "at the annotation of these images; the last checkpoint is as it was"
+        )
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Writes weights and state of a run after every epoch.
+
+    Arguments:
+        folder: the run's folder; what its state tells of an earlier best one counts.
+        name: the Config's NAME.
+        save_weights: writes all weights to a path.
+        monitor: the value whose lowest epoch is the best, `val_loss` or `loss`.
+        patience: epochs without a better one after which training stops; None for never.
+        report: called with a sentence where it stops.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        name: str,
+        save_weights: Callable[[str], None],
+        monitor: str,
+        patience: int | None = None,
+        report: Callable[[str], None] = lambda sentence: None,
+    ):
+        super().__init__()
+        self.folder, self.name = Path(folder), name
+        self.save_weights = save_weights
+        self.monitor = monitor
+        header = run_files.read_header(folder)
+        known = header if header.get("monitor") == monitor else {}
+        self.best, self.best_epoch = known.get("best"), known.get("best_epoch")
+        self.patience, self.report = patience, report
+
+    def on_train_begin(self, logs=None):
+        # What a killed run was writing.
+        for unfinished in self.folder.glob(".*.part"):
+            unfinished.unlink(missing_ok=True)
+
+    def on_epoch_end(self, epoch, logs=None):
+        score = float((logs or {})[self.monitor])
+        # The step's own check of the losses comes before the step has changed the weights.
+        if not (math.isfinite(score) and _all_finite(self.model.trainable_variables)):
+            raise TrainingError(
+                f"{self.monitor} or a weight is not finite after epoch {epoch + 1}, which is not "
+                "saved: lower the learning rate, and go on from the epoch before"
+            )
+        checkpoint = self._path(epoch + 1)
+        self.save_weights(str(checkpoint))
+        _same_file(checkpoint, self._path("last"))
+        if self.best is None or score < self.best:
+            self.best, self.best_epoch = score, epoch + 1
+            _same_file(checkpoint, self._path("best"))
+        optimizer = self.model.optimizer
+        State(
+            epoch=epoch + 1,
+            best=self.best,
+            best_epoch=self.best_epoch,
+            learning_rate=float(np.asarray(optimizer.learning_rate)),
+            variables=optimizer_variables(optimizer),
+            monitor=self.monitor,
+        ).save(self.folder)
+        if self.patience and epoch + 1 - self.best_epoch >= self.patience:
+            self.report(
+                f"no better {self.monitor} than {self.best:.4f} of epoch {self.best_epoch} for "
+                f"{self.patience} epochs: stopping"
+            )
+            self.model.stop_training = True
+
+    def _path(self, which):
+        return self.folder / run_files.checkpoint_name(self.name, which)
+
+
+class Losses(keras.callbacks.Callback):
+    """Writes the losses and draws their curves, both anew after every epoch.
+
+    Arguments:
+        folder: of the run.
+        first_epoch: epochs done before; what is written of them is kept.
+    """
+
+    def __init__(self, folder: str | Path, first_epoch: int):
+        super().__init__()
+        self.folder = Path(folder)
+        self.rows = [row for row in run_files.read_losses(folder) if row["epoch"] <= first_epoch]
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.rows.append({"epoch": epoch + 1, **(logs or {})})
+        run_files.write_losses(self.folder, self.rows)
+        names = dict.fromkeys(name for row in self.rows for name in row if name.endswith("loss"))
+        values = {name: [run_files.number(row.get(name)) for row in self.rows] for name in names}
+        curves = figures.png(figures.losses(values))
+        atomic.write_bytes(self.folder / run_files.CURVES_FILE, curves)
+
+
+def _all_finite(variables) -> bool:
+    return all(np.isfinite(np.asarray(variable)).all() for variable in variables)
+
+
+def _same_file(source: Path, target: Path) -> None:
+    """Make `target` another name of `source`, or a copy where the disk knows no such thing."""
+    with atomic.replacing(target) as beside:
+        os.remove(beside)
+        try:
+            os.link(source, beside)
+        except OSError:
+            shutil.copyfile(source, beside)

@@ -1,0 +1,93 @@
+"""What a training run needs besides its weights, to go on where it was.
+
+Importing this loads neither Keras nor TensorFlow.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from mrcnn import atomic
+from mrcnn.training import run_files
+
+
+@dataclass
+class State:
+    """The epochs done, the best score, its epoch and what it is a score of, the learning rate, and
+    the optimizer's variables by path."""
+
+    epoch: int
+    best: float | None
+    best_epoch: int | None
+    learning_rate: float
+    variables: dict[str, np.ndarray]
+    monitor: str | None = None
+
+    def save(self, folder: str | Path) -> None:
+        """Write the state into a run's folder, atomically."""
+        numbers = dict(vars(self))
+        variables = numbers.pop("variables")
+        with (
+            atomic.replacing(Path(folder) / run_files.STATE_FILE) as beside,
+            h5py.File(beside, "w") as file,
+        ):
+            run_files.write_header(file, numbers)
+            for index, (name, array) in enumerate(variables.items()):
+                dataset = file.create_dataset(f"variable_{index:04d}", data=array)
+                dataset.attrs["name"] = name
+
+    @classmethod
+    def load(cls, folder: str | Path, epoch: int) -> "State":
+        """Read the state in a run's folder, which must be that after `epoch`.
+
+        Raises ValueError where it is not, or the file is no state.
+        """
+        path = Path(folder) / run_files.STATE_FILE
+        try:
+            with h5py.File(path, "r") as file:
+                variables = {d.attrs["name"]: d[()] for d in file.values()}
+                state = cls(variables=variables, **run_files.header_of(file))
+        except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(
+                f"{path} is not the state of a training run ({error}): start from the weights "
+                "alone, without --resume"
+            ) from error
+        if state.epoch != epoch:
+            raise ValueError(
+                f"{path} is of epoch {state.epoch}, the weights of {epoch}: load the checkpoint "
+                f"of epoch {state.epoch} to resume"
+            )
+        return state
+
+    @property
+    def steps(self) -> int:
+        """The steps that the optimizer has made."""
+        return int(self.variables.get("iteration", 0))
+
+
+def optimizer_variables(optimizer) -> dict[str, np.ndarray]:
+    """Return the variables of a Keras optimizer by path, but for the learning rate."""
+    return {path: np.asarray(variable) for path, variable in _variables(optimizer).items()}
+
+
+def restore_optimizer(optimizer, arrays: dict[str, np.ndarray]) -> bool:
+    """Assign an optimizer's variables; False, with nothing assigned, where they do not fit."""
+    variables = _variables(optimizer)
+    fits = variables.keys() == arrays.keys() and all(
+        tuple(variable.shape) == arrays[path].shape for path, variable in variables.items()
+    )
+    if fits:
+        for path, variable in variables.items():
+            variable.assign(arrays[path])
+    return fits
+
+
+def _variables(optimizer):
+    # Keras numbers the optimizers of a process, `sgd_1/...`: that is left out of the path.
+    return {
+        variable.path.removeprefix(f"{optimizer.name}/"): variable
+        for variable in optimizer.variables
+        if variable is not optimizer.learning_rate
+    }
