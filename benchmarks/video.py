@@ -25,7 +25,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from mrcnn.commands.masking import draw_objects, find_objects
 from mrcnn.commands.video_run import mask_video
-from mrcnn.video.files import Video, VideoWriter
+from mrcnn.detections import Detections
+from mrcnn.video.reading import Video
+from mrcnn.video.writing import VideoWriter
 
 HEIGHT, WIDTH, OBJECTS = 720, 1280, 5
 NAMES = ["BG", "AC Remote"]
@@ -42,24 +44,22 @@ def boxes_of(index: int) -> np.ndarray:
 
 
 class StandIn:
-    """`MaskRCNN.detect` without a network: ellipses where the video has them."""
+    """`Detector.detect` without a network: ellipses where the video has them."""
 
     def __init__(self, seconds: float):
         self.seconds, self.index = seconds, 0
         self.ellipse = np.zeros((200, 140), np.uint8)
         cv2.ellipse(self.ellipse, (70, 100), (65, 95), 0, 0, 360, 1, cv2.FILLED)
+        self.pieces = [self.ellipse.astype(bool)] * OBJECTS
 
     def detect(self, images):
         began = time.perf_counter()
         boxes = boxes_of(self.index)
-        masks = np.zeros((HEIGHT, WIDTH, OBJECTS), bool)
-        for number, (y1, x1, y2, x2) in enumerate(boxes):
-            masks[y1:y2, x1:x2, number] = self.ellipse
         self.index += 1
         ones = np.ones(OBJECTS)
         ids, scores = ones.astype(np.int32), np.float32(0.97) * ones
         time.sleep(max(0, began + self.seconds - time.perf_counter()))
-        return [{"rois": boxes, "class_ids": ids, "scores": scores, "masks": masks}]
+        return [Detections((HEIGHT, WIDTH), boxes, ids, scores, self.pieces)]
 
 
 def make_clip(path: Path, count: int):
@@ -107,7 +107,7 @@ def time_stages(clip: Path, folder: Path, count: int = 60):
     describe, _ = timed(lambda: draw_objects(found, NAMES, draw=False, describe=True))
     stages = {
         "read": read,
-        "to RGB, number the objects": np.maximum(find - stand_in, 0),
+        "number the objects": np.maximum(find - stand_in, 0),
         "draw": draw,
         "describe (--json only)": describe,
         f"write, {writer.codec}": timed(write)[0],
