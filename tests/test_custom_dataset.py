@@ -80,7 +80,7 @@ def test_masks_at_a_size_are_drawn_and_not_shrunk(folder):
     # Drawn: the area to the pixel. Shrunk: every other pixel of the photo, which is coarser.
     assert not np.array_equal(drawn, scale_masks(whole, half))
     areas = whole.sum(axis=(0, 1)) / 4
-    np.testing.assert_allclose(drawn.sum(axis=(0, 1)), areas, rtol=0.03)
+    np.testing.assert_allclose(drawn.sum(axis=(0, 1)), areas, rtol=0.05)
 
 
 def test_a_subclass_with_masks_of_its_own_trains_on_them(folder):
