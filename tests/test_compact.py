@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from mrcnn.commands.prediction import load_model, make_config
+from mrcnn.commands.opening import open_model
 from mrcnn.config import Config
 from mrcnn.model import MaskRCNN
 from mrcnn.nn import precision, weights
@@ -54,11 +54,11 @@ def test_a_file_says_which_network_it_belongs_to(model, image, tmp_path, capsys)
     model.save_weights(path)
     info = weights.inspect(path)
     assert info.backbone == "compact" and info.class_names == ["BG", "AC Remote"]
-    again = load_model(make_config(info), path, 0)
+    again = open_model(path, min_confidence=0).detector
     for theirs, ours in zip(again.detect([image]), model.detect([image]), strict=True):
         assert len(ours["scores"])
-        for name, array in ours.items():
-            np.testing.assert_array_equal(theirs[name], array)
+        for name, array in theirs.as_dict().items():
+            np.testing.assert_array_equal(ours[name], array)
 
 
 def test_its_weights_fit_into_no_resnet(model, tmp_path):

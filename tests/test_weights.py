@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mrcnn.model import MaskRCNN
-from mrcnn.nn import weights
+from mrcnn.nn import weights, weights_file
 from mrcnn.nn.blocks import leaf_layers
 from tests.golden import FOLDER
 from tests.small import SmallConfig
@@ -374,7 +374,8 @@ def test_class_names_and_settings_travel_with_the_weights(small, tmp_path):
     small.class_names = ["BG", "square", "disc"]
     small.save_weights(tmp_path / "named.h5")
     info = weights.inspect(tmp_path / "named.h5")
-    assert (info.num_classes, info.backbone) == (3, None)
+    # Its layers are of no backbone that is known; the settings name the function.
+    assert (info.num_classes, info.backbone) == (3, "tests.small:backbone")
     assert info.class_names == ["BG", "square", "disc"]
     assert info.settings["IMAGE_MAX_DIM"] == 128
     other = MaskRCNN("inference", SmallConfig(), "log")
@@ -394,6 +395,19 @@ def test_a_spoilt_description_is_said(copy, text):
         file.attrs["mask_rcnn"] = text
     with pytest.raises(weights.WeightsError, match="its attribute 'mask_rcnn' cannot be used"):
         weights.inspect(copy)
+
+
+@pytest.mark.parametrize("backbone", [None, 5, "unknown", ["a:b"]])
+def test_a_backbone_that_the_settings_do_not_name_is_none(copy, backbone):
+    with h5py.File(copy, "r+") as file:
+        file.attrs["mask_rcnn"] = json.dumps({"settings": {"BACKBONE": backbone}})
+    assert weights.inspect(copy).backbone is None
+
+
+def test_an_error_of_the_callers_is_no_fault_of_the_file(small_file):
+    with pytest.raises(KeyError, match="mine"), weights_file.opened(small_file) as file:
+        assert weights_file.datasets(file)
+        raise KeyError("mine")
 
 
 def test_a_failed_write_leaves_the_old_file(small, small_file, tmp_path, monkeypatch):

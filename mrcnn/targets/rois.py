@@ -113,24 +113,3 @@ def detection_targets(
 
 def _at_most(indices, count, rng):
     return indices if len(indices) <= count else rng.choice(indices, count, replace=False)
-
-
-# Until feeding.py has them (older names):
-def generate_random_rois(image_shape, count, gt_class_ids, gt_boxes):
-    return random_rois(image_shape, count, gt_boxes, np.random.default_rng())
-
-
-def build_detection_targets(rpn_rois, gt_class_ids, gt_boxes, gt_masks, config):
-    return detection_targets(
-        rpn_rois,
-        gt_class_ids,
-        gt_boxes,
-        gt_masks,
-        num_classes=config.NUM_CLASSES,
-        count=config.TRAIN_ROIS_PER_IMAGE,
-        positive_ratio=config.ROI_POSITIVE_RATIO,
-        bbox_std_dev=config.BBOX_STD_DEV,
-        mask_shape=config.MASK_SHAPE,
-        mini_masks_in=config.IMAGE_SHAPE if config.USE_MINI_MASK else None,
-        rng=np.random.default_rng(),
-    )
