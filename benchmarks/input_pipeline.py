@@ -38,7 +38,7 @@ def parse_arguments():
 
 def generator_of(dataset, side, augmentation):
     """Return a generator of batches of one image."""
-    from mrcnn.data.batches import DataGenerator
+    from mrcnn.feeding import DataGenerator
 
     config = made_up.config("resnet101", "float32", side, NUM_CLASSES=dataset.num_classes)
     return DataGenerator(dataset, config, augmentation=augmentation, seed=0)
@@ -81,17 +81,18 @@ def speed(generators, arguments):
 
 def shares(kind, generator, arguments):
     """Print the part of the time that each step takes, in this thread."""
-    from mrcnn.data import augment, batches, samples
+    from mrcnn.data import augment, inputs, samples
 
     steps = {
-        "read the photo, rasterise the masks": (batches, "load_annotated"),
-        "resize the photo": (samples, "resize_image"),
-        "resize the masks": (samples, "resize_mask"),
+        "read the photo": (samples, "_load_image"),
+        "draw the masks": (samples, "_load_masks"),
+        "resize the photo": (samples, "fit_image"),
+        "pad the masks": (samples, "frame_masks"),
         "augment": (augment, "augment"),
         "boxes of the masks": (samples, "extract_bboxes"),
         "mini masks": (samples, "minimize_mask"),
-        "RPN targets": (batches, "rpn_targets"),
-        "subtract the mean": (batches, "mold_image"),
+        "RPN targets": (inputs, "rpn_targets"),
+        "subtract the mean": (inputs, "mold_image"),
     }
     place, count = divmod(arguments.images, len(generator))
     places = [(epoch, index) for epoch in range(place) for index in range(len(generator))]

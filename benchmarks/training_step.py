@@ -38,7 +38,7 @@ def parse_arguments():
 
 def step_of(config, layers, folder):
     """Return a training step as a function of nothing, which returns the loss."""
-    from mrcnn.data.batches import DataGenerator
+    from mrcnn.feeding import DataGenerator
     from mrcnn.training import run as training
 
     model = made_up.model("training", config, folder)

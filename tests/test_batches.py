@@ -269,6 +269,16 @@ def test_without_shuffling_every_epoch_is_the_same():
     assert generator.epoch == 1 and images_of(generator) == [0, 1, 2, 0]
 
 
+def test_an_order_is_drawn_once_a_turn_and_others_only_for_an_image_that_failed(monkeypatch):
+    keys, real = [], np.random.default_rng
+    monkeypatch.setattr(np.random, "default_rng", lambda key: keys.append(key) or real(key))
+    for blocks, others in (([ONE] * 6, 0), ([ONE, ONE, None, ONE, ONE, ONE], 1)):
+        keys.clear()
+        images_of(feeding.DataGenerator(Blocks(blocks), SmallConfig(), seed=0))
+        # (seed, turn), (seed, epoch, place) and, for what is drawn in a sample, its attempt too.
+        assert [sum(len(key) == size for key in keys) for size in (2, 3)] == [1, others]
+
+
 def test_any_batch_of_any_epoch_can_be_asked_for():
     generator = feeding.DataGenerator(Blocks([ONE, None, TWO, ONE, TWO]), SmallConfig(), seed=2)
     generator.epoch = 3
