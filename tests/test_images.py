@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from skimage import transform
 
 from mrcnn.data.images import ImageError, read_image, read_shape
-from mrcnn.data.resizing import mold_image, resize, resize_image, scaled_size, unmold_image
+from mrcnn.data.resizing import mold_image, resize, resize_image, unmold_image
 from mrcnn.data.sources import find_images
 from tests import golden as golden_files
 
@@ -589,23 +589,6 @@ def test_a_sliver_keeps_one_pixel():
     image, window, *_ = resize_image(np.full((1, 4000, 3), 9, np.uint8), max_dim=64)
     assert image.shape == (64, 64, 3)
     assert window == (31, 0, 32, 64)
-
-
-@settings(deadline=None, max_examples=60)
-@given(
-    size=st.tuples(st.integers(1, 90), st.integers(1, 90)),
-    keywords=st.fixed_dictionaries(
-        {
-            "mode": st.sampled_from(["none", "square", "pad64"]),
-            "min_dim": st.sampled_from([None, 64, 128]),
-            "max_dim": st.sampled_from([64, 192]),
-            "min_scale": st.sampled_from([None, 0, 1.3, 2]),
-        }
-    ),
-)
-def test_the_size_of_an_image_is_known_before_it_is_resized(size, keywords):
-    _, (y1, x1, y2, x2), scale, *_ = resize_image(np.ones((*size, 3), np.uint8), **keywords)
-    assert scaled_size(*size, **keywords) == (scale, (y2 - y1, x2 - x1))
 
 
 @pytest.mark.parametrize(
