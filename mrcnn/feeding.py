@@ -9,11 +9,53 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mrcnn import anchors, settings
-from mrcnn.data import batches
+from mrcnn import anchors, image_meta, settings
+from mrcnn.data import batches, resizing
 from mrcnn.data.samples import Sample, load_resized, make_sample
 from mrcnn.targets import rois as roi_targets
 from mrcnn.targets.rpn import rpn_targets
+
+__all__ = [
+    "DataGenerator",
+    "build_detection_targets",
+    "build_rpn_targets",
+    "compose_image_meta",
+    "compute_backbone_shapes",
+    "data_generator",
+    "generate_random_rois",
+    "load_image_gt",
+    "mold_image",
+    "parse_image_meta",
+    "unmold_image",
+]
+
+
+def compose_image_meta(
+    image_id, original_image_shape, image_shape, window, scale, active_class_ids
+):
+    """See `image_meta.compose`."""
+    return image_meta.compose(
+        image_id, original_image_shape, image_shape, window, scale, active_class_ids
+    )
+
+
+def parse_image_meta(meta):
+    """Split rows of image meta `[B, 12 + K]` into arrays by name; all int32 but `scale`."""
+    fields = image_meta.parse(np.asarray(meta))
+    return {
+        name: value.astype(np.float32 if name == "scale" else np.int32)
+        for name, value in fields.items()
+    }
+
+
+def mold_image(images, config):
+    """Return float32 images less `config.MEAN_PIXEL`: what the network wants."""
+    return resizing.mold_image(images, config.MEAN_PIXEL)
+
+
+def unmold_image(normalized_images, config):
+    """Undo `mold_image`: uint8 images."""
+    return resizing.unmold_image(normalized_images, config.MEAN_PIXEL)
 
 
 def compute_backbone_shapes(config, image_shape) -> np.ndarray:

@@ -4,9 +4,8 @@
     model.load_weights("mask_rcnn_coco.h5", by_name=True)
     results = model.detect([image])     # rois, class_ids, scores, masks
 
-How it detects is in `mrcnn.detector`, the network in `mrcnn.nn`, what happens to arrays before and
-after it in `mrcnn.data`; the other names of this module are those that scripts for the older
-package import from here.
+How it detects is in `mrcnn.detector`, how it learns in `mrcnn.training`, the network in `mrcnn.nn`.
+The other names of this module are those that scripts for the older package import from here.
 """
 
 import functools
@@ -15,76 +14,21 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from mrcnn import devices, graph, image_meta
+from mrcnn import devices, feeding, graph, settings
 from mrcnn.console import Console
-from mrcnn.data import resizing
 from mrcnn.detector import Detector, unmold
 from mrcnn.download import IMAGENET_WEIGHTS, fetch
-from mrcnn.feeding import (
-    DataGenerator,
-    build_detection_targets,
-    build_rpn_targets,
-    compute_backbone_shapes,
-    data_generator,
-    generate_random_rois,
-    load_image_gt,
-)
+from mrcnn.feeding import *  # noqa: F403
 from mrcnn.graph import *  # noqa: F403
 from mrcnn.log import log
 from mrcnn.nn import network, weights
 from mrcnn.nn.blocks import leaf_layers
-from mrcnn.training import plan as plans
 from mrcnn.training import run_files
-from mrcnn.training.batches import Batches, default_workers
-from mrcnn.training.layers import layer_pattern, set_trainable
+from mrcnn.training.layers import set_trainable
+from mrcnn.training.plan import classic
 from mrcnn.training.run import Run, compile_model
-from mrcnn.training.state import State
 
-__all__ = [
-    *graph.__all__,
-    "MaskRCNN",
-    "build_detection_targets",
-    "build_rpn_targets",
-    "compose_image_meta",
-    "compute_backbone_shapes",
-    "data_generator",
-    "generate_random_rois",
-    "load_image_gt",
-    "log",
-    "mold_image",
-    "parse_image_meta",
-    "unmold_image",
-]
-
-MODES = ("training", "inference")
-
-
-def compose_image_meta(
-    image_id, original_image_shape, image_shape, window, scale, active_class_ids
-):
-    """See `image_meta.compose`."""
-    return image_meta.compose(
-        image_id, original_image_shape, image_shape, window, scale, active_class_ids
-    )
-
-
-def parse_image_meta(meta):
-    """Split rows of image meta `[B, 12 + K]` into arrays by name; all int32 but `scale`."""
-    fields = image_meta.parse(np.asarray(meta))
-    return {
-        name: value.astype(np.float32 if name == "scale" else np.int32)
-        for name, value in fields.items()
-    }
-
-
-def mold_image(images, config):
-    """Return float32 images less `config.MEAN_PIXEL`: what the network wants."""
-    return resizing.mold_image(images, config.MEAN_PIXEL)
-
-
-def unmold_image(normalized_images, config):
-    """Undo `mold_image`: uint8 images."""
-    return resizing.unmold_image(normalized_images, config.MEAN_PIXEL)
+__all__ = [*feeding.__all__, *graph.__all__, "MaskRCNN", "log"]
 
 
 class MaskRCNN:
@@ -100,8 +44,8 @@ class MaskRCNN:
     """
 
     def __init__(self, mode, config, model_dir):
-        if mode not in MODES:
-            raise ValueError(f"mode is {mode!r}, it must be one of {', '.join(MODES)}")
+        if mode not in ("training", "inference"):
+            raise ValueError(f"mode is {mode!r}, it must be one of training, inference")
         # Training gets along with fewer bits; results should be those of every other machine.
         devices.prepare(exact=mode == "inference" and config.PRECISION == "float32")
         self.mode = mode
@@ -126,7 +70,7 @@ class MaskRCNN:
 
         Raises FileNotFoundError where there is none.
         """
-        path = run_files.find_last(self.model_dir, str(self.config.NAME))
+        path = run_files.find_last(self.model_dir, settings.name(self.config))
         if path is None:
             raise FileNotFoundError(
                 f"no checkpoint of {self.config.NAME!r} under {self.model_dir}: train first, or "
@@ -166,21 +110,17 @@ class MaskRCNN:
         epoch. Anything else starts a run of its own, `<model_dir>/<name><time>`; the folder is made
         when it is needed.
         """
-        name = str(self.config.NAME)
+        name = settings.name(self.config)
         known = model_path and run_files.run_of(model_path, self.model_dir, name)
         folder, self.epoch = known or (run_files.new_folder(self.model_dir, name), 0)
         self._write_to(folder)
 
     def _write_to(self, folder):
-        self.log_dir = str(folder)
-        name = run_files.checkpoint_name(str(self.config.NAME), "{epoch:04d}")
-        self.checkpoint_path = str(Path(folder) / name)
+        name = run_files.checkpoint_name(settings.name(self.config), "{epoch:04d}")
+        self.log_dir, self.checkpoint_path = str(folder), str(Path(folder) / name)
 
     def get_imagenet_weights(self):
-        """Download ResNet-50's ImageNet weights to the current folder where they are not there yet.
-
-        Returns the file's path.
-        """
+        """Return the path of ResNet-50's ImageNet weights, downloaded here where they are not."""
         path = Path(IMAGENET_WEIGHTS.name).absolute()
         return str(path if path.exists() else fetch(IMAGENET_WEIGHTS, path))
 
@@ -193,31 +133,14 @@ class MaskRCNN:
         """
         names = set_trainable(keras_model or self.keras_model, layer_regex)
         if verbose > 0:
-            log("Selecting layers to train")
-            for name in names:
-                log(f"    {name}")
+            log("\n    ".join(["Selecting layers to train", *names]))
         return names
 
     def compile(self, learning_rate, momentum):
         """Choose the optimizer, SGD with momentum, and the losses, for the trainable layers."""
-        self._compile(functools.partial(plans.classic, momentum=momentum), learning_rate)
-
-    def _compile(self, plan, learning_rate, steps=0, state=None):
-        config = self.config
+        plan = functools.partial(classic, momentum=momentum)
         with devices.scope(self.strategy):
-            goes_on = compile_model(
-                self.keras_model,
-                plan,
-                learning_rate=learning_rate,
-                steps=steps,
-                # Keras clips on each device, where the gradients are a device's share of the whole.
-                clip_norm=config.GRADIENT_CLIP_NORM / config.GPU_COUNT,
-                loss_weights=config.LOSS_WEIGHTS,
-                weight_decay=config.WEIGHT_DECAY,
-                state=state,
-            )
-        if not goes_on:
-            log("Other layers learn now than in the run before: the optimizer starts anew")
+            compile_model(self.keras_model, plan, learning_rate, **settings.minimising(self.config))
 
     def train(
         self,
@@ -240,95 +163,55 @@ class MaskRCNN:
         """Train the chosen layers, writing a checkpoint an epoch to `log_dir`.
 
         Arguments:
-            train_dataset, val_dataset: prepared `Dataset`s; without the second, None, there are
-                no `val_` losses.
+            train_dataset, val_dataset: prepared `Dataset`s; the second may be None.
             learning_rate: the highest, where the plan changes it.
-            epochs: the total, those that the loaded weights were trained for included, so that
-                stages follow one another: heads up to 20, all up to 30.
+            epochs: the total, those of the loaded weights included: heads up to 20, all up to 30.
             layers: "heads", "3+", "4+", "5+", "all", or a regular expression of layer names.
             augmentation: an `imgaug` augmenter; images and masks move together.
             custom_callbacks: further Keras callbacks.
             no_augmentation_sources: sources of the dataset that are not augmented.
-            resume: go on with the optimizer, learning rate and best score of the run that the
-                loaded checkpoint belongs to.
+            resume: go on with optimizer, learning rate and best score of the checkpoint's run.
             patience: stop after this many epochs without a better validation loss.
             seed: decides the order of images, augmentation, and sampling.
             workers: threads that prepare batches; one a core unless given.
             keep_negatives: train on images without objects too.
-            plan: the optimizer and how the learning rate goes, see `training.plan`; by default
-                SGD with momentum at a constant rate.
+            plan: see `training.plan`; by default SGD with momentum at a constant rate.
 
         Returns the Keras History, or None where `epochs` are done already. Raises
         `training.run.TrainingError` where training cannot go on.
         """
-        if self.mode != "training":
-            raise ValueError('this model was made to detect: make one with mode="training"')
+        self._require("training")
         if self.epoch >= epochs:
             log(f"{self.epoch} epochs are done already; epochs={epochs} is the total, ask for more")
             return None
-        config = self.config
-        if train_dataset.num_classes != config.NUM_CLASSES:
-            raise ValueError(
-                f"NUM_CLASSES is {config.NUM_CLASSES}, but with the background the data set has "
-                f"{train_dataset.num_classes}: {', '.join(train_dataset.class_names)}"
-            )
-        if not resume:
-            self._leave_later_epochs()
-        state = State.load(self.log_dir, self.epoch) if resume else None
-        self.class_names = list(train_dataset.class_names)
-        learning = self.set_trainable(layer_pattern(layers), verbose=0)
-        log(f"{len(learning)} of {len(self.get_trainable_layers())} layers learn: {layers}")
-        console = Console()
-        options = {"keep_negatives": keep_negatives, "seed": seed, "report": console.line}
-        workers = workers or default_workers()
-        batches = Batches(
-            DataGenerator(
-                train_dataset,
-                config,
-                augmentation=augmentation,
-                no_augmentation_sources=no_augmentation_sources,
-                **options,
-            ),
-            config.STEPS_PER_EPOCH,
-            workers,
-        )
-        validation = val_dataset and Batches(
-            DataGenerator(val_dataset, config, shuffle=False, **options),
-            config.VALIDATION_STEPS,
-            workers,
-            repeat=True,
-        )
-        plan = plan or functools.partial(plans.classic, momentum=config.LEARNING_MOMENTUM)
-        self._compile(plan, learning_rate, (epochs - self.epoch) * len(batches), state)
         run = Run(
             self.keras_model,
-            batches,
-            validation,
+            Console(),
+            name=settings.name(self.config),
             folder=self.log_dir,
-            name=str(config.NAME),
             first_epoch=self.epoch,
             epochs=epochs,
+            resume=resume,
         )
-        self._write_to(run.folder)
-        log(run)
-        history = run.fit(
-            custom_callbacks or [],
-            console,
-            class_names=self.class_names,
-            save_weights=self.save_weights,
-            patience=patience,
-            memory_advice="lower IMAGES_PER_GPU, IMAGE_MAX_DIM or TRAIN_ROIS_PER_IMAGE, or take "
-            'BACKBONE = "resnet50"',
+        run.feed(
+            train_dataset,
+            val_dataset,
+            workers=workers,
+            augmentation=augmentation,
+            no_augmentation_sources=no_augmentation_sources or (),
+            keep_negatives=keep_negatives,
+            seed=seed,
+            **settings.feeding(self.config),
         )
+        run.choose_layers(layers)
+        plan = plan or functools.partial(classic, momentum=self.config.LEARNING_MOMENTUM)
+        with devices.scope(self.strategy):
+            run.compile(plan, learning_rate, **settings.minimising(self.config))
+        self.class_names = list(train_dataset.class_names)
+        self._write_to(run.claim())
+        history = run.fit(custom_callbacks or [], self.save_weights, patience)
         self.epoch = history.epoch[-1] + 1
         return history
-
-    def _leave_later_epochs(self):
-        """Write to a new folder where training from here would replace what a run has."""
-        last = max(run_files.list_checkpoints(self.log_dir), default=0)
-        if last > self.epoch:
-            log(f"{self.log_dir} has epochs up to {last}: they stay, this is a run of its own")
-            self._write_to(run_files.new_folder(self.model_dir, str(self.config.NAME)))
 
     # -- Detecting ---------------------------------------------------------------------------------
 
@@ -342,7 +225,7 @@ class MaskRCNN:
         Returns a dict for each image: `rois` int32 `[N, 4]` in pixels, `class_ids` int32 `[N]`,
         `scores` float32 `[N]` falling, `masks` bool `[H, W, N]`.
         """
-        self._require_inference()
+        self._require("inference")
         if verbose:
             log(f"Processing {len(images)} images")
             for image in images:
@@ -355,7 +238,7 @@ class MaskRCNN:
 
         Arguments and results as of `mold_inputs` and `detect`; `masks` span the whole molded image.
         """
-        self._require_inference()
+        self._require("inference")
         report = log if verbose else None
         results = self.detector.detect_molded(molded_images, image_metas, report)
         return [each.as_dict() for each in results]
@@ -385,15 +268,15 @@ class MaskRCNN:
 
     def run_graph(self, images, outputs, image_metas=None):
         """See `Detector.run_graph`; prints the shapes of the arrays."""
-        self._require_inference()
+        self._require("inference")
         results = self.detector.run_graph(images, outputs, image_metas)
         for name, array in results.items():
             log(name, array)
         return results
 
-    def _require_inference(self):
-        if self.mode != "inference":
-            raise ValueError('this model was made to train: make one with mode="inference"')
+    def _require(self, mode):
+        if self.mode != mode:
+            raise ValueError(f'this model was made for {self.mode}: make one with mode="{mode}"')
 
     # -- Looking inside ----------------------------------------------------------------------------
 

@@ -190,6 +190,25 @@ def batches(config) -> dict:
     }
 
 
+def feeding(config) -> dict:
+    """Return the keywords of `training.run.Run.feed`."""
+    return batches(config) | {
+        "num_classes": config.NUM_CLASSES,
+        "steps": config.STEPS_PER_EPOCH,
+        "validation_steps": config.VALIDATION_STEPS,
+    }
+
+
+def minimising(config) -> dict:
+    """Return the keywords of `training.run.compile_model`."""
+    return {
+        # Keras clips on each device, where the gradients are a device's share of the whole.
+        "clip_norm": config.GRADIENT_CLIP_NORM / config.GPU_COUNT,
+        "loss_weights": config.LOSS_WEIGHTS,
+        "weight_decay": config.WEIGHT_DECAY,
+    }
+
+
 def checking(config) -> dict:
     """Return the keywords of `check.check.check_dataset`."""
     return {

@@ -27,7 +27,7 @@ def compiled(model, of_plan, state=None, learning_rate=0.1, steps=10):
     fits = compile_model(
         model,
         of_plan,
-        learning_rate=learning_rate,
+        learning_rate,
         steps=steps,
         clip_norm=5.0,
         loss_weights={},

@@ -332,7 +332,7 @@ def test_resuming_keeps_optimizer_and_learning_rate(model, tmp_path):
     assert compile_model(
         other.keras_model,
         plan.classic,
-        learning_rate=0.1,
+        0.1,
         steps=2,
         clip_norm=5.0,
         loss_weights={},

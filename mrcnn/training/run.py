@@ -1,17 +1,20 @@
 """A training run: its optimizer, its folder, and the epochs from one to another."""
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from mrcnn.data.batches import DataGenerator
+from mrcnn.nn.blocks import leaf_layers
 from mrcnn.training import callbacks as happenings
 from mrcnn.training import run_files
-from mrcnn.training.batches import Batches
+from mrcnn.training.batches import Batches, default_workers
 from mrcnn.training.callbacks import TrainingError
 from mrcnn.training.disk import bytes_of, disk_text
+from mrcnn.training.layers import layer_pattern, set_trainable
 from mrcnn.training.plan import Plan
 from mrcnn.training.state import State, restore_optimizer
 
@@ -24,17 +27,20 @@ OUT_OF_MEMORY = (
     "OutOfMemory",
     "RESOURCE_EXHAUSTED",
 )
+MEMORY_ADVICE = (
+    'lower IMAGES_PER_GPU, IMAGE_MAX_DIM or TRAIN_ROIS_PER_IMAGE, or take BACKBONE = "resnet50"'
+)
 
 
 def compile_model(
     model,
     plan: Plan,
-    *,
     learning_rate: float,
-    steps: int,
+    *,
     clip_norm: float,
     loss_weights: dict[str, float],
     weight_decay: float,
+    steps: int = 0,
     state: State | None = None,
 ) -> bool:
     """Compile a training network by a plan, for `steps` to come.
@@ -62,64 +68,126 @@ def compile_model(
 
 
 class Run:
-    """The training of a compiled network from one epoch to another.
-
-    Making it makes its folder; raises OSError where that cannot be, or the disk has no room.
+    """A training from one epoch to another: `choose_layers`, `feed`, `compile`, then `fit`.
 
     Arguments:
         model: the network in training mode.
-        batches, validation: what it learns from and what it is validated on, or None.
-        folder: of the run; with `first_epoch` 0 it may become that of the next free minute.
+        console: the callback that tells of it; see `mrcnn.console`.
         name: the Config's NAME.
+        folder: of the run. Where it has later epochs and is not resumed, they stay, and the run
+            gets a folder of its own beside it.
         first_epoch: how many are done.
         epochs: how many shall be done in all.
+        resume: go on with the state in the folder; raises ValueError where it does not fit.
     """
 
     def __init__(
         self,
         model,
-        batches: Batches,
-        validation: Batches | None,
+        console,
         *,
-        folder: str | Path,
         name: str,
+        folder: str | Path,
         first_epoch: int,
         epochs: int,
+        resume: bool = False,
     ):
-        self.model, self.batches, self.validation = model, batches, validation
-        self.name, self.first_epoch, self.epochs = name, first_epoch, epochs
-        self.disk = disk_text(
-            folder,
-            bytes_of(model.weights),
-            bytes_of(model.trainable_variables),
-            epochs - first_epoch,
-        )
-        goes_on = first_epoch and Path(folder).exists()
-        self.folder = Path(folder) if goes_on else run_files.claim_folder(folder)
+        self.model, self.console = model, console
+        self.name, self.folder = name, Path(folder)
+        self.first_epoch, self.epochs = first_epoch, epochs
+        self.state = State.load(folder, first_epoch) if resume else None
+        last = max(run_files.list_checkpoints(folder), default=0)
+        if last > first_epoch and not resume:
+            console.line(f"{folder} has epochs up to {last}: they stay, this is a run of its own")
+            self.folder = run_files.new_folder(self.folder.parent, name)
 
-    def __str__(self):
-        lines = []
+    def choose_layers(self, layers: str) -> None:
+        """Let the layers learn that `layers` means, see `layer_pattern`; raises ValueError."""
+        learning = set_trainable(self.model, layer_pattern(layers))
+        count = sum(1 for leaf, _ in leaf_layers(self.model) if leaf.weights)
+        self.console.line(f"{len(learning)} of {count} layers learn: {layers}")
+
+    def feed(
+        self,
+        training,
+        validation,
+        *,
+        num_classes: int,
+        steps: int | None,
+        validation_steps: int | None,
+        workers: int | None = None,
+        augmentation=None,
+        no_augmentation_sources: Sequence[str] = (),
+        **options,
+    ) -> None:
+        """Take what to learn from, and what to validate on.
+
+        Arguments:
+            training, validation: prepared `Dataset`s; the second may be None.
+            num_classes: of the network; ValueError where the data set has others.
+            steps, validation_steps: batches an epoch; None for the whole data set.
+            workers: threads that make batches; one a core unless given.
+            augmentation, no_augmentation_sources, options: of `DataGenerator`; `options` are those
+                for both.
+        """
+        if training.num_classes != num_classes:
+            raise ValueError(
+                f"NUM_CLASSES is {num_classes}, but with the background the data set has "
+                f"{training.num_classes}: {', '.join(training.class_names)}"
+            )
+        workers = workers or default_workers()
+        options["report"] = self.console.line
+        generator = DataGenerator(
+            training,
+            augmentation=augmentation,
+            no_augmentation_sources=no_augmentation_sources,
+            **options,
+        )
+        self.batches, self.validation = Batches(generator, steps, workers), None
+        if validation:
+            generator = DataGenerator(validation, shuffle=False, **options)
+            self.validation = Batches(generator, validation_steps, workers, repeat=True)
+
+    def compile(self, plan: Plan, learning_rate: float, **minimised) -> None:
+        """Compile by a plan; `minimised` are further keywords of `compile_model`."""
+        steps = (self.epochs - self.first_epoch) * len(self.batches)
+        if not compile_model(
+            self.model, plan, learning_rate, steps=steps, state=self.state, **minimised
+        ):
+            self.console.line(
+                "Other layers learn now than in the run before: the optimizer starts anew"
+            )
+
+    def claim(self) -> Path:
+        """Make the folder, and say where and how training starts; return it.
+
+        A run that starts may get the folder of the next free minute. Raises OSError where it
+        cannot be made, or the disk has no room.
+        """
+        disk = disk_text(
+            self.folder,
+            bytes_of(self.model.weights),
+            bytes_of(self.model.trainable_variables),
+            self.epochs - self.first_epoch,
+        )
+        if not self.first_epoch or not self.folder.exists():
+            self.folder = run_files.claim_folder(self.folder)
         for name, batches in (("Training", self.batches), ("Validation", self.validation)):
             if batches:
                 generator = batches.generator
                 size = f"{len(generator.dataset.image_ids)} images, {generator.batch_size} a batch"
-                lines.append(f"{name}: {size}: {len(batches)} steps an epoch")
+                self.console.line(f"{name}: {size}: {len(batches)} steps an epoch")
         rate = float(np.asarray(self.model.optimizer.learning_rate))
-        lines += [
-            f"Starting at epoch {self.first_epoch + 1} of {self.epochs}, learning rate {rate:g}",
-            f"Checkpoints: {self.folder}",
-            self.disk,
-        ]
-        return "\n".join(lines)
+        self.console.line(
+            f"Starting at epoch {self.first_epoch + 1} of {self.epochs}, learning rate {rate:g}\n"
+            f"Checkpoints: {self.folder}\n{disk}"
+        )
+        return self.folder
 
     def fit(
         self,
         callbacks: list,
-        console,
-        *,
-        class_names: list[str],
         save_weights: Callable[[str], None],
-        memory_advice: str,
         patience: int | None = None,
     ):
         """Train, and write the run's files after each epoch; return the Keras History.
@@ -127,16 +195,13 @@ class Run:
         Arguments:
             callbacks: Keras callbacks. What they set, such as the learning rate, is part of the
                 state that is saved.
-            console: the callback that tells of it; see `mrcnn.console`.
-            class_names: "BG" first.
             save_weights, patience: see `callbacks.Checkpoints`.
-            memory_advice: what to do where the device's memory does not suffice.
 
         Losses go to TensorBoard too, where it is installed. Raises TrainingError for a loss that
         is not finite, for batches that cannot be made, and for too little memory.
         """
-        run_files.write_class_names(self.folder, class_names)
-        batches, validation = self.batches, self.validation
+        batches, validation, console = self.batches, self.validation, self.console
+        run_files.write_class_names(self.folder, batches.generator.dataset.class_names)
         monitor = "val_loss" if validation else "loss"
         console.watch(batches)
         callbacks = [
@@ -164,7 +229,7 @@ class Run:
             )
         except Exception as error:
             if any(sign in f"{type(error).__name__} {error}" for sign in OUT_OF_MEMORY):
-                raise TrainingError(f"the device has too little memory: {memory_advice}") from error
+                raise TrainingError(f"the device has too little memory: {MEMORY_ADVICE}") from error
             for part in (batches, validation):
                 if part and isinstance(part.error, ValueError | OSError):
                     raise TrainingError(str(part.error)) from part.error
