@@ -385,6 +385,7 @@ def test_splash_keeps_colour_on_objects_alone():
     image = picture(30, 40)
     masks = np.zeros((30, 40, 2), bool)
     masks[2:9, 3:9, 0] = masks[20:25, 30:40, 1] = True
+    masks[2:6, 3:6, 0] = False
     before = image.copy()
     splash = draw_splash(image, masks)
     np.testing.assert_array_equal(image, before)

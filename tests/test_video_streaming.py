@@ -131,7 +131,10 @@ def test_closing_waits_for_the_work_on_an_item():
 
 
 def test_a_closed_one_has_no_items():
-    ahead = Ahead(range(5))
+    answers = threading.Event()
+    ahead = Ahead(itertools.chain(range(5), iter(answers.wait, True)), size=9)
     assert next(ahead) == 0
-    ahead.close()
-    assert list(ahead) == []
+    ahead.close(0.05)
+    with pytest.raises(StopIteration):
+        ahead.get(1)
+    answers.set()
