@@ -1,37 +1,24 @@
 import io
 import json
-import os
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
-import cv2
 import numpy as np
 import pytest
 
 import maskrcnn_predict_for_images as script
-from mrcnn.annotation import via
-from mrcnn.atomic import write_json
-from mrcnn.commands import image_progress
+from mrcnn.annotation.filenames import locate
+from mrcnn.annotation.read import read
+from mrcnn.commands import process
+from mrcnn.commands.opening import Opened
 from mrcnn.data.images import read_image
 from mrcnn.nn import weights_file
 from mrcnn.outlines import decode_rle
+from tests.photos import Finder, photo, saved
 
 ROOT = Path(script.__file__).parent
-
-
-def photo(height=60, width=80, seed=0):
-    rng = np.random.default_rng(seed)
-    return cv2.resize(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8), (width, height))
-
-
-def saved(path, image=None):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = photo() if image is None else image
-    path.write_bytes(cv2.imencode(path.suffix, image[..., ::-1])[1].tobytes())
-    return path
 
 
 # -- A whole run -------------------------------------------------------------------------------
@@ -85,8 +72,9 @@ def test_images_come_once_and_in_order(run):
 def test_one_line_an_image_and_a_summary(run):
     lines = run.out.splitlines()
     lines = lines[next(i for i, line in enumerate(lines) if line.startswith("[")) :]
-    assert lines[0].startswith("[2/6, ")
-    assert f" left] {Path('a b', 'img2.jpg')}: " in lines[0]
+    assert lines[0].startswith(f"[2/6] {Path('a b', 'img2.jpg')}: ")
+    assert lines[1].startswith("[3/6, ")
+    assert f" left] {Path('a b', 'img10.jpg')}: " in lines[1]
     assert lines[4].startswith(f"[6/6] {Path('c', 'img2.jpg')}: ")
     assert "as many as --max-instances allows" in run.out
     total = sum(len(image["objects"]) for image in run.json["images"])
@@ -133,13 +121,13 @@ def test_json_tells_all_of_each_object(run):
 
 
 def test_the_via_project_reads_back(run):
-    annotations = via.read(run.via)
+    annotations = read(run.via)
     expected = {image["file"]: len(image["objects"]) for image in run.json["images"]}
     assert {image.filename: len(image.regions) for image in annotations.images} == {
         Path(file).as_posix(): count for file, count in expected.items()
     }
     assert annotations.problems == ()
-    assert set(via.locate(run.folder, expected)) == set(expected)
+    assert set(locate(run.folder, expected)) == set(expected)
     project = json.loads(run.via.read_text(encoding="utf-8"))
     assert project["_via_settings"]["core"]["default_filepath"] == f"{run.folder.as_uri()}/"
     size = (run.folder / "c" / "img2.jpg").stat().st_size
@@ -227,13 +215,28 @@ def test_weights_of_another_layout_and_cut_short(place, capsys, published_weight
 def test_the_threshold_is_that_of_the_weights_unless_given(place, monkeypatch, extra, expected):
     asked = []
 
-    def load_model(config, weights, min_confidence):
-        asked.append(min_confidence)
+    def detector(opened):
+        asked.append(opened.min_confidence)
         raise ValueError
 
-    monkeypatch.setattr("mrcnn.commands.prediction.load_model", load_model)
+    monkeypatch.setattr(Opened, "detector", property(detector))
     assert script.main([*GOOD, *extra]) == 1
     assert asked == [expected]
+
+
+def test_ctrl_c_before_there_was_an_image(place, monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Opened, "detector", property(interrupt))
+    assert script.main(GOOD) == process.INTERRUPTED
+
+
+def test_a_style_takes_the_place_of_masks_and_boxes(place, monkeypatch):
+    monkeypatch.setattr(Opened, "detector", Finder())
+    assert script.main([*GOOD, "--splash"]) == 0
+    splash = read_image(place / "predictions" / "photo_predicted.jpg").astype(int)
+    assert np.ptp(splash, axis=-1).max() < 16
 
 
 def python(code):
@@ -245,7 +248,7 @@ def test_help_loads_nothing_heavy():
         "import sys, maskrcnn_predict_for_images as script\n"
         "try:\n    script.main(['--help'])\n"
         "except SystemExit as ended:\n    assert not ended.code\n"
-        "assert not {'cv2', 'keras', 'tensorflow', 'h5py'} & set(sys.modules)"
+        "assert not {'keras', 'tensorflow', 'h5py', 'matplotlib', 'scipy'} & set(sys.modules)"
     )
     assert result.returncode == 0, result.stderr
     assert "--min-confidence SCORE" in result.stdout
@@ -260,245 +263,3 @@ def test_mistakes_are_found_before_tensorflow_starts(place):
             "assert not {'keras', 'tensorflow', 'matplotlib'} & set(sys.modules)"
         )
         assert result.returncode == 0, result.stderr
-
-
-# -- Names of the pictures ---------------------------------------------------------------------
-
-
-def test_picture_names(tmp_path):
-    taken = set()
-    names = [
-        script.picture_path(Path(source), tmp_path, taken).name
-        for source in ("a/x.jpg", "b/x.jpg", "a/X.JPEG", "a/x.png", "y.tif", "z.webp")
-    ]
-    assert names == [
-        "x_predicted.jpg",
-        "x_predicted_2.jpg",
-        "X_predicted_3.jpg",
-        "x_predicted.png",
-        "y_predicted.png",
-        "z_predicted.jpg",
-    ]
-
-
-def test_pictures_of_an_earlier_run_and_other_files_stay(tmp_path):
-    saved(tmp_path / "x_predicted.jpg")
-    (tmp_path / "x_predicted_2.jpg").symlink_to("nowhere")
-    source = tmp_path / "x.jpg"
-    assert script.picture_path(source, tmp_path, set()).name == "x_predicted_3.jpg"
-    assert script.picture_path(source, tmp_path, set(), overwrite=True).name == "x_predicted.jpg"
-
-
-def test_a_source_is_never_overwritten(tmp_path):
-    source = saved(tmp_path / "x_predicted.jpg")
-    taken = {script._key(source)}
-    path = script.picture_path(tmp_path / "x.jpg", tmp_path, taken, overwrite=True)
-    assert path.name == "x_predicted_2.jpg"
-
-
-def test_pictures_are_written_as_they_are(tmp_path):
-    script.write_picture(tmp_path / "new" / "ü.png", photo())
-    assert np.array_equal(read_image(tmp_path / "new" / "ü.png"), photo())
-    script.write_picture(tmp_path / "new" / "ü.jpg", photo())
-    assert np.abs(read_image(tmp_path / "new" / "ü.jpg").astype(int) - photo()).mean() < 4
-    assert len(list((tmp_path / "new").iterdir())) == 2
-
-
-def test_via_document_of_one_folder_has_plain_names(tmp_path):
-    path = saved(tmp_path / "a b" / "x.jpg")
-    project = script.via_document([{"path": path, "regions": []}], ["BG", "mug"], "name")
-    (entry,) = project["_via_img_metadata"].values()
-    assert entry["filename"] == "x.jpg"
-    assert project["_via_settings"]["core"]["default_filepath"].endswith("/a%20b/")
-    assert script.via_document([], ["BG", "mug"], "name")["_via_img_metadata"] == {}
-
-
-# -- What is said ------------------------------------------------------------------------------
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    now = SimpleNamespace(time=100.0)
-    monkeypatch.setattr(image_progress.time, "perf_counter", lambda: now.time)
-    return now
-
-
-def test_progress_in_a_file(clock, capsys):
-    stream = io.StringIO()
-    progress = script.Progress(5, stream)
-    for seconds in (30, 2, 4):
-        progress.start("name")
-        clock.time += seconds
-        progress.done("text")
-    progress.start("bad")
-    progress.fault("bad: reason")
-    progress.end()
-    assert stream.getvalue().splitlines() == [
-        "[1/5, 2 min left] text",
-        "[2/5, 48 s left] text",
-        "[3/5, 8.0 s left] text",
-    ]
-    assert capsys.readouterr().err == "[4/5] bad: reason\n"
-    assert progress.each() == 4
-
-
-def test_progress_on_a_terminal_stays_on_one_line(clock, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "30")
-    stream = Terminal()
-    progress = script.Progress(2, stream)
-    progress.start("first.jpg")
-    clock.time += 3
-    progress.done("text " * 20)
-    progress.start("second.jpg")
-    progress.end()
-    text = stream.getvalue()
-    assert "\n" not in text
-    lines = text.split(image_progress.CLEAR_LINE)
-    assert lines[1] == "[1/2] first.jpg ..."
-    assert lines[2].startswith("[1/2, 3.0 s left] text")
-    assert len(lines[2]) == 29
-    assert lines[-1] == ""
-
-
-def test_durations():
-    assert [script.duration(s) for s in (0.042, 0.84, 9.94, 12.4, 119, 150)] == [
-        "0.04 s",
-        "0.8 s",
-        "9.9 s",
-        "12 s",
-        "119 s",
-        "2 min",
-    ]
-
-
-class Finder:
-    """A model that finds nothing."""
-
-    config = SimpleNamespace(DETECTION_MAX_INSTANCES=9)
-    dropped = ()
-
-    def detect(self, images):
-        shape = images[0].shape[:2]
-        empty = {"rois": np.zeros((0, 4), int), "masks": np.zeros((*shape, 0), bool)}
-        return [empty | {"class_ids": np.zeros(0, int), "scores": np.zeros(0)}]
-
-
-def test_a_picture_that_cannot_be_written_leaves_the_others(place, capsys):
-    long = saved(place / f"{'n' * 250}.jpg")  # its picture's name would be too long for a disk
-    odd = saved(place / os.fsdecode(b"caf\xe9.jpg"))  # as unpacked from an old archive
-    arguments = script.parse_arguments([str(place), "--json", "found.json"])
-    sources = [long, odd, place / "photo.jpg"]
-    script.escape_odd_letters()
-    outcome = script.predict(Finder(), sources, ["BG", "mug"], arguments)
-    assert [failed["file"] for failed in outcome.failed] == [str(long)]
-    assert "cannot be written: File name too long" in capsys.readouterr().err
-    assert [image["path"] for image in outcome.images] == sources[1:]
-    assert script.summary_text(outcome, 0.7).splitlines()[0].endswith("1 failed")
-    write_json(place / "found.json", script.json_document(outcome, ["BG", "mug"], "w.h5", 0.7))
-    document = json.loads((place / "found.json").read_text(encoding="utf-8"))
-    assert os.fsencode(document["images"][0]["file"]) == os.fsencode(odd)
-
-
-def test_showing_needs_a_display_that_answers(monkeypatch):
-    monkeypatch.setattr(script, "has_display", lambda: False)
-    with pytest.raises(ValueError, match="--show needs a display"):
-        script.check_display()
-
-
-def test_ctrl_c_before_there_was_an_image(place, monkeypatch):
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("mrcnn.commands.prediction.load_model", interrupt)
-    assert script.main(GOOD) == script.INTERRUPTED
-
-
-def test_what_was_found():
-    names = ["BG", "AC Remote", "mug"]
-    result = {"class_ids": [1, 1, 2], "scores": [0.981, 0.912, 0.7]}
-    expected = "a.jpg: 2 AC Remote, 1 mug (0.98, 0.91, 0.70)"
-    assert script.found_text(Path("a.jpg"), result, names, 100) == expected
-    assert script.found_text(Path("a.jpg"), result, names, 3).endswith("--max-instances allows")
-    nothing = {"class_ids": [], "scores": []}
-    assert script.found_text(Path("a.jpg"), nothing, names, 3) == "a.jpg: nothing"
-
-
-def test_summaries():
-    outcome = script.Outcome(images=[{}] * 12, counts=Counter({"AC Remote": 17}), seconds_each=0.84)
-    assert script.summary_text(outcome, 0.7) == "12 images, 17 AC Remote, 0.8 s each"
-    outcome = script.Outcome(failed=[{}])
-    assert script.summary_text(outcome, 0.7) == "0 images, nothing, 0.0 s each, 1 failed"
-
-
-def test_what_came_closest():
-    outcome = script.Outcome(
-        images=[{}], closest=[(0.64, "mug", Path("b.jpg")), (0.3, "cup", Path("a.jpg"))]
-    )
-    assert script.summary_text(outcome, 0.7).splitlines()[1:] == [
-        "Nothing scored 0.7 or more. What came closest:",
-        "  0.64 mug in b.jpg",
-        "  0.30 cup in a.jpg",
-        "To see it, add --min-confidence 0.58",
-    ]
-    assert "nothing but background" in script.summary_text(script.Outcome(images=[{}]), 0.7)
-
-
-# -- Stand-ins for the network: what is hard to bring about ------------------------------------
-
-
-class Model:
-    """Finds nothing; the third image is interrupted."""
-
-    config = SimpleNamespace(DETECTION_MAX_INSTANCES=100)
-
-    def __init__(self):
-        self.seen = 0
-
-    def detect(self, images):
-        self.seen += 1
-        if self.seen == 3:
-            raise KeyboardInterrupt
-        self.dropped = [(0.1 * self.seen, 1)]
-        masks = np.zeros((*images[0].shape[:2], 0), bool)
-        return [{"rois": np.zeros((0, 4), int), "masks": masks, "class_ids": [], "scores": []}]
-
-
-def test_an_interrupted_run_keeps_what_it_has(place, capsys):
-    sources = [saved(place / f"{number}.png") for number in range(4)]
-    arguments = script.parse_arguments(["x", "--via", "v.json"])
-    outcome = script.predict(Model(), sources, ["BG", "mug"], arguments)
-    assert outcome.stopped
-    assert [image["path"] for image in outcome.images] == sources[:2]
-    assert outcome.closest == [(0.2, "mug", sources[1]), (0.1, "mug", sources[0])]
-
-
-def test_showing_needs_a_display(place, capsys, monkeypatch):
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.delenv("DISPLAY", raising=False)
-    assert script.main([*GOOD, "--show"]) == 1
-    assert "--show needs a display" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(("key", "goes_on"), [(ord(" "), True), (ord("q"), False), (27, False)])
-def test_showing(monkeypatch, key, goes_on):
-    keys = iter([-1, -1, key])
-    shown = []
-    for name in ("namedWindow", "resizeWindow", "setWindowTitle", "destroyAllWindows"):
-        monkeypatch.setattr(cv2, name, lambda *_: None)
-    monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: 1.0)
-    monkeypatch.setattr(cv2, "waitKey", lambda _: next(keys))
-    monkeypatch.setattr(cv2, "imshow", lambda _, picture: shown.append(picture))
-    assert script.show_picture(photo(), "title") is goes_on
-    assert np.array_equal(shown[0], photo()[..., ::-1])
-
-
-def test_a_closed_window_ends_the_show(monkeypatch):
-    for name in ("namedWindow", "resizeWindow", "setWindowTitle", "destroyAllWindows", "imshow"):
-        monkeypatch.setattr(cv2, name, lambda *_: None)
-    monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: 0.0)
-    assert script.show_picture(photo(), "title") is False

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
+from mrcnn import settings
 from mrcnn.commands import masking, weights
 from mrcnn.commands.arguments import detection_options
 from mrcnn.commands.opening import open_model
@@ -113,7 +114,7 @@ def run(arguments: argparse.Namespace, config_class: type, video: Video, window=
     or OSError with one clear sentence. However it ends, what was masked until then is in files
     that can be used.
     """
-    path = weights.find(arguments.weights, LOG_FOLDER, config_class.NAME, ROOT)
+    path = weights.find(arguments.weights, LOG_FOLDER, settings.name(config_class), ROOT)
     check_outputs(arguments, [path, *([video.source] if video.is_file else [])])
     start, end = getattr(arguments, "start", 0.0), getattr(arguments, "end", None)
     if video.duration and start >= video.duration:

@@ -36,11 +36,13 @@ def find(
         root: the folder of the scripts.
         resume: of a run, the checkpoint that its optimizer's state belongs to.
 
-    Raises ValueError where there is no run, or what is wanted cannot be resumed.
+    Raises FileNotFoundError where there is no run, ValueError for what cannot be resumed.
     """
     if wanted in DOWNLOADED:
         if resume:
-            raise ValueError(f"{wanted} weights are no run that could be resumed: leave it out")
+            raise ValueError(
+                f"{wanted} weights are no run that could be resumed: leave --resume out"
+            )
         return Path(root, DOWNLOADED[wanted].name)
     if wanted is None or wanted in ("last", "best"):
         of_run = run_files.find_last if wanted == "last" else run_files.find_best
@@ -49,7 +51,7 @@ def find(
         if path is None and wanted is None and shipped.exists():
             path = shipped
         if path is None:
-            raise ValueError(
+            raise FileNotFoundError(
                 f"no checkpoint of {name!r} under {log_folder}: train first, or name a weights "
                 "file with --weights, or coco for its 80 classes"
             )

@@ -1,0 +1,41 @@
+"""How scripts end."""
+
+import io
+import sys
+
+import pytest
+
+from mrcnn.commands import process
+
+
+def raising(error):
+    def body():
+        raise error
+
+    return body
+
+
+@pytest.mark.parametrize("error", [ValueError("a sentence"), FileNotFoundError("a sentence")])
+def test_an_error_is_one_sentence_after_the_scripts_name(capsys, error):
+    assert process.run(raising(error), "/some/where/script.py") == 1
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "script.py: a sentence\n")
+
+
+def test_ctrl_c_is_told_as_a_shell_would(capsys):
+    assert process.run(raising(KeyboardInterrupt())) == process.INTERRUPTED == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_the_code_of_the_body_counts_and_faults_of_the_code_are_seen():
+    assert [process.run(lambda code=code: code) for code in (0, 1)] == [0, 1]
+    with pytest.raises(KeyError):
+        process.run(raising(KeyError("a slip")))
+
+
+def test_letters_that_the_terminal_does_not_have_are_escaped(monkeypatch):
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    assert process.run(lambda: print("caf\xe9 \udce9") or 0) == 0
+    sys.stdout.flush()
+    assert raw.getvalue() == b"caf\\xe9 \\udce9\n"
