@@ -1,1 +1,1 @@
-"""Arrays before the network: photos, masks, anchors, augmentation, samples, batches."""
+"""Arrays before the network: photos, masks, augmentation, samples, batches."""
