@@ -136,7 +136,7 @@ def test_a_video_through_the_network(clip, weights, capsys):
     assert len(read_all(output)) == 20
     capture = cv2.VideoCapture(str(output))
     assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(20)
-    assert "320 x 192, 20 frames a second, 0:01; device: " in out
+    assert "320 x 192, 20 frames a second, 0:01; " in out
     assert f"{output}: 20 frames, " in out
 
 

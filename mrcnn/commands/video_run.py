@@ -146,7 +146,7 @@ def run(arguments: argparse.Namespace, config_class: type, video: Video, window=
             files.callback(records.close)
         # TensorFlow starts here, once all that can be wrong has been looked at.
         detector = opened.detector
-        print(f"{_about(video)}; device: {_device()}", flush=True)
+        print(f"{_about(video)}; {_device()}", flush=True)
         progress = files.enter_context(Progress(min(ends, default=None), number=clock))
 
         def on_frame(found):
@@ -190,7 +190,7 @@ def _about(video) -> str:
 def _device() -> str:
     from mrcnn import devices
 
-    return ", ".join(devices.gpu_names()) or "the processor, no GPU was found"
+    return devices.describe()
 
 
 def _finish(writer, video, start):
