@@ -158,7 +158,8 @@ def _function(part, arrays):
 
 def stages(arguments, folder):
     from mrcnn.data.images import read_image
-    from mrcnn.visualize import draw_instances
+    from mrcnn.detector import unmold
+    from mrcnn.drawing.instances import draw_detections
 
     height, width = arguments.photo or (arguments.side, arguments.side)
     path = made_up.write_photo(folder / "photo.jpg", height, width)
@@ -170,23 +171,17 @@ def stages(arguments, folder):
         run = network_of(model, image)
         outputs = [output[0].numpy() for output in run()]
         shapes = image.shape, molded.shape[1:], windows[0]
-        (found,) = model.detect([image])
-        unmold = partial(model.unmold_detections, outputs[0], outputs[3], *shapes)
-        count = len(found["class_ids"])
+        (found,) = model.detector.detect([image])
+        count = len(found)
         cases |= {
             "mold": partial(model.mold_inputs, [image]),
             f"network, {precision}": run,
-            f"unmold {count} objects, {precision}": unmold,
+            f"unmold {count} objects, {precision}": partial(unmold, *outputs, *shapes),
             f"draw {count} objects, {precision}": partial(
-                draw_instances,
-                image,
-                found["rois"],
-                found["masks"],
-                found["class_ids"],
-                made_up.CLASS_NAMES,
-                found["scores"],
+                draw_detections, image, found, made_up.CLASS_NAMES
             ),
-            f"detect, {precision}": partial(model.detect, [image]),
+            f"detect, {precision}": partial(model.detector.detect, [image]),
+            f"detect with full-size masks, {precision}": partial(model.detect, [image]),
         }
     title = f"Stages, {arguments.backbone}, photo {height} x {width}, image {arguments.side}"
     show(title, cases, arguments, compare=False)
@@ -243,6 +238,8 @@ def proposals(arguments, folder):
 
 
 def objects(arguments, folder):
+    from mrcnn.detector import unmold
+
     image, cases = made_up.photo(arguments.side, arguments.side), {}
     shape = image.shape
     for precision in arguments.precisions:
@@ -250,12 +247,9 @@ def objects(arguments, folder):
             model = load(arguments, folder, precision, DETECTION_MAX_INSTANCES=count)
             cases[f"network, up to {count} objects, {precision}"] = network_of(model, image)
     for count in arguments.objects:
+        found, masks = made_up.network_output(count)
         cases[f"unmold {count} objects"] = partial(
-            model.unmold_detections,
-            *made_up.network_output(count),
-            shape,
-            shape,
-            (0, 0, *shape[:2]),
+            unmold, found, masks, shape, shape, (0, 0, *shape[:2])
         )
     title = f"By number of objects, {arguments.backbone}, image {arguments.side}"
     show(title, cases, arguments, compare=False)
