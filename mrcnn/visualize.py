@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mrcnn.drawing import charts, tables
+from mrcnn.drawing.charts import plot_overlaps, plot_precision_recall
 from mrcnn.drawing.colors import class_color, instance_colors, random_colors
 from mrcnn.drawing.instances import apply_mask, draw_box, draw_instances
 from mrcnn.drawing.splash import draw_splash
@@ -221,17 +222,12 @@ def draw_rois(image, rois, refined_rois, mask, class_ids, class_names, limit=10)
 
     Prints how many RoIs are objects.
     """
-    objects, background = charts.split_rois(rois, class_ids)
-    share = len(objects) / max(1, len(objects) + len(background))
-    print(f"RoIs with an object: {len(objects)} ({share:.0%})")
-    print(f"RoIs of background:  {len(background)}")
-    chosen = charts.choose_rois(objects, background, limit)
-    return draw_boxes(
-        image,
-        **charts.roi_pairs(image, rois, refined_rois, mask, class_ids, class_names, chosen),
-        title=f"{len(chosen)} of {len(objects) + len(background)} RoIs: "
-        "dashed as proposed, solid as refined",
+    objects, background, chosen = charts.roi_pairs(
+        image, rois, refined_rois, mask, class_ids, class_names, limit
     )
+    print(f"RoIs with an object: {objects} ({objects / max(1, objects + background):.0%})")
+    print(f"RoIs of background:  {background}")
+    return draw_boxes(image, **chosen)
 
 
 def display_top_masks(image, mask, class_ids, class_names, limit=4):
@@ -246,33 +242,6 @@ def display_top_masks(image, mask, class_ids, class_names, limit=4):
         [f"H x W = {height} x {width}", *(class_names[i] for i in shades)],
         cols=limit + 1,
         cmap="Blues_r",
-    )
-
-
-def plot_precision_recall(AP, precisions, recalls, ax=None):
-    """Draw the precision-recall curve of `utils.compute_ap`; return the axes.
-
-    As with matplotlib's own functions, `pyplot.show()` or `pyplot.savefig(path)` follow.
-    """
-    return charts.precision_recall(ax, AP, precisions, recalls)
-
-
-def plot_overlaps(
-    gt_class_ids, pred_class_ids, pred_scores, overlaps, class_names, threshold=0.5, ax=None
-):
-    """Draw the overlap of every prediction with every object as a grid; return the axes.
-
-    Arguments:
-        gt_class_ids: int `[M]`, zeros (padding) at the end are skipped.
-        pred_class_ids: int `[N]`.
-        pred_scores: `[N]`.
-        overlaps: `[N, M]` IoU of predictions and objects.
-        threshold: from this IoU on a cell says whether the classes agree.
-
-    As with matplotlib's own functions, `pyplot.show()` or `pyplot.savefig(path)` follow.
-    """
-    return charts.overlaps(
-        ax, gt_class_ids, pred_class_ids, pred_scores, overlaps, class_names, threshold
     )
 
 

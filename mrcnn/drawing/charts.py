@@ -90,40 +90,36 @@ def match_captions(scores, matches, overlaps) -> list[str]:
     return captions
 
 
-def split_rois(rois, class_ids) -> tuple[np.ndarray, np.ndarray]:
-    """Return the indices of the RoIs with an object and of those without; zeros are padding."""
-    used, is_object = np.any(np.asarray(rois) != 0, axis=1), np.asarray(class_ids) > 0
-    return np.flatnonzero(used & is_object), np.flatnonzero(used & ~is_object)
+def roi_pairs(image, rois, refined_rois, mask, class_ids, class_names, limit):
+    """Choose RoIs to show, the same ones at every call; arguments as of `visualize.draw_rois`.
 
-
-def choose_rois(objects, background, limit) -> np.ndarray:
-    """Return `limit` of the indices, half of them objects where there are so many.
-
-    They are the same at every call.
+    Returns how many RoIs are objects and how many background, zeros being padding, and the
+    arguments of `visualize.draw_boxes` for those chosen.
     """
+    rois, class_ids = np.asarray(rois), np.asarray(class_ids)
+    objects, background = (
+        np.flatnonzero(kind & np.any(rois != 0, axis=1)) for kind in (class_ids > 0, class_ids <= 0)
+    )
     random = np.random.default_rng(0)
     few = min(len(objects), max(limit // 2, limit - len(background)))
     chosen = random.permutation(objects)[:few], random.permutation(background)[: limit - few]
-    return np.concatenate(chosen)
-
-
-def roi_pairs(image, rois, refined_rois, mask, class_ids, class_names, chosen) -> dict:
-    """Return arguments of `visualize.draw_boxes` that show the RoIs `chosen`, indices.
-
-    Arguments else as of `visualize.draw_rois`.
-    """
-    rois, class_ids = np.asarray(rois)[chosen], np.asarray(class_ids)[chosen]
-    is_object, shape = class_ids > 0, np.shape(image)
+    chosen, total = np.concatenate(chosen), len(objects) + len(background)
+    rois, class_ids, shape = rois[chosen], class_ids[chosen], np.shape(image)
     masks = np.zeros((*shape[:2], len(chosen)), bool)
-    for index in np.flatnonzero(is_object):
+    for index in np.flatnonzero(class_ids > 0):
         masks[..., index] = unmold_mask(mask[chosen[index]], rois[index].astype(int), shape)
-    return {
-        "boxes": rois,
-        "refined_boxes": np.where(is_object[:, None], np.asarray(refined_rois)[chosen], 0),
-        "masks": masks,
-        "captions": [class_names[i] if i > 0 else "" for i in class_ids],
-        "visibilities": np.where(is_object, 1, 0),
-    }
+    return (
+        len(objects),
+        len(background),
+        {
+            "boxes": rois,
+            "refined_boxes": np.where(class_ids[:, None] > 0, np.asarray(refined_rois)[chosen], 0),
+            "masks": masks,
+            "captions": [class_names[i] if i > 0 else "" for i in class_ids],
+            "visibilities": np.where(class_ids > 0, 1, 0),
+            "title": f"{len(chosen)} of {total} RoIs: dashed as proposed, solid as refined",
+        },
+    )
 
 
 def class_shades(mask, class_ids, limit) -> dict:
@@ -139,14 +135,14 @@ def class_shades(mask, class_ids, limit) -> dict:
     }
 
 
-def precision_recall(axes, average, precisions, recalls):
-    """Draw precision over recall, on new axes if None, and return the axes.
+def plot_precision_recall(AP, precisions, recalls, ax=None):
+    """Draw the precision-recall curve of `utils.compute_ap`; return the axes.
 
-    `average` is the AP at IoU 0.5.
+    As with matplotlib's own functions, `pyplot.show()` or `pyplot.savefig(path)` follow.
     """
-    axes = new_axes((6, 6))[0] if axes is None else axes
+    axes = new_axes((6, 6))[0] if ax is None else ax
     axes.plot(recalls, precisions)
-    axes.set_title(f"precision and recall, AP@50 = {average:.3f}")
+    axes.set_title(f"precision and recall, AP@50 = {AP:.3f}")
     axes.set_xlabel("recall")
     axes.set_ylabel("precision")
     axes.set_xlim(0, 1.05)
@@ -154,16 +150,25 @@ def precision_recall(axes, average, precisions, recalls):
     return axes
 
 
-def overlaps(axes, gt_class_ids, pred_class_ids, pred_scores, grid, class_names, threshold):
-    """Draw the IoU `grid` `[N, M]` of N predictions with M objects, and whether they match.
+def plot_overlaps(
+    gt_class_ids, pred_class_ids, pred_scores, overlaps, class_names, threshold=0.5, ax=None
+):
+    """Draw the overlap of every prediction with every object as a grid; return the axes.
 
-    Returns the axes, new ones if None; arguments else as of `visualize.plot_overlaps`.
+    Arguments:
+        gt_class_ids: int `[M]`, zeros (padding) at the end are skipped.
+        pred_class_ids: int `[N]`.
+        pred_scores: `[N]`.
+        overlaps: `[N, M]` IoU of predictions and objects.
+        threshold: from this IoU on a cell says whether the classes agree.
+
+    As with matplotlib's own functions, `pyplot.show()` or `pyplot.savefig(path)` follow.
     """
     gt_class_ids, pred_class_ids = (
         np.asarray(ids)[np.flatnonzero(ids)] for ids in (gt_class_ids, pred_class_ids)
     )
-    grid = np.asarray(grid)[: len(pred_class_ids), : len(gt_class_ids)]
-    axes = new_axes((4 + grid.shape[1], 3 + grid.shape[0] * 0.6))[0] if axes is None else axes
+    grid = np.asarray(overlaps)[: len(pred_class_ids), : len(gt_class_ids)]
+    axes = new_axes((4 + grid.shape[1], 3 + grid.shape[0] * 0.6))[0] if ax is None else ax
     if grid.size:
         axes.imshow(grid, interpolation="nearest", cmap="Blues", vmin=0, vmax=1, aspect="auto")
     axes.set_xticks(range(len(gt_class_ids)), [class_names[i] for i in gt_class_ids], rotation=90)
