@@ -124,7 +124,7 @@ def boxes(count: int, seed: int = 0) -> np.ndarray:
 
 
 def network_output(count: int, mask_side: int = 28, seed: int = 0):
-    """Return `(detections [count, 6], masks [count, side, side, classes])` as the network does."""
+    """Return `(detections [count, 6], masks [count, side, side])` as `nn.network.compiled` does."""
     rng = np.random.default_rng(seed)
     class_ids = rng.integers(1, NUM_CLASSES, count)
     scores = np.sort(rng.uniform(0.7, 1, count))[::-1]
@@ -133,7 +133,6 @@ def network_output(count: int, mask_side: int = 28, seed: int = 0):
     # 1 at the centre, 0.5 near the border: an ellipse that fills its box, wavy as masks are.
     ellipse = 1 - 0.55 * (axis[:, None] ** 2 + axis**2)
     masks = np.clip(ellipse + rng.normal(0, 0.05, (count, mask_side, mask_side)), 0, 1)
-    masks = np.repeat(masks[..., None], NUM_CLASSES, axis=-1)
     return detections.astype(np.float32), masks.astype(np.float32)
 
 

@@ -43,9 +43,9 @@ def ours(request, scene) -> tuple[Callable, str]:
     model = made_up.model("inference", config, folder)
 
     def run():
-        return model.detect([scene["photo"]])
+        return model.detector.detect([scene["photo"]])
 
-    return run, f"this package, {len(run()[0]['scores'])} detections"
+    return run, f"this package, {len(run()[0])} detections"
 
 
 # -- The older package -------------------------------------------------------------------------

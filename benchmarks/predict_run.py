@@ -64,8 +64,8 @@ def run_script(photos: Path, weights: Path, output: Path, arguments) -> tuple:
     of all of it.
     """
     import maskrcnn_predict_for_images as script
-    from mrcnn import model, visualize
-    from mrcnn.data import images
+    from mrcnn import detector, pictures
+    from mrcnn.commands import photo_run
     from mrcnn.nn import network
 
     watch = measuring.Stopwatch()
@@ -84,10 +84,10 @@ def run_script(photos: Path, weights: Path, output: Path, arguments) -> tuple:
     least = arguments.min_confidence or (None if arguments.weights_file else "0")
     most = arguments.max_instances
     steps = {
-        "read": (images, "read_image"),
-        "detect": (model.MaskRCNN, "detect"),
-        "draw": (visualize, "draw_instances"),
-        "write": (script, "write_picture"),
+        "read": (photo_run, "read_image"),
+        "detect": (detector.Detector, "detect"),
+        "draw": (photo_run, "draw_detections"),
+        "write": (pictures, "write"),
     }
     network.compiled = watched
     start = time.perf_counter()
@@ -143,20 +143,18 @@ def shares(title, watch, ends, whole):
 
 def large_photo(arguments):
     """Print the time of unmolding and drawing many objects on a large photo."""
-    from mrcnn.visualize import draw_instances
+    from mrcnn.detector import unmold
+    from mrcnn.drawing.instances import draw_detections
 
     count, (height, width) = arguments.objects, LARGE
     image = made_up.photo(height, width)
     config = made_up.config("compact", "float32", arguments.side)
     model = made_up.model("inference", config, Path())
     molded, _, windows = model.mold_inputs([image])
-    detections, masks = made_up.network_output(count)
-    unmold = partial(
-        model.unmold_detections, detections, masks, image.shape, molded.shape[1:], windows[0]
-    )
-    boxes, class_ids, scores, pasted = unmold()
-    draw = partial(draw_instances, image, boxes, pasted, class_ids, made_up.CLASS_NAMES, scores)
-    cases = {"unmold": unmold, "draw": draw}
+    output = made_up.network_output(count)
+    unmolding = partial(unmold, *output, image.shape, molded.shape[1:], windows[0])
+    draw = partial(draw_detections, image, unmolding(), made_up.CLASS_NAMES)
+    cases = {"unmold": unmolding, "draw": draw}
     measured = measuring.in_turns(cases, arguments.repeats)
     measured["both"] = [sum(pair) for pair in zip(*measured.values(), strict=True)]
     title = f"{count} objects on a photo {height} x {width}"

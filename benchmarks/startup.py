@@ -12,6 +12,8 @@ Three tables, each run a process of its own, in turns:
 """
 
 import argparse
+import contextlib
+import io
 import json
 import subprocess
 import sys
@@ -115,13 +117,13 @@ def child(request: dict) -> dict:
         now = time.perf_counter()
         seconds[step], last = now - last, now
 
-    from mrcnn.commands import prediction
+    from mrcnn.commands.opening import open_model
     from mrcnn.data.images import read_image
-    from mrcnn.nn.weights_file import inspect
 
     done("import the array side (numpy, cv2)")
-    info = inspect(request["weights"])
-    config = prediction.make_config(info, None, request["side"], request["precision"])
+    opened = open_model(
+        request["weights"], image_size=request["side"], precision=request["precision"]
+    )
     done("read the weights' header")
     import tensorflow  # noqa: F401
 
@@ -129,18 +131,14 @@ def child(request: dict) -> dict:
     import keras  # noqa: F401
 
     done("import keras")
-    from mrcnn.model import MaskRCNN
-
-    done("import mrcnn.model")
-    model = MaskRCNN("inference", config, "log")
-    done("build the network")
-    model.load_weights(request["weights"], by_name=True)
-    done("load the weights")
+    with contextlib.redirect_stdout(io.StringIO()):
+        detector = opened.detector
+    done("build the network, load the weights")
     image = read_image(request["photo"])
     done("read the photo")
-    model.detect([image])
+    detector.detect([image])
     done("trace the network and run it the first time")
-    model.detect([image])
+    detector.detect([image])
     done("run it the second time")
     return seconds
 

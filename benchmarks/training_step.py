@@ -39,14 +39,15 @@ def parse_arguments():
 def step_of(config, layers, folder):
     """Return a training step as a function of nothing, which returns the loss."""
     from mrcnn.feeding import DataGenerator
-    from mrcnn.training import run as training
+    from mrcnn.training.batches import Batches
+    from mrcnn.training.layers import layer_pattern
 
     model = made_up.model("training", config, folder)
-    model.set_trainable(training.layer_pattern(layers), verbose=0)
+    model.set_trainable(layer_pattern(layers), verbose=0)
     # With made-up weights the losses are large: they are to stay finite.
     model.compile(learning_rate=1e-6, momentum=config.LEARNING_MOMENTUM)
     dataset = made_up.Things(config.BATCH_SIZE, config.IMAGE_MAX_DIM)
-    batches = training.Batches(DataGenerator(dataset, config, seed=0), steps=1, workers=1)
+    batches = Batches(DataGenerator(dataset, config, seed=0), steps=1, workers=1)
     (inputs,) = batches[0]
     return lambda: model.keras_model.train_on_batch(inputs, return_dict=True)["loss"]
 

@@ -27,6 +27,7 @@ ROOMS = {
 }
 LEAVES = {
     "anchors",
+    "anchors",
     "atomic",
     "boxes",
     "coco_classes",
