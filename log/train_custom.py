@@ -27,10 +27,14 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from custom_training import CustomDataset
+from mrcnn.commands import process
+from mrcnn.commands.opening import open_model
 from mrcnn.config import Config
+from mrcnn.settings import with_settings
+from mrcnn.training.run_files import find_last
 from rendering import render
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = process.ROOT
 SHIPPED = ROOT / "log" / "custom.h5"
 SEED = 1
 # Pictures, seed, share without a remote, share with look-alikes.
@@ -110,7 +114,6 @@ STAGES = (
         },
     ),
 )
-WARM_UP_STEPS = 200
 # Average precision wants the uncertain detections too.
 LEAST_SCORE = 0.05
 
@@ -188,35 +191,13 @@ def train_stage(stage: Stage, work: Path, start: Path | None, share: float) -> P
     import keras
 
     from mrcnn.model import MaskRCNN
-    from mrcnn.training.checkpoints import find_last
+    from mrcnn.training.plan import warm_cosine
 
     epochs = max(1, round(stage.epochs * share))
-    settings = {"IMAGE_MIN_DIM": stage.side, "IMAGE_MAX_DIM": stage.side, **stage.settings}
-    config = type("StageConfig", (RemoteConfig,), settings)()
-    steps = epochs * config.STEPS_PER_EPOCH
-
-    class FromScratch(MaskRCNN):
-        """SGD, which fine-tunes, would take many times as long from random weights."""
-
-        def compile(self, learning_rate, momentum):
-            optimizer = keras.optimizers.AdamW(learning_rate, weight_decay=0.02, global_clipnorm=5)
-            optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-            self.keras_model.compile(optimizer, self.config.LOSS_WEIGHTS, self.config.WEIGHT_DECAY)
-
-    def rate(step):
-        """Rise in a line, fall along a cosine (Loshchilov and Hutter 2017)."""
-        if step < WARM_UP_STEPS:
-            return stage.learning_rate * (step + 1) / WARM_UP_STEPS
-        done = (step - WARM_UP_STEPS) / max(steps - WARM_UP_STEPS, 1)
-        return stage.learning_rate * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(done, 1.0))))
-
-    class Schedule(keras.callbacks.Callback):
-        def on_train_batch_begin(self, batch, logs=None):
-            optimizer = self.model.optimizer
-            optimizer.learning_rate.assign(rate(int(optimizer.iterations)))
-
+    sides = {"IMAGE_MIN_DIM": stage.side, "IMAGE_MAX_DIM": stage.side}
+    config = with_settings(RemoteConfig, {**sides, **stage.settings})
     keras.utils.set_random_seed(SEED)
-    model = FromScratch("training", config, work / stage.name)
+    model = MaskRCNN("training", config, work / stage.name)
     last = find_last(work / stage.name, config.NAME)
     if last or start:
         model.load_weights(str(last or start))
@@ -230,10 +211,11 @@ def train_stage(stage: Stage, work: Path, start: Path | None, share: float) -> P
         epochs=epochs,
         layers="all",
         augmentation=augmentation(),
-        custom_callbacks=[Schedule()],
         resume=last is not None and model.epoch < epochs,
         seed=SEED,
         keep_negatives=True,
+        # SGD, which fine-tunes, would take many times as long from random weights.
+        plan=warm_cosine,
     )
     return find_last(work / stage.name, config.NAME)
 
@@ -250,14 +232,12 @@ def ship(weights: Path, output: Path) -> None:
 def measure(work: Path, weights: Path) -> None:
     """Print how good weights are on the sets that training never saw."""
     from mrcnn.commands.evaluating import evaluate
-    from mrcnn.commands.prediction import load_model, make_config
-    from mrcnn.nn.weights import inspect
 
-    model = load_model(make_config(inspect(weights)), weights, LEAST_SCORE)
-    print(evaluate(model, load_sets(work, "test")).text())
+    detector = open_model(weights, min_confidence=LEAST_SCORE).detector
+    print(evaluate(detector, load_sets(work, "test")).text())
     empty = load_sets(work, "empty")
     found = [
-        model.detect([empty.load_image(image_id)])[0]["scores"] for image_id in empty.image_ids
+        detector.detect([empty.load_image(image_id)])[0].scores for image_id in empty.image_ids
     ]
     best = np.array([max(scores, default=0.0) for scores in found])
     threshold = RemoteConfig.DETECTION_MIN_CONFIDENCE
@@ -284,18 +264,18 @@ def main(argv=None) -> int:
     trial = (arguments.images, arguments.epochs) != (1, 1)
     work = arguments.work or ROOT / ("rendered_trial" if trial else "rendered")
     output = arguments.output or (work / SHIPPED.name if trial else SHIPPED)
-    weights = None
-    try:
+
+    def steps():
+        weights = None
         render_sets(work, arguments.images)
         for stage in STAGES:
             weights = train_stage(stage, work, weights, arguments.epochs)
         ship(weights, output)
         print(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
         measure(work, output)
-    except (ValueError, OSError) as error:
-        print(f"train_custom.py: {error}", file=sys.stderr)
-        return 1
-    return 0
+        return 0
+
+    return process.run(steps, __file__)
 
 
 if __name__ == "__main__":

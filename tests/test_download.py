@@ -1,3 +1,4 @@
+import functools
 import hashlib
 import re
 import socket
@@ -9,6 +10,7 @@ import pytest
 
 from mrcnn import download
 from mrcnn.download import DownloadError, RemoteFile
+from mrcnn.progress import Progress
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 SHA256 = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
@@ -73,6 +75,26 @@ def test_a_file_comes_whole_and_says_how_far(server, path, monkeypatch):
     assert path.read_bytes() == CONTENT
     assert calls == [(done, 300_000) for done in (100_000, 200_000, 300_000)]
     assert [file.name for file in path.parent.iterdir()] == ["weights.h5"]
+
+
+def test_it_tells_what_it_fetches_how_far_it_is_and_where_it_lies(
+    server, path, monkeypatch, capsys
+):
+    monkeypatch.setattr(download, "CHUNK", 100_000)
+    monkeypatch.setattr(download, "Progress", functools.partial(Progress, every=0))
+    remote = RemoteFile(f"{server.url}/file", len(CONTENT))
+    assert download.fetch(remote, path) == path
+    first, *lines, last = capsys.readouterr().out.splitlines()
+    assert (first, last) == (f"Downloading {remote.url}", f"Saved {path}")
+    assert [re.sub(r", [\d.]+ s left", "", line) for line in lines] == [
+        f"[{done} MB/0.3 MB]" for done in (0.1, 0.2, 0.3)
+    ]
+
+
+def test_what_cannot_be_fetched_is_not_called_saved(server, path, capsys):
+    with pytest.raises(DownloadError):
+        download.fetch(RemoteFile(f"{server.url}/missing"), path)
+    assert "Saved" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("weather", ["nolength", "file"])

@@ -459,6 +459,16 @@ def test_too_little_memory_says_what_to_lower(model, monkeypatch):
         model.train(Shapes(1), None, 0.01, 1, "heads")
 
 
+def test_downloads_do_not_look_like_a_run(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("mrcnn.model.fetch", lambda remote, path: path.write_bytes(b"x") and path)
+    path = Path(model.get_imagenet_weights())
+    assert path.parent == tmp_path and path.name.endswith("_notop.h5")
+    monkeypatch.setattr("mrcnn.model.fetch", None)
+    assert model.get_imagenet_weights() == str(path)
+    assert not list((tmp_path / "log").rglob("*.h5"))
+
+
 def test_training_needs_a_training_model():
     model = MaskRCNN("inference", SmallConfig(), "log")
     with pytest.raises(ValueError, match='make one with mode="training"'):
