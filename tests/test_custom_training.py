@@ -17,10 +17,13 @@ import tensorflow as tf
 import custom_training
 import custom_training_augmentation
 from custom_training import CustomConfig, CustomDataset
-from mrcnn.commands import training_command
+from mrcnn.annotation import read
+from mrcnn.check import check
+from mrcnn.commands import training_script
 from mrcnn.model import MaskRCNN
 from mrcnn.nn.weights import inspect
-from mrcnn.training import checkpoints
+from mrcnn.training import run_files
+from mrcnn.training.state import State
 from tests.small import SIDE, SmallConfig
 from tests.video_clips import grey_frames, read_all, write_clip
 
@@ -167,7 +170,7 @@ def run(dataset, tmp_path, capsys):
     def command(name, *options, script=SCRIPT):
         words = [name, "--dataset", str(dataset)]
         words += ["--logs", str(tmp_path / "log")] if name != "check" else []
-        code = training_command.main(script, [*words, *map(str, options)])
+        code = training_script.main(script, [*words, *map(str, options)])
         return code, *capsys.readouterr()
 
     return command
@@ -178,13 +181,29 @@ def only_run(tmp_path):
     return folder
 
 
-def test_from_81_classes_to_those_of_the_data_set_and_on(run, tmp_path, many_classes, eager):
+@pytest.fixture
+def parsed(monkeypatch):
+    """The names of the folders whose annotations are parsed, in their order."""
+    names = []
+
+    def read_folder(folder, *arguments):
+        names.append(folder.name)
+        return read.read_folder(folder, *arguments)
+
+    for module in (check, custom_training):
+        monkeypatch.setattr(module, "read_folder", read_folder)
+    return names
+
+
+def test_from_81_classes_to_those_of_the_data_set_and_on(
+    run, tmp_path, many_classes, eager, parsed
+):
     start = ["train", "--weights", many_classes, "--seed", 1, "--batch", 3]
     code, out, err = run(*start, "--epochs", 1)
     assert (code, err) == (0, "")
     told = [
         "Verdict: fit for training",
-        "no GPU: expect slow steps",
+        "no GPU",
         "Classes: cup (5 in train, 0 in val), plate (5 in train, 2 in val)",
         "The weights are for 80 classes, the data set has 2 classes (cup, plate): "
         "mrcnn_class_logits, mrcnn_bbox_fc, mrcnn_mask start anew",
@@ -194,6 +213,7 @@ def test_from_81_classes_to_those_of_the_data_set_and_on(run, tmp_path, many_cla
     ]
     places = [out.find(text) for text in told]
     assert -1 not in places and places == sorted(places), out
+    assert parsed == ["train", "val"], "each subset is parsed once"
 
     folder = only_run(tmp_path)
     info = inspect(folder / "mask_rcnn_object_0001.h5")
@@ -205,7 +225,7 @@ def test_from_81_classes_to_those_of_the_data_set_and_on(run, tmp_path, many_cla
     assert "Starting at epoch 2 of 2" in out
     assert "start anew" not in out and "starts anew" not in out
     assert only_run(tmp_path) == folder
-    assert checkpoints.State.load(folder / checkpoints.STATE_FILE).epoch == 2
+    assert State.load(folder, 2).epoch == 2
 
     code, out, _ = run("train", "--resume", "--epochs", 2)
     assert code == 0 and "2 epochs are done already" in out
@@ -271,9 +291,9 @@ def test_other_classes_cannot_be_resumed_but_start_anew(
     code, out, _ = run("train", "--weights", "last", *options)
     assert code == 0 and "Starting at epoch 1 of 1" in out
     assert "are for 2 classes (cup, plate), the data set has 2 classes (cup, dish, flat)" in out
-    newest = checkpoints.find_last(tmp_path / "log", "object")
+    newest = run_files.find_last(tmp_path / "log", "object")
     assert inspect(newest).class_names == ["BG", "cup", "dish, flat"]
-    assert checkpoints.read_class_names(newest) == ["BG", "cup", "dish, flat"]
+    assert run_files.read_class_names(newest) == ["BG", "cup", "dish, flat"]
     assert run("train", "--resume", *options)[0] == 0
 
 
@@ -382,12 +402,14 @@ def detector(published_weights):
     return ["--weights", published_weights("resnet50"), "--image-size", 64]
 
 
-def test_evaluate_writes_tables_curves_and_pictures(run, dataset, tmp_path, detector):
+def test_evaluate_writes_tables_curves_and_pictures(run, dataset, tmp_path, detector, parsed):
     file = dataset / "val" / "export.json"
     file.write_text(file.read_text().replace("plate", "bowl"))
     output = tmp_path / "evaluation"
     code, out, err = run("evaluate", *detector, "--output", output, script=custom_training.SCRIPT)
     assert (code, err) == (0, "")
+    assert parsed == ["val"], "it is parsed once"
+    assert f"Weights: {detector[1]}\n" in out
     assert "2 images" in out and "bowl" in out
     summary = json.loads((output / "evaluation.json").read_text())
     assert summary["images"] == 2 and summary["mask"]["AP"] is not None
@@ -423,7 +445,7 @@ def test_splash_of_an_image_and_of_a_video(dataset, tmp_path, detector, capsys):
     photo, clip = dataset / "val" / "v1.png", write_clip(tmp_path / "c.avi", grey_frames(3))
 
     def splash(*options):
-        return training_command.main(
+        return training_script.main(
             custom_training.SCRIPT, ["splash", *map(str, [*detector, *options])]
         )
 
@@ -491,6 +513,6 @@ def test_help_needs_no_network(script):
 )
 def test_mistakes_in_the_command_line_end_with_2(words, capsys):
     with pytest.raises(SystemExit) as exit_:
-        training_command.main(SCRIPT, words)
+        training_script.main(SCRIPT, words)
     assert exit_.value.code == 2
     assert "error: " in capsys.readouterr().err

@@ -7,7 +7,7 @@ import pytest
 
 from custom_training import CustomDataset
 from mrcnn.commands.evaluating import evaluate
-from mrcnn.commands.prediction import load_model, make_config
+from mrcnn.commands.opening import open_model
 from mrcnn.nn.weights import inspect
 
 ROOT = Path(__file__).parent.parent
@@ -25,9 +25,8 @@ def sample(subset):
 @pytest.fixture(scope="module")
 def models():
     """Models of both precisions."""
-    info = inspect(WEIGHTS)
     return {
-        precision: load_model(make_config(info, precision=precision), WEIGHTS, LEAST_SCORE)
+        precision: open_model(WEIGHTS, precision=precision, min_confidence=LEAST_SCORE).detector
         for precision in ("float32", "bfloat16")
     }
 
@@ -45,12 +44,12 @@ def test_it_finds_the_remotes_of_the_sample(models):
 
 
 def test_bfloat16_keeps_what_float32_finds(models):
-    ious, least = [], make_config(inspect(WEIGHTS)).DETECTION_MIN_CONFIDENCE
+    ious, least = [], open_model(WEIGHTS).min_confidence
     for dataset in map(sample, ("train", "val")):
         for image_id in dataset.image_ids:
             image = dataset.load_image(image_id)
             wanted, found = (models[name].detect([image])[0] for name in models)
-            sure, found = wanted["masks"][..., wanted["scores"] >= least], found["masks"]
+            sure, found = wanted.where(wanted.scores >= least).masks, found.masks
             for mask in np.moveaxis(sure, -1, 0):
                 inside = (mask[..., None] & found).sum(axis=(0, 1))
                 around = (mask[..., None] | found).sum(axis=(0, 1))
