@@ -7,6 +7,7 @@ Legend, the same in every module of this folder:
     deltas: what turns one box into another (`boxes.encode`). `_px` is in pixels.
 """
 
+import inspect
 import math
 
 import keras
@@ -15,6 +16,15 @@ from keras import layers, ops
 from mrcnn.nn import kernels
 
 registered = keras.saving.register_keras_serializable(package="mrcnn")
+
+
+class ConfiguredLayer(layers.Layer):
+    """A layer that keeps the arguments of its `__init__` as attributes, which are its config."""
+
+    def get_config(self):
+        names = inspect.signature(type(self).__init__).parameters
+        own = {name: getattr(self, name) for name in names if name in vars(self)}
+        return super().get_config() | own
 
 
 @registered

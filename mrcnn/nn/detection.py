@@ -4,11 +4,11 @@ Legend: see blocks.py.
 """
 
 import keras
-from keras import layers, ops
+from keras import ops
 
 from mrcnn import boxes as box_math
 from mrcnn import image_meta as meta_rows
-from mrcnn.nn.blocks import registered
+from mrcnn.nn.blocks import ConfiguredLayer, registered
 from mrcnn.nn.heads import of_own_class
 from mrcnn.nn.nms import NEVER, suppress
 
@@ -46,7 +46,7 @@ def refine(rois, probs, deltas, window, *, std_dev, min_confidence, iou_threshol
 
 
 @registered
-class Detections(layers.Layer):
+class Detections(ConfiguredLayer):
     """`refine` as a layer: `[rois, class_probs, deltas, image_meta]` to `[B, count, 6]`."""
 
     def __init__(self, count, min_confidence, iou_threshold, std_dev, **kwargs):
@@ -57,14 +57,6 @@ class Detections(layers.Layer):
         self.iou_threshold = iou_threshold
         self.std_dev = [float(value) for value in std_dev]
         self.supports_jit = keras.backend.backend() != "tensorflow"
-
-    def get_config(self):
-        return super().get_config() | {
-            "count": self.count,
-            "min_confidence": self.min_confidence,
-            "iou_threshold": self.iou_threshold,
-            "std_dev": self.std_dev,
-        }
 
     def call(self, inputs):
         rois, probs, deltas, image_meta = inputs

@@ -6,7 +6,7 @@ Legend: see blocks.py.
 from keras import layers, ops
 
 from mrcnn.nn import kernels
-from mrcnn.nn.blocks import EachRoI, conv_norm, registered
+from mrcnn.nn.blocks import ConfiguredLayer, EachRoI, conv_norm, registered
 from mrcnn.nn.roi_align import PyramidROIAlign
 
 
@@ -17,15 +17,12 @@ def of_own_class(per_class, class_ids, axis):
 
 
 @registered
-class SplitByClass(layers.Layer):
+class SplitByClass(ConfiguredLayer):
     """`[B, N, K * 4]` to `[B, N, K, 4]`; the batch may have any size."""
 
     def __init__(self, num_classes, **kwargs):
         super().__init__(**kwargs)
         self.num_classes = num_classes
-
-    def get_config(self):
-        return super().get_config() | {"num_classes": self.num_classes}
 
     def call(self, inputs):
         return ops.reshape(inputs, (-1, inputs.shape[1], self.num_classes, 4))

@@ -3,6 +3,8 @@
 Legend: see blocks.py.
 """
 
+import functools
+
 import keras
 from keras import layers, ops
 
@@ -42,6 +44,7 @@ def _build(mode, config):
     p2, p3, p4, p5, p6 = fpn.pyramid(c2, c3, c4, c5, config.TOP_DOWN_PYRAMID_SIZE)
     roi_maps = [p2, p3, p4, p5]
     rpn_logits, rpn_probs, rpn_deltas = _rpn([*roi_maps, p6], config)
+    class_head, mask_head = _heads(roi_maps, image_meta, config)
 
     anchors = _anchors(image, config) if training else inputs["input_anchors"]
     proposals = rpn.Proposals(
@@ -53,7 +56,7 @@ def _build(mode, config):
     )([rpn_probs, rpn_deltas, anchors])
 
     if not training:
-        _, probs, deltas = _class_head(proposals, roi_maps, image_meta, config)
+        _, probs, deltas = class_head(proposals)
         detections = Detections(
             config.DETECTION_MAX_INSTANCES,
             config.DETECTION_MIN_CONFIDENCE,
@@ -61,15 +64,15 @@ def _build(mode, config):
             config.BBOX_STD_DEV,
             name="mrcnn_detection",
         )([proposals, probs, deltas, image_meta])
-        masks = _mask_head(detections[..., :4], roi_maps, image_meta, config)
+        masks = mask_head(detections[..., :4])
         outputs = [detections, probs, deltas, masks, proposals, rpn_probs, rpn_deltas]
         return MaskRCNNModel(list(inputs.values()), outputs, name="mask_rcnn")
 
     rois, class_ids, target_deltas, target_masks = _targets(proposals, inputs, config)
-    logits, _, deltas = _class_head(rois, roi_maps, image_meta, config)
+    logits, _, deltas = class_head(rois)
     # Those that hold an object come first, and no other has a mask to learn.
     with_object = int(config.TRAIN_ROIS_PER_IMAGE * config.ROI_POSITIVE_RATIO)
-    masks = _mask_head(rois[:, :with_object], roi_maps, image_meta, config)
+    masks = mask_head(rois[:, :with_object])
     target_masks, mask_ids = target_masks[:, :with_object], class_ids[:, :with_object]
 
     match, active = inputs["input_rpn_match"], meta_rows.active_class_ids(image_meta)
@@ -203,27 +206,27 @@ def _rpn(feature_maps, config):
     ]
 
 
-def _class_head(rois, feature_maps, image_meta, config):
-    return heads.fpn_classifier_graph(
-        rois,
-        feature_maps,
-        image_meta,
-        config.POOL_SIZE,
-        config.NUM_CLASSES,
-        train_bn=config.TRAIN_BN,
-        fc_layers_size=config.FPN_CLASSIF_FC_LAYERS_SIZE,
-    )
-
-
-def _mask_head(rois, feature_maps, image_meta, config):
-    return heads.build_fpn_mask_graph(
-        rois,
-        feature_maps,
-        image_meta,
-        config.MASK_POOL_SIZE,
-        config.NUM_CLASSES,
-        train_bn=config.TRAIN_BN,
-        conv_layers_size=config.MASK_CONV_LAYERS_SIZE,
+def _heads(feature_maps, image_meta, config):
+    """Return the class head and the mask head, each a function of RoIs."""
+    common = {
+        "feature_maps": feature_maps,
+        "image_meta": image_meta,
+        "num_classes": config.NUM_CLASSES,
+        "train_bn": config.TRAIN_BN,
+    }
+    return (
+        functools.partial(
+            heads.fpn_classifier_graph,
+            pool_size=config.POOL_SIZE,
+            fc_layers_size=config.FPN_CLASSIF_FC_LAYERS_SIZE,
+            **common,
+        ),
+        functools.partial(
+            heads.build_fpn_mask_graph,
+            pool_size=config.MASK_POOL_SIZE,
+            conv_layers_size=config.MASK_CONV_LAYERS_SIZE,
+            **common,
+        ),
     )
 
 

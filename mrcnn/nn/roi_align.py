@@ -6,10 +6,10 @@ for this; the gather beside it gives the same numbers on every backend.
 """
 
 import keras
-from keras import layers, ops
+from keras import ops
 
 from mrcnn import image_meta as meta_rows
-from mrcnn.nn.blocks import registered
+from mrcnn.nn.blocks import ConfiguredLayer, registered
 
 # RoIs of this side, in pixels, belong to level 4 (equation 1 of the FPN paper).
 CANONICAL_SIDE = 224.0
@@ -153,7 +153,7 @@ def _align_portable(rois, feature_maps, levels, size):
 
 
 @registered
-class PyramidROIAlign(layers.Layer):
+class PyramidROIAlign(ConfiguredLayer):
     """RoIAlign on the pyramid: each RoI is cut from the level that suits its size.
 
     Call with `[rois, image_meta, P2, P3, P4, P5]`: RoIs `[B, N, 4]` in fractions, rows of
@@ -165,9 +165,6 @@ class PyramidROIAlign(layers.Layer):
         super().__init__(autocast=False, **kwargs)
         self.pool_shape = tuple(pool_shape)
         self.supports_jit = keras.backend.backend() != "tensorflow"
-
-    def get_config(self):
-        return super().get_config() | {"pool_shape": self.pool_shape}
 
     def call(self, inputs):
         rois, image_meta, *feature_maps = inputs

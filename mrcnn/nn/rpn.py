@@ -7,10 +7,10 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from mrcnn import anchors as anchor_grid
 from mrcnn import boxes as box_math
+from mrcnn.anchors import generate_pyramid_anchors
 from mrcnn.nn import kernels
-from mrcnn.nn.blocks import registered
+from mrcnn.nn.blocks import ConfiguredLayer, registered
 from mrcnn.nn.nms import suppress
 
 
@@ -87,11 +87,11 @@ def propose(probs, deltas, anchors, std_dev, pre_nms_limit, iou_threshold, count
 
 
 @registered
-class Anchors(layers.Layer):
+class Anchors(ConfiguredLayer):
     """The same anchors for every image of a batch, whose molded size does not change.
 
     `[B, ...]` to `[B, A, 4]`, in fractions of the image. Arguments as of
-    `anchors.generate_pyramid_anchors`; `image_shape` is (height, width).
+    `anchors.generate_pyramid_anchors`; `image_shape` is (height, width, ...).
     """
 
     def __init__(
@@ -99,16 +99,16 @@ class Anchors(layers.Layer):
     ):
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
-        grid = scales, ratios, feature_shapes, feature_strides, anchor_stride
-        self.grid = [np.asarray(numbers).tolist() for numbers in grid]
-        self.image_shape = [int(side) for side in image_shape[:2]]
-        anchors_px = anchor_grid.generate_pyramid_anchors(*self.grid)
-        self.anchors = box_math.normalize(anchors_px, self.image_shape)
-
-    def get_config(self):
-        names = "scales", "ratios", "feature_shapes", "feature_strides", "anchor_stride"
-        own = dict(zip(names, self.grid, strict=True)) | {"image_shape": self.image_shape}
-        return super().get_config() | own
+        self.scales = np.asarray(scales).tolist()
+        self.ratios = np.asarray(ratios).tolist()
+        self.feature_shapes = np.asarray(feature_shapes).tolist()
+        self.feature_strides = np.asarray(feature_strides).tolist()
+        self.anchor_stride = anchor_stride
+        self.image_shape = np.asarray(image_shape).tolist()
+        anchors_px = generate_pyramid_anchors(
+            scales, ratios, feature_shapes, feature_strides, anchor_stride
+        )
+        self.anchors = box_math.normalize(anchors_px, image_shape)
 
     def call(self, image):
         anchors = ops.convert_to_tensor(self.anchors)
@@ -119,7 +119,7 @@ class Anchors(layers.Layer):
 
 
 @registered
-class Proposals(layers.Layer):
+class Proposals(ConfiguredLayer):
     """`propose` as a layer: `[rpn_class [B, A, 2], rpn_bbox [B, A, 4], anchors [B, A, 4]]`."""
 
     def __init__(self, count, iou_threshold, pre_nms_limit, std_dev, **kwargs):
@@ -130,14 +130,6 @@ class Proposals(layers.Layer):
         self.pre_nms_limit = pre_nms_limit
         self.std_dev = [float(value) for value in std_dev]
         self.supports_jit = keras.backend.backend() != "tensorflow"
-
-    def get_config(self):
-        return super().get_config() | {
-            "count": self.count,
-            "iou_threshold": self.iou_threshold,
-            "pre_nms_limit": self.pre_nms_limit,
-            "std_dev": self.std_dev,
-        }
 
     def call(self, inputs):
         probs, deltas, anchors = (ops.stop_gradient(x) for x in inputs)

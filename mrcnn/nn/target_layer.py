@@ -4,15 +4,15 @@ Legend: see blocks.py.
 """
 
 import keras
-from keras import layers, ops
+from keras import ops
 
-from mrcnn.nn.blocks import registered
+from mrcnn.nn.blocks import ConfiguredLayer, registered
 from mrcnn.nn.roi_align import crop_and_resize
 from mrcnn.targets.heads import detection_targets
 
 
 @registered
-class DetectionTargets(layers.Layer):
+class DetectionTargets(ConfiguredLayer):
     """`detection_targets` as a layer: `[proposals, gt_class_ids, gt_boxes, gt_masks]`."""
 
     def __init__(self, count, positive_ratio, std_dev, mask_shape, mini_masks, seed=None, **kwargs):
@@ -26,16 +26,6 @@ class DetectionTargets(layers.Layer):
         self.seed = seed
         self.random = keras.random.SeedGenerator(seed)
         self.supports_jit = keras.backend.backend() != "tensorflow"
-
-    def get_config(self):
-        return super().get_config() | {
-            "count": self.count,
-            "positive_ratio": self.positive_ratio,
-            "std_dev": self.std_dev,
-            "mask_shape": self.mask_shape,
-            "mini_masks": self.mini_masks,
-            "seed": self.seed,
-        }
 
     def call(self, inputs):
         proposals, gt_class_ids, gt_boxes, gt_masks = inputs
