@@ -12,34 +12,40 @@ from importlib import metadata
 
 from mrcnn.quiet import start_keras
 
-PACKAGES = (
-    "tensorflow",
-    "keras",
-    "numpy",
-    "scipy",
-    "scikit-image",
-    "pyimgaug",
-    "opencv-python",
-    "pillow",
-    "h5py",
-    "matplotlib",
-    "tensorboard",
-)
-MODULES = {
+# The packages and the modules to import; None where that is slow: the network shows then whether
+# they work.
+PACKAGES = {
+    "tensorflow": None,
+    "keras": None,
+    "numpy": "numpy",
+    "scipy": "scipy",
     "scikit-image": "skimage",
     "pyimgaug": "imgaug",
     "opencv-python": "cv2",
     "pillow": "PIL",
+    "tqdm": "tqdm",
+    "h5py": "h5py",
+    "matplotlib": "matplotlib",
+    "tensorboard": None,
 }
-
 ALTERNATIVES = {"tensorflow": ("tensorflow-cpu",)}
+# Packages that overwrite files of one that is needed.
+RIVALS = {
+    "opencv-python-headless": "opencv-python",
+    "opencv-contrib-python": "opencv-python",
+    "imgaug": "pyimgaug",
+}
 
 
 def main() -> int:
     print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
     faults = [fault for package in PACKAGES for fault in _check_package(package)]
-    for package in ("opencv-python-headless", "opencv-contrib-python", "imgaug"):
-        faults += _check_rival(package)
+    faults += [
+        f"{rival} is installed beside {needed} and they share their files: pip uninstall {rival}, "
+        f"then pip install --force-reinstall --no-deps {needed}"
+        for rival, needed in RIVALS.items()
+        if _version(rival)
+    ]
     if not faults:
         faults += _check_network()
     ffmpeg = shutil.which("ffmpeg")
@@ -65,23 +71,11 @@ def _check_package(package):
     if version is None:
         yield f"{package} is not installed: pip install -r requirements.txt"
         return
-    if package in ("tensorflow", "keras", "tensorboard"):
-        return  # Slow to import; the network shows whether they work.
     try:
-        importlib.import_module(MODULES.get(package, package))
+        if PACKAGES[package]:
+            importlib.import_module(PACKAGES[package])
     except Exception as error:
         yield f"{package} {version} cannot be imported: {type(error).__name__}: {error}"
-
-
-def _check_rival(package):
-    """Yield a fault where a package stands that overwrites files of one that is needed."""
-    if _version(package) is None:
-        return
-    needed = "pyimgaug" if package == "imgaug" else "opencv-python"
-    yield (
-        f"{package} is installed beside {needed} and they share their files: pip uninstall "
-        f"{package}, then pip install --force-reinstall --no-deps {needed}"
-    )
 
 
 def _check_network():
@@ -93,7 +87,8 @@ def _check_network():
 
         from mrcnn import devices
         from mrcnn.config import Config
-        from mrcnn.model import MaskRCNN
+        from mrcnn.detector import Detector
+        from mrcnn.nn import network
 
         names = devices.gpu_names()
         print(f"Keras runs on {keras.backend.backend()}; {', '.join(names) or 'no GPU'}")
@@ -107,15 +102,16 @@ def _check_network():
             IMAGES_PER_GPU = 1
             IMAGE_MIN_DIM = IMAGE_MAX_DIM = 128
 
-        model = MaskRCNN("inference", DoctorConfig(), "log")
+        config = DoctorConfig()
+        detector = Detector(network.build("inference", config), config)
         image = np.random.default_rng(0).integers(0, 256, (100, 120, 3), dtype=np.uint8)
-        model.detect([image])
+        detector.detect([image])
         start = time.perf_counter()
-        (result,) = model.detect([image])
+        (found,) = detector.detect([image])
         seconds = time.perf_counter() - start
         print(f"A network with random weights ran on a 128 x 128 image in {seconds:.2f} s")
-        if result["masks"].shape[:2] != image.shape[:2]:
-            yield f"masks have shape {result['masks'].shape} for an image of {image.shape}"
+        if found.shape != image.shape[:2]:
+            yield f"what was found is of {found.shape}, the image is {image.shape}"
     except Exception as error:
         yield f"the network does not run: {type(error).__name__}: {error}"
 

@@ -1,0 +1,51 @@
+"""The doctor says what is wrong, and what to do."""
+
+import re
+import sys
+
+import pytest
+
+from mrcnn import __main__ as doctor
+
+
+@pytest.fixture
+def versions(monkeypatch):
+    """The installed packages; to be changed."""
+    installed = dict.fromkeys(doctor.PACKAGES, "1.0")
+    monkeypatch.setattr(doctor, "_version", installed.get)
+    return installed
+
+
+def test_all_pieces_work_together(versions, capsys):
+    assert doctor.main() == 0
+    out, err = capsys.readouterr()
+    assert "network with random weights ran on a 128 x 128 image" in out
+    assert out.endswith("All pieces work together\n") and not err
+
+
+@pytest.mark.parametrize(
+    ("package", "version", "advice"),
+    [
+        ("tensorflow", None, "tensorflow is not installed: pip install -r requirements.txt"),
+        ("opencv-python-headless", "5.0", "beside opencv-python .*: pip uninstall opencv-python-h"),
+        ("imgaug", "0.4", "--no-deps pyimgaug"),
+    ],
+)
+def test_what_is_missing_or_in_the_way(versions, capsys, package, version, advice):
+    versions[package] = version
+    assert doctor.main() == 1
+    out, err = capsys.readouterr()
+    assert out.endswith("Something is wrong, see above\n")
+    assert err.count("FAULT: ") == 1 and "random weights" not in out
+    assert re.search(advice, err)
+
+
+def test_another_build_of_tensorflow_will_do(versions):
+    versions["tensorflow"], versions["tensorflow-cpu"] = None, "2.21"
+    assert not list(doctor._check_package("tensorflow"))
+
+
+def test_a_package_that_cannot_be_imported(versions, monkeypatch):
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    (fault,) = doctor._check_package("scikit-image")
+    assert fault.startswith("scikit-image 1.0 cannot be imported: ModuleNotFoundError")
