@@ -53,7 +53,7 @@ def prepare(batches, threads: int, count: int):
 
 def speed(generators, arguments):
     """Print the table of seconds an image, and of images a second."""
-    from mrcnn.training.run import Batches
+    from mrcnn.training.batches import Batches
 
     cases = {}
     for kind, generator in generators.items():
