@@ -1,5 +1,7 @@
 """How far something is and how long it will take, in one line; and a duration in words."""
 
+import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -73,9 +75,12 @@ class Progress:
             self._last = time.perf_counter(), self.done
             self._first = self._first or self._last
         if self.stream.isatty():
-            if self._bar is None:  # an empty one is false
+            begins = self._bar is None
+            if begins:
                 self._bar = _bar(self.stream)
-            self._bar.set_description_str(str(self), refresh=not count)
+            self._bar.ncols = _width(self.stream)
+            # What may stay for long is shown at once, other steps ten times a second.
+            self._bar.set_description_str(str(self), refresh=begins or not count)
             self._bar.update(count)
         elif count:
             self._say(self._last[0])
@@ -140,7 +145,17 @@ def _bar(stream):
         file=stream,
         bar_format="{desc}",
         leave=False,
-        dynamic_ncols=True,
+        ncols=_width(stream),
+        nrows=2,
         miniters=0,
         position=0,
     )
+
+
+def _width(stream) -> int:
+    """Return how many columns may be written; tqdm takes a terminal that tells none for empty."""
+    try:
+        columns = os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        columns = 0
+    return (columns or shutil.get_terminal_size().columns) - 1

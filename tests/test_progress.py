@@ -172,7 +172,24 @@ def test_a_terminal_has_one_line_which_is_cut_and_wiped(terminal):
         assert shown(read)[-1].startswith("Photos [0/3] long long long")
     lines = shown(read + arrived(main))
     assert [line.rstrip() for line in lines] == ["a fault", ""]
-    assert max(map(len, lines)) <= 30
+    assert max(map(len, lines)) < 30
+
+
+def test_the_first_step_is_shown_at_once(terminal):
+    main, stream = terminal
+    with Progress(3, stream=stream) as bar:
+        bar.update("first")
+        assert shown(arrived(main))[-1] == "[1/3] first"
+
+
+def test_a_terminal_that_is_made_narrower_or_tells_no_width(terminal, monkeypatch):
+    main, stream = terminal
+    monkeypatch.setenv("COLUMNS", "21")
+    for columns, text in ((12, "[0/3] wide "), (0, "[0/3] wide wide wide")):
+        fcntl.ioctl(stream, termios.TIOCSWINSZ, struct.pack("HHHH", 0, columns, 0, 0))
+        with Progress(3, stream=stream) as bar:
+            bar.update("wide " * 9, 0)
+            assert shown(arrived(main))[-1] == text
 
 
 def test_words_of_another_width_are_cut_too(terminal):
