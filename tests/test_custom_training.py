@@ -509,6 +509,8 @@ def test_help_needs_no_network(script):
         ["splash", "--weights", "last"],
         ["splash", "--weights", "last", "--image", "a.jpg", "--video", "b.mp4"],
         ["evaluate", "--min-confidence", "2"],
+        ["evaluate", "--backbone", "resnet50"],
+        ["train", "--weights", "last", "--backbone", "vgg16"],
     ],
 )
 def test_mistakes_in_the_command_line_end_with_2(words, capsys):

@@ -4,8 +4,7 @@ import argparse
 import math
 from pathlib import Path
 
-from mrcnn.commands.arguments import add_detection, count
-from mrcnn.drawing.styles import STYLES
+from mrcnn.commands.arguments import add_detection, add_styles, count
 
 
 def seconds(text: str) -> float:
@@ -40,9 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser, output_help: str):
         default=1,
         help="look for objects on one frame in N and keep their masks in between; default: 1",
     )
-    style = parser.add_mutually_exclusive_group().add_argument
-    for each in STYLES:
-        style(f"--{each.name}", dest="style", action="store_const", const=each, help=each.help)
+    add_styles(parser)
     add_detection(add, "frame")
 
 

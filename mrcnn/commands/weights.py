@@ -13,6 +13,7 @@ from mrcnn.commands.process import LOG_FOLDER
 from mrcnn.download import COCO_WEIGHTS, IMAGENET_WEIGHTS, fetch
 from mrcnn.nn.backbones import BACKBONES, resolve
 from mrcnn.nn.weights_file import WeightsInfo
+from mrcnn.quiet import start_keras
 from mrcnn.training import run_files
 
 SHIPPED_WEIGHTS = "custom.h5"
@@ -115,4 +116,6 @@ def _imported(text: str) -> Callable:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.append(here)
+    # The module will import Keras, and TensorFlow's notes are in nobody's interest.
+    start_keras()
     return resolve(text)
