@@ -75,31 +75,16 @@ def display_images(images, titles=None, cols=4, cmap=None, norm=None, interpolat
 
 
 def display_instances(
-    image,
-    boxes,
-    masks,
-    class_ids,
-    class_names,
-    scores=None,
-    title="",
-    figsize=(16, 16),
-    ax=None,
-    show_mask=True,
-    show_bbox=True,
-    colors=None,
-    captions=None,
-    return_image=False,
-    alpha=0.5,
-):
+    image, boxes, masks, class_ids, class_names, scores=None,
+    title="", figsize=(16, 16), ax=None, show_mask=True, show_bbox=True,
+    colors=None, captions=None, return_image=False, alpha=0.5,
+):  # fmt: skip
     """Show the detected objects on their picture.
 
-    Arguments:
-        image, boxes, masks, class_ids, class_names, scores, colors, captions, alpha: as in
-            `draw_instances`; `boxes` are its `rois`.
+    Arguments as of `draw_instances`, whose `rois` are the `boxes`, and:
         title: above the picture.
         figsize: of a new figure, in inches.
         ax: axes to draw into; without, a new figure is made and shown.
-        show_mask, show_bbox: whether masks and boxes are drawn.
         return_image: return the drawn picture, uint8 `[H, W, 3]`, and neither open nor show a
             figure.
 
@@ -122,22 +107,10 @@ def display_instances(
 
 
 def display_differences(
-    image,
-    gt_box,
-    gt_class_id,
-    gt_mask,
-    pred_box,
-    pred_class_id,
-    pred_score,
-    pred_mask,
-    class_names,
-    title="",
-    ax=None,
-    show_mask=True,
-    show_box=True,
-    iou_threshold=0.5,
-    score_threshold=0.5,
-):
+    image, gt_box, gt_class_id, gt_mask, pred_box, pred_class_id, pred_score, pred_mask,
+    class_names, title="", ax=None, show_mask=True, show_box=True,
+    iou_threshold=0.5, score_threshold=0.5,
+):  # fmt: skip
     """Show ground truth (green) and predictions (red) on one picture; return its axes.
 
     Each prediction's caption is its score and the overlap (mask IoU) with the object it found,
@@ -179,25 +152,16 @@ def display_differences(
 
 
 def draw_boxes(
-    image,
-    boxes=None,
-    refined_boxes=None,
-    masks=None,
-    captions=None,
-    visibilities=None,
-    title="",
-    ax=None,
-):
+    image, boxes=None, refined_boxes=None, masks=None, captions=None, visibilities=None,
+    title="", ax=None,
+):  # fmt: skip
     """Show boxes before and after refinement, with a line from the one to the other.
 
     Arguments:
-        image: `[H, W, 3]`.
         boxes: `[N, 4]`, drawn dashed; they may reach out of the picture.
         refined_boxes: `[N, 4]`, drawn solid; one of the two must be given.
-        masks: bool `[H, W, N]`, or None.
         captions: N texts at the top left corner of the refined box, or None.
         visibilities: N of 0 (grey), 1 (coloured), 2 (coloured and bold, the default).
-        title: above the picture.
         ax: axes to draw into; without, a new figure is made and shown.
 
     Returns the axes. Raises ValueError without boxes.
@@ -215,7 +179,7 @@ def draw_rois(image, rois, refined_rois, mask, class_ids, class_names, limit=10)
     """Show up to `limit` of the RoIs that the heads are trained on; return the axes.
 
     Arguments:
-        rois, refined_rois: `[N, 4]` pixels, before and after the target deltas.
+        rois, refined_rois: `[N, 4]`, before and after the target deltas.
         mask: `[N, h, w]` target masks, each covering its RoI.
         class_ids: int `[N]`; 0 is background: drawn grey and without mask.
         limit: half of them are objects where there are so many; always the same choice.
@@ -231,10 +195,7 @@ def draw_rois(image, rois, refined_rois, mask, class_ids, class_names, limit=10)
 
 
 def display_top_masks(image, mask, class_ids, class_names, limit=4):
-    """Show the picture and, class by class, the masks of the `limit` largest classes by area.
-
-    `mask` is bool `[H, W, N]`, `class_ids` int `[N]`. Returns the axes.
-    """
+    """Show the picture and the masks of the `limit` largest classes by area; return the axes."""
     shades = charts.class_shades(mask, class_ids, limit)
     height, width = np.shape(image)[:2]
     return display_images(

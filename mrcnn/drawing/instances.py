@@ -147,11 +147,11 @@ def draw_instances(
 
     Arguments:
         image: `[H, W, 3]`, or grey, or with a fourth channel; values 0..255.
-        rois: `[N, 4]` boxes in pixels; parts outside the picture are cut off, empty ones skipped.
+        rois: `[N, 4]`; parts outside the picture are cut off, empty ones skipped.
         masks: bool `[H, W, N]`; None draws the boxes alone. Only pixels inside the box count.
         class_ids: int `[N]`, places in `class_names`, whose first name is the background's.
         scores: `[N]` in 0..1, or None.
-        colors: N colours `(red, green, blue)` in 0..1; one fixed colour per class by default.
+        colors: N colours; one fixed colour per class by default.
         captions: N texts instead of class and score; None or "" leaves one object's label out.
         alpha: how much a mask hides the picture, 0..1.
 
@@ -159,24 +159,21 @@ def draw_instances(
     """
     image = as_rgb(image)
     shape, boxes = image.shape[:2], np.asarray(rois, float).reshape(-1, 4)
-    count = len(boxes)
     if not np.isfinite(boxes).all():
         raise ValueError("a box has a coordinate that is not a finite number")
     # Without objects, `detect` and data sets return masks of various empty shapes.
-    masks = None if masks is None or not count else np.asarray(masks, bool)
-    if masks is not None and masks.shape != (*shape, count):
+    masks = None if masks is None or not len(boxes) else np.asarray(masks, bool)
+    if masks is not None and masks.shape != (*shape, len(boxes)):
         raise ValueError(
-            f"masks are {list(masks.shape)}, expected {[*shape, count]}: "
+            f"masks are {list(masks.shape)}, expected {[*shape, len(boxes)]}: "
             "the picture's height and width, and one mask a box"
         )
-    _check_lengths(count, class_ids=class_ids, scores=scores)
+    _check_lengths(len(boxes), class_ids=class_ids, scores=scores)
     if captions is None:
         captions = default_captions(class_ids, class_names, scores)
     boxes = np.clip(np.rint(boxes), 0, (*shape, *shape)).astype(int)
-    detections = Detections.of(boxes, class_ids, scores, masks, shape)
-    return draw_detections(
-        image, detections, class_names, colors, captions, alpha, show_mask, show_bbox
-    )
+    detections = Detections.of(boxes, class_ids, scores, masks if show_mask else None, shape)
+    return draw_detections(image, detections, class_names, colors, captions, alpha, show_bbox)
 
 
 def draw_detections(
@@ -186,7 +183,6 @@ def draw_detections(
     colors: Sequence | None = None,
     captions: Sequence[str] | None = None,
     alpha: float = 0.5,
-    show_mask: bool = True,
     show_bbox: bool = True,
 ) -> np.ndarray:
     """Return a picture of detections; `draw_instances` tells the other arguments."""
@@ -209,7 +205,7 @@ def draw_detections(
         y1, x1, y2, x2 = boxes[index]
         inside = canvas[y1:y2, x1:x2]
         width = max(1, min(line, min(inside.shape[:2]) // 16))
-        if show_mask and detections.pieces is not None:
+        if detections.pieces is not None:
             mask = _cut(detections.pieces[index], detections.windows[index], boxes[index])
             _fill(inside, mask, colors[index], alpha)
             _outline(inside, mask, colors[index], width)

@@ -1,7 +1,5 @@
 """Average precision and recall of one image, with the older package's names and numbers.
 
-A whole data set, by COCO's definition, is the subject of `evaluation.py`.
-
 N ground-truth objects, M predictions. Boxes are (y1, x1, y2, x2) in pixels, masks bool
 `[height, width, N]`. Rows of zeros are padding: they are left out, with their classes, scores
 and masks, before anything is compared, and the indices returned count what is left.
@@ -17,7 +15,7 @@ AP_RANGE = np.arange(0.5, 1.0, 0.05)
 
 def _rows_with_a_box(boxes_, *others):
     """Drop the padding: rows of `boxes_` that are all zero, and the same entries of `others`."""
-    boxes_ = np.asarray(boxes_).reshape(-1, 4)
+    boxes_ = np.reshape(boxes_, (-1, 4))
     # Indices, not flags: masks may come without the padding that the boxes have.
     kept = np.flatnonzero(boxes_.any(axis=1))
     return boxes_[kept], *(np.asarray(other)[..., kept] for other in others)
@@ -29,16 +27,10 @@ def _descending(values):
 
 
 def compute_matches(
-    gt_boxes: np.ndarray,
-    gt_class_ids: np.ndarray,
-    gt_masks: np.ndarray,
-    pred_boxes: np.ndarray,
-    pred_class_ids: np.ndarray,
-    pred_scores: np.ndarray,
-    pred_masks: np.ndarray,
-    iou_threshold: float = 0.5,
-    score_threshold: float = 0.0,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    gt_boxes, gt_class_ids, gt_masks,
+    pred_boxes, pred_class_ids, pred_scores, pred_masks,
+    iou_threshold: float = 0.5, score_threshold: float = 0.0,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     """Match predictions, the most certain first, with the ground truth of one image.
 
     Each prediction takes the object of its class that is still free and that its mask
@@ -80,15 +72,10 @@ def compute_matches(
 
 
 def compute_ap(
-    gt_boxes: np.ndarray,
-    gt_class_ids: np.ndarray,
-    gt_masks: np.ndarray,
-    pred_boxes: np.ndarray,
-    pred_class_ids: np.ndarray,
-    pred_scores: np.ndarray,
-    pred_masks: np.ndarray,
+    gt_boxes, gt_class_ids, gt_masks,
+    pred_boxes, pred_class_ids, pred_scores, pred_masks,
     iou_threshold: float = 0.5,
-) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     """Return the average precision of one image at one IoU threshold, all classes together.
 
     The area under the precision envelope at every recall reached (Pascal VOC 2010).
@@ -100,21 +87,14 @@ def compute_ap(
         precisions, recalls: float64 `[M + 2]`, from recall 0 to recall 1.
         overlaps: float32 `[M, N]`, predictions in the order of falling scores.
     """
-    gt_match, pred_match, overlaps = compute_matches(
-        gt_boxes,
-        gt_class_ids,
-        gt_masks,
-        pred_boxes,
-        pred_class_ids,
-        pred_scores,
-        pred_masks,
-        iou_threshold,
-    )
+    truth = gt_boxes, gt_class_ids, gt_masks
+    found = pred_boxes, pred_class_ids, pred_scores, pred_masks
+    gt_match, pred_match, overlaps = compute_matches(*truth, *found, iou_threshold)
     hits = np.cumsum(pred_match > -1)
     precisions = np.concatenate([[0.0], hits / (np.arange(len(hits)) + 1), [0.0]])
     # Recalls were float32 before they were padded; a curve compared by value needs it still.
-    found = hits.astype(np.float32) / max(len(gt_match), 1)
-    recalls = np.concatenate([[0.0], found, [1.0]])
+    reached = hits.astype(np.float32) / max(len(gt_match), 1)
+    recalls = np.concatenate([[0.0], reached, [1.0]])
 
     precisions = np.maximum.accumulate(precisions[::-1])[::-1]
     ap = float(np.sum(np.diff(recalls) * precisions[1:]))
@@ -122,38 +102,22 @@ def compute_ap(
 
 
 def compute_ap_range(
-    gt_box: np.ndarray,
-    gt_class_id: np.ndarray,
-    gt_mask: np.ndarray,
-    pred_box: np.ndarray,
-    pred_class_id: np.ndarray,
-    pred_score: np.ndarray,
-    pred_mask: np.ndarray,
-    iou_thresholds: np.ndarray | None = None,
-    verbose: int = 1,
-) -> float:
+    gt_box, gt_class_id, gt_mask,
+    pred_box, pred_class_id, pred_score, pred_mask,
+    iou_thresholds=None, verbose: int = 1,
+) -> float:  # fmt: skip
     """Return the mean of `compute_ap` over `iou_thresholds` (0.5, 0.55 .. 0.95).
 
-    `verbose` prints the average precision at each threshold: part of the older interface.
+    `verbose` prints the average precision at each threshold.
     """
+    truth = gt_box, gt_class_id, gt_mask
+    found = pred_box, pred_class_id, pred_score, pred_mask
     thresholds = AP_RANGE if iou_thresholds is None else iou_thresholds
-    aps = []
-    for threshold in thresholds:
-        ap = compute_ap(
-            gt_box,
-            gt_class_id,
-            gt_mask,
-            pred_box,
-            pred_class_id,
-            pred_score,
-            pred_mask,
-            iou_threshold=threshold,
-        )[0]
-        if verbose:
-            print(f"AP @{threshold:.2f}:\t {ap:.3f}")
-        aps.append(ap)
+    aps = [compute_ap(*truth, *found, threshold)[0] for threshold in thresholds]
     mean = float(np.mean(aps))
     if verbose:
+        for threshold, ap in zip(thresholds, aps, strict=True):
+            print(f"AP @{threshold:.2f}:\t {ap:.3f}")
         print(f"AP @{thresholds[0]:.2f}-{thresholds[-1]:.2f}:\t {mean:.3f}")
     return mean
 
@@ -173,9 +137,7 @@ def compute_recall(
         recall: 0..1, the found share of the N objects; 0 where there are none.
         positive_ids: int `[P]`, the indices of the boxes that found one.
     """
-    overlaps = boxes.overlaps(
-        np.asarray(pred_boxes).reshape(-1, 4), np.asarray(gt_boxes).reshape(-1, 4)
-    )
+    overlaps = boxes.overlaps(np.reshape(pred_boxes, (-1, 4)), np.reshape(gt_boxes, (-1, 4)))
     if not overlaps.size:
         return 0.0, np.zeros(0, np.int64)
     positive_ids = np.flatnonzero(overlaps.max(axis=1) >= iou)
