@@ -19,13 +19,14 @@ def tables():
 def test_every_file_that_a_table_names_is_there():
     missing = []
     for cells in tables():
-        folder = ROOT
+        beside = [ROOT]
         for name in re.findall(r"`([\w./-]+(?:\.py|\.h5|/))`", " ".join(cells)):
-            # After `mrcnn/config.py` in one row, `model.py` stands beside it.
-            path = ROOT / name if (ROOT / name).exists() else folder / name
-            if not path.exists():
+            # After `mrcnn/config.py` in one row, `model.py` stands beside it or in it.
+            paths = [folder / name for folder in beside if (folder / name).exists()]
+            if not paths:
                 missing.append(name)
-            folder = path if path.is_dir() else path.parent
+                continue
+            beside = [ROOT, paths[0].parent, paths[0]]
     assert not missing
 
 
