@@ -14,7 +14,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mrcnn.drawing import charts, tables
+from mrcnn import tables
+from mrcnn.drawing import charts
 from mrcnn.drawing.charts import plot_overlaps, plot_precision_recall
 from mrcnn.drawing.colors import class_color, instance_colors, random_colors
 from mrcnn.drawing.instances import apply_mask, draw_box, draw_instances
@@ -213,13 +214,14 @@ def display_table(table: Sequence[Sequence]) -> None:
 
         display(HTML(tables.as_html(table)))
     else:
-        print(tables.as_text(table), end="")
+        for line in tables.as_lines(table):
+            print(line)
 
 
 def display_weight_stats(model) -> None:
     """Show shape, least, greatest and spread of each weight of `model.get_trainable_layers()`.
 
-    The last column marks what looks wrong; see `mrcnn.drawing.tables.weight_rows`.
+    The last column marks what looks wrong; see `mrcnn.tables.weight_rows`.
     """
     head = ["weight", "shape", "min", "max", "std", ""]
     display_table([head, *tables.weight_rows(model.get_trainable_layers())])

@@ -27,7 +27,6 @@ ROOMS = {
 }
 LEAVES = {
     "anchors",
-    "anchors",
     "atomic",
     "boxes",
     "coco_classes",
@@ -40,6 +39,7 @@ LEAVES = {
     "pictures",
     "progress",
     "quiet",
+    "tables",
 }
 ALLOWED = {
     "leaf": {"leaf"},

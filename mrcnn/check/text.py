@@ -2,6 +2,8 @@
 
 from statistics import median
 
+from mrcnn.tables import as_lines
+
 COUNTS = (
     ("photos", "images"),
     ("  annotated", "annotated"),
@@ -33,7 +35,7 @@ def _counts(subsets):
     problems = [s.annotations.problems if s.annotations else () for s in subsets]
     rows.append(["regions", *(sum(map(len, s.regions.values())) for s in subsets)])
     rows.append(["  unusable", *(sum(p.region is not None for p in group) for group in problems)])
-    return _table(rows)
+    return as_lines(rows, left=1)
 
 
 def _classes(subsets):
@@ -44,19 +46,7 @@ def _classes(subsets):
             photos = sum(any(s.label == label for s in image) for image in subset.regions.values())
             spread = (min(areas), round(median(areas)), max(areas))
             rows.append([label, subset.name, len(sizes), photos, *spread])
-    return _table(rows) if len(rows) > 1 else []
-
-
-def _table(rows):
-    cells = [[str(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    ]
+    return as_lines(rows, left=1) if len(rows) > 1 else []
 
 
 def _findings(title, findings, limit):

@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mrcnn.drawing.colors import class_color
+from mrcnn.tables import shortened
 
 DPI = 120
 NAMED_CLASSES = 12  # of more classes only the best and the worst have a colour and a name
 WRITTEN_CLASSES = 30  # a matrix of more classes has no room for numbers
-LONGEST_NAME = 28
 GREY = "0.82"
 
 
@@ -193,5 +193,4 @@ def _steps(thresholds, f1) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _name(name):
-    short = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
-    return short.replace("$", r"\$")  # else two of them would enclose a formula
+    return shortened(name).replace("$", r"\$")  # else two of them would enclose a formula

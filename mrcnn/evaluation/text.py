@@ -1,6 +1,7 @@
 """The summary of an evaluation as plain text: what a terminal shows."""
 
-LONGEST_NAME = 28
+from mrcnn.tables import as_lines, shortened
+
 MOST_CONFUSIONS = 10
 
 
@@ -18,31 +19,27 @@ def _average_precision(summary):
     rows = [[kind, *map(_number, summary[kind].values())] for kind in kinds]
     images = f"{summary['images']} {'image' if summary['images'] == 1 else 'images'}"
     title = f"Average precision and recall (COCO's definition), {images}"
-    return "\n".join([title, _table(["", *summary["box"]], rows)])
+    return "\n".join([title, *as_lines([["", *summary["box"]], *rows], left=1)])
 
 
 def _classes(summary):
     keys = [f"{kind}_{name}" for kind in ("box", "mask") for name in ("AP", "AP50")]
     keys = [key for key in keys if key in summary["classes"][0]]
     numbers = ["threshold", "precision", "recall", "f1"]
-    rows = [
-        [_short(row["name"]), str(row["objects"]), str(row["detections"])]
-        + [_number(row[key]) for key in (*keys, *numbers)]
-        for row in summary["classes"]
-    ]
-    if len(rows) > 1:
-        overall = summary["overall"]
-        rows.append(
-            ["all together", str(overall["objects"]), str(overall["detections"])]
-            + [""] * len(keys)
-            + [_number(overall[key]) for key in numbers]
-        )
     head = ["class", "objects", "detections", *(key.replace("_", " ") for key in keys)]
+    rows = [[*head, "threshold", "precision", "recall", "F1"]]
+    for row in summary["classes"]:
+        counts = [shortened(row["name"]), row["objects"], row["detections"]]
+        rows.append(counts + [_number(row[key]) for key in (*keys, *numbers)])
+    if len(summary["classes"]) > 1:
+        row = summary["overall"]
+        counts = ["all together", row["objects"], row["detections"], *[""] * len(keys)]
+        rows.append(counts + [_number(row[key]) for key in numbers])
     title = (
         "Each class at the threshold of its best F1 (a detection is right from "
         f"{summary['compared']} IoU {summary['iou_threshold']})"
     )
-    return "\n".join([title, _table([*head, "threshold", "precision", "recall", "F1"], rows)])
+    return "\n".join([title, *as_lines(rows, left=1)])
 
 
 def _confusions(confusion):
@@ -57,29 +54,13 @@ def _confusions(confusion):
     if not wrong:
         return ""
     wrong.sort(key=lambda each: -each[0])
-    rows = [[_short(true), _short(taken), str(n)] for n, true, taken in wrong[:MOST_CONFUSIONS]]
+    rows = [["object", "detected as", "times"]]
+    rows += [[shortened(true), shortened(taken), n] for n, true, taken in wrong[:MOST_CONFUSIONS]]
     title = f"What went wrong at the threshold {confusion['threshold']:.3f}"
     if len(wrong) > MOST_CONFUSIONS:
         title += f" (the {MOST_CONFUSIONS} most frequent of {len(wrong)} kinds)"
-    return "\n".join([title, _table(["object", "detected as", "times"], rows, left=2)])
-
-
-def _table(head, rows, left=1):
-    """Lay out cells in columns, the first `left` ones to the left, the others to the right."""
-    lines = [head, *rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if index < left else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
-    )
+    return "\n".join([title, *as_lines(rows, left=2)])
 
 
 def _number(value):
     return "-" if value is None else f"{value:.3f}"
-
-
-def _short(name):
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"

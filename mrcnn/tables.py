@@ -3,20 +3,34 @@
 import html
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 import numpy as np
 
+LONGEST_NAME = 28
 # Weights are small: from here on something has gone wrong.
 OVERFLOW = 1000
 
 
-def as_text(rows: Sequence[Sequence]) -> str:
-    """Return a line a row, its cells below those of the row before."""
+def as_lines(rows: Sequence[Sequence], left: int | None = None) -> list[str]:
+    """Return a line a row, its cells below those of the row before.
+
+    The first `left` columns, by default all, stand to the left, the others to the right.
+    """
     rows = [[str(cell) for cell in row] for row in rows]
-    columns = max(map(len, rows), default=0)
-    widths = [max((len(row[c]) for row in rows if c < len(row)), default=0) for c in range(columns)]
-    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-    return "".join(f"{line}\n" for line in lines)
+    widths = [max(map(len, column)) for column in zip_longest(*rows, fillvalue="")]
+    left = len(widths) if left is None else left
+    lines = []
+    for row in rows:
+        to_left = map(str.ljust, row[:left], widths)
+        to_right = map(str.rjust, row[left:], widths[left:])
+        lines.append("  ".join([*to_left, *to_right]).rstrip())
+    return lines
+
+
+def shortened(name: str) -> str:
+    """Return a name that leaves room for other columns."""
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
 
 
 def as_html(rows: Sequence[Sequence]) -> str:
