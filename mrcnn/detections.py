@@ -43,12 +43,8 @@ class Detections:
     def __post_init__(self):
         if self.windows is None:
             object.__setattr__(self, "windows", mask_math.windows_of(self.rois, self.shape))
-        parts = {
-            "rois": self.rois,
-            "class_ids": self.class_ids,
-            "scores": self.scores,
-            "masks": self.pieces,
-        }
+        parts = {name: getattr(self, name) for name in ("rois", "class_ids", "scores")}
+        parts["masks"] = self.pieces
         counts = {name: len(part) for name, part in parts.items() if part is not None}
         if len({*counts.values(), len(self.windows)}) > 1:
             told = ", ".join(f"{count} {name}" for name, count in counts.items())
@@ -65,11 +61,11 @@ class Detections:
         """Make them of full-size arrays, such as the dicts of `MaskRCNN.detect`.
 
         Arguments:
-            rois, class_ids, scores: `[N, 4]`, `[N]`, `[N]` or None; boxes and scores keep their dtype.
+            rois, class_ids, scores: boxes and scores keep their dtype.
             masks: `[H, W, N]`, bool, or numbers that count as mask above 0.5; or None. They may
                 leave their boxes.
-            shape: (height, width, ...) of the image; the masks' unless given. Without either
-                the image ends with the boxes.
+            shape: (height, width, ...) of the image, where there are no masks to tell it. Without
+                either the image ends with the boxes.
 
         Raises ValueError for a box that is not of finite numbers.
         """
@@ -123,9 +119,4 @@ class Detections:
 
     def as_dict(self) -> dict:
         """Return `rois`, `class_ids`, `scores` and full-size `masks` by name, for older scripts."""
-        return {
-            "rois": self.rois,
-            "class_ids": self.class_ids,
-            "scores": self.scores,
-            "masks": self.masks,
-        }
+        return {name: getattr(self, name) for name in ("rois", "class_ids", "scores", "masks")}

@@ -77,8 +77,8 @@ class Detector:
             images: `[H, W, C]` arrays, RGB and 0..255; their sizes may differ.
 
         Returns `(molded_images float32 [B, H, W, C], image_metas [B, 12 + K], windows int [B, 4])`;
-        a window is the part of the molded image that is not padding. Raises ValueError where the
-        molded images differ in size, as `IMAGE_RESIZE_MODE = "pad64"` can make them.
+        the windows as of `unmold`. Raises ValueError where the molded images differ in size, as
+        `IMAGE_RESIZE_MODE = "pad64"` can make them.
         """
         molded = [self._mold(image) for image in images]
         shapes = {image.shape for image, _, _ in molded}
@@ -105,9 +105,9 @@ class Detector:
         """Find the objects in images.
 
         Arguments:
-            images: any number of `[H, W, C]` arrays, RGB and 0..255, of any sizes.
-            min_confidence: the least score, 0..1; `DETECTION_MIN_CONFIDENCE` unless given. What
-                scores less has no mask computed and is `below`.
+            images: any number, as of `mold_inputs`.
+            min_confidence: `DETECTION_MIN_CONFIDENCE` unless given. What scores less has no mask
+                computed and is `below`.
             report: called with the name of each array that goes into the network, and the array.
 
         Returns the `Detections` of each image, in its pixels.
@@ -136,10 +136,7 @@ class Detector:
         return results
 
     def detect_molded(self, molded_images, image_metas, report=None) -> list[Detections]:
-        """Find objects in images that `mold_inputs` has molded; results are in their pixels.
-
-        Arguments as of `mold_inputs` and `detect`.
-        """
+        """Find objects in images that `mold_inputs` has molded; results are in their pixels."""
         molded, metas = np.asarray(molded_images), np.asarray(image_metas)
         if len(molded) != len(metas):
             raise ValueError(f"{len(molded)} molded images come with {len(metas)} image metas")
@@ -171,7 +168,7 @@ class Detector:
     def get_anchors(self, image_shape):
         """Return the anchors of a molded image's shape, float32 `[A, 4]`, in fractions of it.
 
-        `anchors` then has them in pixels, for those who look at them.
+        `anchors` then has them in pixels.
         """
 
         def make():
@@ -181,15 +178,12 @@ class Detector:
         return _recent(self._anchors, tuple(image_shape), make)
 
     def run_graph(self, images, outputs, image_metas=None):
-        """Compute tensors inside the network.
+        """Compute tensors inside the network; return an OrderedDict of arrays by name.
 
         Arguments:
             images: as `detect` takes them; already molded where `image_metas` is given.
             outputs: `(name, tensor)` pairs, such as
-                `("fpn_p2", network.get_layer("fpn_p2").output)`.
-            image_metas: `[B, 12 + K]` or None.
-
-        Returns an OrderedDict of arrays by name; what is None among the tensors is left out.
+                `("fpn_p2", network.get_layer("fpn_p2").output)`; those of None are left out.
         """
         outputs = OrderedDict((name, tensor) for name, tensor in outputs if tensor is not None)
         if image_metas is None:

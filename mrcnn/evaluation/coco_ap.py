@@ -25,28 +25,20 @@ NO_MATCH = -1
 
 
 def box_overlaps(pred_boxes: np.ndarray, gt_boxes: np.ndarray, crowd: np.ndarray) -> np.ndarray:
-    """Return the overlap of every pair of boxes, float64 `[D, G]`.
+    """Return the overlap of every pair of boxes `[D, 4]` and `[G, 4]`, float64 `[D, G]`.
 
-    Intersection over union; with a crowd, intersection over the detection's own area.
-
-    Arguments:
-        pred_boxes, gt_boxes: `[D, 4]`, `[G, 4]` (y1, x1, y2, x2) in pixels.
-        crowd: bool `[G]`.
+    Intersection over union; with a crowd (bool `[G]`), over the detection's own area.
     """
     pred_boxes = np.asarray(pred_boxes, np.float64)[:, None]
     gt_boxes = np.asarray(gt_boxes, np.float64)[None]
-    sides = np.minimum(pred_boxes[..., 2:], gt_boxes[..., 2:]) - np.maximum(
-        pred_boxes[..., :2], gt_boxes[..., :2]
-    )
+    starts = np.maximum(pred_boxes[..., :2], gt_boxes[..., :2])
+    sides = np.minimum(pred_boxes[..., 2:], gt_boxes[..., 2:]) - starts
     shared = np.where((sides > 0).all(axis=-1), sides.prod(axis=-1), 0.0)
     return _ratio(shared, boxes.area(pred_boxes), boxes.area(gt_boxes), crowd)
 
 
 def mask_overlaps(found: Detections, truth: Detections, crowd: np.ndarray) -> np.ndarray:
-    """Return the overlap of every pair of masks, float64 `[D, G]`, as `box_overlaps` does.
-
-    `crowd` is bool `[G]`.
-    """
+    """Return the overlap of every pair of masks, float64 `[D, G]`, as `box_overlaps` does."""
     shared = shared_pixels(found.windows, found.pieces, truth.windows, truth.pieces)
     return _ratio(shared.astype(np.float64), found.areas[:, None], truth.areas, crowd)
 
@@ -109,8 +101,7 @@ class CocoAP:
 
         Arguments:
             overlaps: float64 `[D, G]` of `box_overlaps` or `mask_overlaps`.
-            scores, class_ids, areas: `[D]`; areas in square pixels, of the box for box AP and
-                of the mask for mask AP.
+            scores, class_ids, areas: `[D]`; areas of the boxes or masks that are compared.
             gt_class_ids, gt_areas: `[G]`; COCO takes the mask's area, for box AP too.
         """
         order = np.argsort(-np.asarray(scores), kind="stable")
@@ -133,13 +124,9 @@ class CocoAP:
             self._records[class_id].append((scores[of_class], found, counted))
 
     def detections(self, class_id: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the detections of a class, the most certain first.
-
-        Returns:
-            scores: `[N]`.
-            found: bool `[A, T, N]`, it has an object of its own.
-            counted: bool `[A, T, N]`, it is right or wrong; the others lie in a crowd or are
-                out of the area range.
+        """Return scores `[N]` of the detections of a class, falling, and two bool `[A, T, N]`:
+        which found an object of their own, and which count. The others lie in a crowd or are out
+        of the area range.
         """
         shape = (len(AREA_RANGES), len(IOU_THRESHOLDS), 0)
         none = (np.zeros(0), np.zeros(shape, bool), np.zeros(shape, bool))

@@ -44,12 +44,11 @@ class Miss(NamedTuple):
 def assign(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     """Give each detection of a scene the object that it stands for, of its class or another.
 
-    1. Within each class, as average precision does it.
-    2. What is left on both sides, whatever the class, the largest overlap first.
+    First within each class, as average precision does it; then what is left on both sides,
+    whatever the class, the largest overlap first.
 
-    Returns:
-        objects: int `[D]`, the index of the object, or NO_MATCH.
-        counted: bool `[D]`, False for a detection in a crowd of its class.
+    Returns the index of each object, or NO_MATCH, int `[D]`; and bool `[D]`, False for a detection
+    in a crowd of its class, which does not count.
     """
     objects = np.full(len(scene.scores), NO_MATCH)
     crowd = scene.gt_class_ids < 0

@@ -1,10 +1,5 @@
 """The evaluation of a model on a data set, fed image by image.
 
-    evaluation = Evaluation(["BG", "remote"])
-    for each image:
-        evaluation.add(image_id, truth, found)
-    evaluation.summary(), evaluation.text()
-
 K classes (0 is the background), D detections and G ground-truth objects of an image.
 """
 
@@ -16,31 +11,9 @@ import numpy as np
 from mrcnn import boxes
 from mrcnn.detections import Detections
 from mrcnn.evaluation.coco_ap import RECALLS, CocoAP, box_overlaps, mask_overlaps
-from mrcnn.evaluation.confusion import (
-    BACKGROUND,
-    IOU_THRESHOLD,
-    Miss,
-    Scene,
-    confusion_matrix,
-    miss,
-)
+from mrcnn.evaluation.confusion import IOU_THRESHOLD, Miss, Scene, confusion_matrix, miss
 from mrcnn.evaluation.operating_points import Curve, curve
 from mrcnn.evaluation.text import tables
-
-
-def _check(where: str, side: Detections, num_classes: int, detected: bool) -> None:
-    # Crowds, which have negative ids, are for the ground truth alone.
-    ids = side.class_ids if detected else np.abs(side.class_ids)
-    unknown = side.class_ids[(ids < 1) | (ids >= num_classes)]
-    if unknown.size:
-        raise ValueError(
-            f"{where}: class id {unknown[0]} is not one of 1 to {num_classes - 1}, the ids that "
-            "have a name"
-        )
-    if detected and side.scores is None:
-        raise ValueError(f"{where}: no scores")
-    if detected and not np.isfinite(side.scores).all():
-        raise ValueError(f"{where}: a score is not a finite number")
 
 
 class Evaluation:
@@ -74,8 +47,12 @@ class Evaluation:
         name = f"image {image_id!r}"
         if image_id in self._scenes:
             raise ValueError(f"{name} was added to the evaluation before")
-        _check(f"{name}, ground truth", truth, len(self.class_names), detected=False)
-        _check(f"{name}, predictions", found, len(self.class_names), detected=True)
+        self._check_ids(f"{name}, ground truth", np.abs(truth.class_ids))
+        self._check_ids(f"{name}, predictions", found.class_ids)
+        if found.scores is None:
+            raise ValueError(f"{name}, predictions: no scores")
+        if not np.isfinite(found.scores).all():
+            raise ValueError(f"{name}, predictions: a score is not a finite number")
         masks = truth.pieces is not None
         kinds = ["box", "mask"] if masks else ["box"]
         others = list(self._coco) if self._scenes else kinds
@@ -105,6 +82,14 @@ class Evaluation:
             found.class_ids[order],
             truth.class_ids,
         )
+
+    def _check_ids(self, where, class_ids):
+        most = len(self.class_names) - 1
+        unknown = class_ids[(class_ids < 1) | (class_ids > most)]
+        if unknown.size:
+            raise ValueError(
+                f"{where}: class id {unknown[0]} is not one of 1 to {most}, those with a name"
+            )
 
     @property
     def kind(self) -> str:
@@ -164,12 +149,9 @@ class Evaluation:
         `name`, `box_AP`, `box_AP50`, `mask_AP`, `mask_AP50`; `confusion`: `threshold`, `names`
         and `matrix` as `confusion` returns it.
         """
-        matrix = self.confusion()
         per_class = {kind: coco.per_class() for kind, coco in self._coco.items()}
         classes = []
-        for class_id, name in enumerate(self.class_names):
-            if class_id == BACKGROUND:
-                continue
+        for class_id, name in enumerate(self.class_names[1:], start=1):
             row = {"class_id": class_id, "name": name, **self._point(class_id)}
             for kind, values in per_class.items():
                 row.update({f"{kind}_{key}": float(v[class_id]) for key, v in values.items()})
@@ -185,22 +167,18 @@ class Evaluation:
                 "confusion": {
                     "threshold": self.threshold(),
                     "names": ["background", *self.class_names[1:]],
-                    "matrix": matrix.tolist(),
+                    "matrix": self.confusion().tolist(),
                 },
             }
         )
 
     def _point(self, class_id):
+        """Return the counts and the best threshold of a class; of all where `class_id` is None."""
         points = self.curve(class_id)
-        detections = sum(
-            len(scene.scores) if class_id is None else np.count_nonzero(scene.class_ids == class_id)
-            for scene in self._scenes.values()
-        )
-        return {
-            "objects": points.objects,
-            "detections": int(detections),
-            **points.best()._asdict(),
-        }
+        ids = np.concatenate([scene.class_ids for scene in self._scenes.values()] or [[]])
+        detections = ids.size if class_id is None else np.count_nonzero(ids == class_id)
+        best = points.best()._asdict()
+        return {"objects": points.objects, "detections": int(detections), **best}
 
     def text(self) -> str:
         """Return the summary as tables of plain text, without a line end at the end."""

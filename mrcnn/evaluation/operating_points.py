@@ -15,10 +15,7 @@ class Point(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """Every operating point of a detector, by falling threshold.
-
-    `objects` is the number of objects there are; the rest are arrays `[P]`.
-    """
+    """Every operating point of a detector, by falling threshold: the arrays are `[P]`."""
 
     objects: int
     thresholds: np.ndarray
@@ -46,9 +43,8 @@ def curve(scores: np.ndarray, found: np.ndarray, objects: int) -> Curve:
     """Return the operating points of detections, one for each distinct score.
 
     Arguments:
-        scores: float `[N]`, in any order.
-        found: bool `[N]`, whether each detection has an object of its own. Those that do not
-            count (in a crowd) must be left out before.
+        scores: float `[N]`, in any order; without detections that do not count, as in a crowd.
+        found: bool `[N]`, whether each detection has an object of its own.
         objects: the number of objects, found or not.
 
     F1 is 2 TP / (2 TP + FP + FN): twice the hits over detections plus objects.

@@ -46,10 +46,9 @@ def write_report(
     written = [write_bytes(folder / name, data) for name, data in files.items()]
     for earlier in (folder / "worst").glob("[0-9][0-9]*_*.jpg"):
         earlier.unlink()
-    if draw is not None:
-        for rank, miss in enumerate(misses, start=1):
-            path = folder / "worst" / f"{rank:02d}_{_file_name(miss.image_id)}.jpg"
-            written.append(pictures.write(path, draw(miss), JPEG_QUALITY))
+    for rank, miss in enumerate(misses if draw else (), start=1):
+        path = folder / "worst" / f"{rank:02d}_{_file_name(miss.image_id)}.jpg"
+        written.append(pictures.write(path, draw(miss), JPEG_QUALITY))
     return written
 
 
@@ -75,12 +74,10 @@ def _figures(evaluation):
     names, threshold = evaluation.class_names, evaluation.threshold()
     overall, *curves = map(evaluation.curve, (None, *range(len(names))))
     lines = [(curve.thresholds, curve.f1) if curve.objects else None for curve in curves]
-    best = overall.best()
+    whole, best = (overall.thresholds, overall.f1), overall.best()
     return {
         "precision_recall.png": figures.precision_recall(*evaluation.precision_at_recalls(), names),
-        "f1.png": figures.f1_over_threshold(
-            lines, (overall.thresholds, overall.f1), (best.threshold, best.f1), names
-        ),
+        "f1.png": figures.f1_over_threshold(lines, whole, (best.threshold, best.f1), names),
         "confusion.png": figures.confusion(evaluation.confusion(threshold), names, threshold),
     }
 
