@@ -40,9 +40,8 @@ def look_at(target, distance, tilt, azimuth, roll, focal_px, size):
     right = axis_rotation(2, azimuth) @ np.array([1.0, 0.0, 0.0])
     down = np.cross(-back, right)
     rotation = axis_rotation(2, roll) @ np.stack([right, down, -back])
-    return Camera(
-        focal_px, (size[1] / 2, size[0] / 2), rotation, np.asarray(target) + distance * back
-    )
+    center = size[1] / 2, size[0] / 2
+    return Camera(focal_px, center, rotation, np.asarray(target) + distance * back)
 
 
 def project(camera, points):
@@ -63,11 +62,6 @@ def plane_homography(camera, pose=None, z=0.0):
     rotation = camera.rotation if pose is None else camera.rotation @ pose.rotation
     origin = (0.0, 0.0, 0.0) if pose is None else pose.origin
     shift = camera.rotation @ (origin - camera.position) + rotation[:, 2] * z
-    intrinsic = np.array(
-        [
-            [camera.focal_px, 0, camera.center_px[0]],
-            [0, camera.focal_px, camera.center_px[1]],
-            [0, 0, 1],
-        ]
-    )
+    (x, y), focal = camera.center_px, camera.focal_px
+    intrinsic = np.array([[focal, 0, x], [0, focal, y], [0, 0, 1]])
     return intrinsic @ np.stack([rotation[:, 0], rotation[:, 1], shift], axis=1)

@@ -10,11 +10,15 @@ LINEAR_OF_SRGB = np.where(
 ).astype(np.float32)
 
 
-def linear(color):
-    """Return linear float32 `[3]` of "#rrggbb" or of an sRGB triple in 0..255."""
+def _triple(color):
     if isinstance(color, str):
         color = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
-    return LINEAR_OF_SRGB[np.clip(np.asarray(color), 0, 255).astype(np.uint8)]
+    return np.array(color)
+
+
+def linear(color):
+    """Return linear float32 `[3]` of "#rrggbb" or of an sRGB triple in 0..255."""
+    return LINEAR_OF_SRGB[np.clip(_triple(color), 0, 255).astype(np.uint8)]
 
 
 def image_to_linear(image):
@@ -24,11 +28,8 @@ def image_to_linear(image):
 
 def jitter(rng, color, amount=0.08):
     """Return "#rrggbb" or sRGB triple varied by `amount` of the full range, an int triple."""
-    base = np.array(
-        [int(color[i : i + 2], 16) for i in (1, 3, 5)] if isinstance(color, str) else color, float
-    )
     shared, own = rng.normal(0, amount * 200), rng.normal(0, amount * 70, 3)
-    return tuple(int(c) for c in np.clip(base + shared + own, 0, 255))
+    return tuple(int(c) for c in np.clip(_triple(color) + shared + own, 0, 255))
 
 
 def pick(rng, options):

@@ -14,16 +14,9 @@ from .colors import chance, jitter, linear, noise, pick
 from .slabs import region
 
 SKINS = (
-    "#e8c3a8",
-    "#dfb193",
-    "#d3a283",
-    "#c4906f",
-    "#a97a5c",
-    "#8b6047",
-    "#6e4a37",
-    "#553a2d",
+    "#e8c3a8", "#dfb193", "#d3a283", "#c4906f", "#a97a5c", "#8b6047", "#6e4a37", "#553a2d",
     "#ecd0bd",
-)
+)  # fmt: skip
 FINGER_JOINTS = 4
 # What comes nearer to the camera than this many mm is cut off.
 NEAR_MM = 60
@@ -135,13 +128,11 @@ def _with_nail(lit, nail, camera, corner):
     angle = np.degrees(np.arctan2(along[1], along[0]))
     mask = np.zeros(lit.shape[:2], np.float32)
     center = middle - corner[::-1]
-    cv2.ellipse(
-        mask, (tuple(center.tolist()), (2 * half, 1.45 * half), angle), 1.0, -1, cv2.LINE_AA
-    )
+    whole = center.tolist(), (2 * half, 1.45 * half), angle
+    cv2.ellipse(mask, whole, 1.0, -1, cv2.LINE_AA)
     edge = mask.copy()
-    cv2.ellipse(
-        edge, (tuple((center - 0.22 * along).tolist()), (2 * half, 1.4 * half), angle), 0.0, -1
-    )
+    rest = (center - 0.22 * along).tolist(), (2 * half, 1.4 * half), angle
+    cv2.ellipse(edge, rest, 0.0, -1)
     mask = cv2.GaussianBlur(mask, (0, 0), max(0.05 * half, 0.5))[..., None]
     edge = cv2.GaussianBlur(edge, (0, 0), max(0.06 * half, 0.5))[..., None]
     pale = lit * [1.12, 1.05, 1.05] + 0.03
@@ -197,21 +188,14 @@ class Hand:
             y = y0 + (k - 1.2) * 2.12 * r + rng.normal(0, 1.2)
             out = side * (half + r * 0.55)
             tip = side * (half - reach - rng.uniform(-2, 3)), y + rng.normal(2, 1.5), deep + r * 0.5
-            self.fingers.append(
-                _finger(
-                    (side * half * 0.1, y - 7, -r),
-                    (out, y - 3, deep * 0.35),
-                    tip,
-                    r * (0.95 if k in (1, 2) else 0.86),
-                )
-            )
+            base, middle = (side * half * 0.1, y - 7, -r), (out, y - 3, deep * 0.35)
+            self.fingers.append(_finger(base, middle, tip, r * (0.95 if k in (1, 2) else 0.86)))
         out = -side * (half + r * 0.5)
         thumb_y = y0 + rng.uniform(5, 32)
         tip_x = -side * half * rng.uniform(-0.1, 0.75)
-        self.thumb = _finger(
-            (-side * (half - 4), y0 - 34, -6), (out, thumb_y - 26, deep * 0.7),
-            (tip_x, thumb_y + rng.uniform(-4, 16), deep + r * 0.8), r * 1.13,
-        )  # fmt: skip
+        base, middle = (-side * (half - 4), y0 - 34, -6), (out, thumb_y - 26, deep * 0.7)
+        tip = tip_x, thumb_y + rng.uniform(-4, 16), deep + r * 0.8
+        self.thumb = _finger(base, middle, tip, r * 1.13)
         away = np.array([-side * rng.uniform(-0.2, 0.9), -1.0, -rng.uniform(0.0, 0.5)])
         palm = np.array([-side * half * 0.3, y0 - 18, -26 - deep * 0.2])
         wrist = palm + away * 78
@@ -231,16 +215,14 @@ class Hand:
         chains += [self._world(np.vstack([[*f[0][:2], -16, f[0][3]], f[1]])) for f in self.fingers]
         albedo = self.skin
         if self.sleeve is not None:
-            start, further = project(
-                camera, place(self.pose, [self.cuff, self.cuff + 20 * self.away])
-            )[0]
+            ends = place(self.pose, [self.cuff, self.cuff + 20 * self.away])
+            start, further = project(camera, ends)[0]
             along = (further - start) / max(np.linalg.norm(further - start), 1e-6)
 
             def albedo(corner, shape):
                 y, x = np.mgrid[: shape[0], : shape[1]]
-                beyond = (x + corner[1] - start[0]) * along[0] + (y + corner[0] - start[1]) * along[
-                    1
-                ]
+                beyond = (x + corner[1] - start[0]) * along[0]
+                beyond = beyond + (y + corner[0] - start[1]) * along[1]
                 return np.where((beyond > 0)[..., None], self.sleeve, self.skin)
 
         draw_chains(canvas, camera, light, chains, albedo, self.rng, soften=2.0)
@@ -274,18 +256,16 @@ def pointing_finger(canvas, rng, camera, light, target):
     curled = []
     for k in (-2, -1, 1):
         root = palm - away * 22 + across * k * 17
-        curled.append(
-            _finger(root, root - away * 30 + [0, 0, 6], root - away * 22 + [0, 0, -14], r)
-        )
+        knuckle, end = root - away * 30 + [0, 0, 6], root - away * 22 + [0, 0, -14]
+        curled.append(_finger(root, knuckle, end, r))
     for chain in [arm, finger, *curled]:
         _shadow(canvas, camera, chain, -light.direction * [1, 1, 0] * 14 - [0, 0, 8], 0.35, 7)
     draw_chains(canvas, camera, light, [arm, *curled], skin, rng, soften=2.0)
     ahead = finger[-1, :3] - finger[-2, :3]
     ahead /= np.linalg.norm(ahead)
     top = finger[-1, :3] + [0, 0, r * 0.8]
-    draw_chains(
-        canvas, camera, light, [finger], skin, rng, nail=[top + ahead * 0.5, top + ahead * 6.5]
-    )
+    nail = [top + ahead * 0.5, top + ahead * 6.5]
+    draw_chains(canvas, camera, light, [finger], skin, rng, nail=nail)
 
 
 def cable(canvas, rng, camera, light, start, end, height):
@@ -293,14 +273,11 @@ def cable(canvas, rng, camera, light, start, end, height):
     start, end = np.asarray(start, float), np.asarray(end, float)
     steps = np.linspace(0, 1, 26)[:, None]
     across = np.array([end[1] - start[1], start[0] - end[0]])
-    bend = rng.uniform(-0.35, 0.35) * np.sin(np.pi * steps) + rng.uniform(-0.15, 0.15) * np.sin(
-        2 * np.pi * steps
-    )
+    bend = rng.uniform(-0.35, 0.35) * np.sin(np.pi * steps)
+    bend = bend + rng.uniform(-0.15, 0.15) * np.sin(2 * np.pi * steps)
     path = start + (end - start) * steps + across * bend
     radius = rng.uniform(1.3, 3.2)
     chain = np.column_stack([path, np.full(len(path), height + radius), np.full(len(path), radius)])
     _shadow(canvas, camera, chain, -light.direction * [1, 1, 0] * radius * 1.4, 0.5, radius * 0.6)
-    color = linear(
-        jitter(rng, pick(rng, ["#1d1d20", "#efefec", "#8a8d92", "#b83a34", "#d8c8a8"]), 0.04)
-    )
-    draw_chains(canvas, camera, light, [chain], color, rng, shine=0.3)
+    color = jitter(rng, pick(rng, ["#1d1d20", "#efefec", "#8a8d92", "#b83a34", "#d8c8a8"]), 0.04)
+    draw_chains(canvas, camera, light, [chain], linear(color), rng, shine=0.3)

@@ -1,5 +1,6 @@
 """Keys and displays of AC remotes, drawn on a texture."""
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -7,43 +8,40 @@ import numpy as np
 from .colors import chance, jitter, pick
 from .textures import draw_digit, draw_icon, ellipse, rounded
 
-LABELS = {
-    "en": {
-        "power": "ON/OFF", "mode": "MODE", "fan": "FAN", "swing": "SWING", "timer": "TIMER",
-        "sleep": "SLEEP", "turbo": "TURBO", "eco": "ECO", "up": "TEMP", "down": "TEMP",
-        "light": "LIGHT", "clock": "CLOCK", "cancel": "CANCEL", "health": "HEALTH", "dry": "DRY",
-        "heat": "HEAT", "cool": "COOL", "auto": "AUTO", "set": "SET", "quiet": "QUIET",
-        "clean": "CLEAN", "lock": "LOCK", "feel": "I FEEL", "reset": "RESET",
-    },
-    "zh": {
-        "power": "开/关", "mode": "模式", "fan": "风速", "swing": "扫风", "timer": "定时",
-        "sleep": "睡眠", "turbo": "强劲", "eco": "节能", "up": "温度", "down": "温度",
-        "light": "灯光", "clock": "时钟", "cancel": "取消", "health": "健康", "dry": "除湿",
-        "heat": "制热", "cool": "制冷", "auto": "自动", "set": "设定", "quiet": "静音",
-        "clean": "清洁", "lock": "童锁", "feel": "舒适", "reset": "复位",
-    },
-    "ja": {
-        "power": "運転/停止", "mode": "運転切換", "fan": "風量", "swing": "風向",
-        "timer": "タイマー", "sleep": "おやすみ",
-        "turbo": "パワフル", "eco": "省エネ", "up": "温度", "down": "温度",
-        "light": "表示", "clock": "時刻", "cancel": "取消", "health": "空清", "dry": "除湿",
-        "heat": "暖房", "cool": "冷房", "auto": "自動", "set": "予約", "quiet": "静か",
-        "clean": "内部クリーン", "lock": "ロック", "feel": "快適", "reset": "リセット",
-    },
-    "ko": {
-        "power": "운전/정지", "mode": "운전선택", "fan": "바람세기", "swing": "회전",
-        "timer": "예약", "sleep": "취침",
-        "turbo": "파워", "eco": "절전", "up": "온도", "down": "온도",
-        "light": "조명", "clock": "시간", "cancel": "취소", "health": "공기청정", "dry": "제습",
-        "heat": "난방", "cool": "냉방", "auto": "자동", "set": "설정", "quiet": "저소음",
-        "clean": "자동건조", "lock": "잠금", "feel": "쾌적", "reset": "초기화",
-    },
+KEYS = (
+    "power", "mode", "fan", "swing", "timer", "sleep", "turbo", "eco", "up", "down", "light",
+    "clock", "cancel", "health", "dry", "heat", "cool", "auto", "set", "quiet", "clean", "lock",
+    "feel", "reset",
+)  # fmt: skip
+# What is written on them, in this order.
+WORDS = {
+    "en": (
+        "ON/OFF", "MODE", "FAN", "SWING", "TIMER", "SLEEP", "TURBO", "ECO", "TEMP", "TEMP",
+        "LIGHT", "CLOCK", "CANCEL", "HEALTH", "DRY", "HEAT", "COOL", "AUTO", "SET", "QUIET",
+        "CLEAN", "LOCK", "I FEEL", "RESET",
+    ),
+    "zh": (
+        "开/关", "模式", "风速", "扫风", "定时", "睡眠", "强劲", "节能", "温度", "温度", "灯光",
+        "时钟", "取消", "健康", "除湿", "制热", "制冷", "自动", "设定", "静音", "清洁", "童锁",
+        "舒适", "复位",
+    ),
+    "ja": (
+        "運転/停止", "運転切換", "風量", "風向", "タイマー", "おやすみ", "パワフル", "省エネ",
+        "温度", "温度", "表示", "時刻", "取消", "空清", "除湿", "暖房", "冷房", "自動", "予約",
+        "静か", "内部クリーン", "ロック", "快適", "リセット",
+    ),
+    "ko": (
+        "운전/정지", "운전선택", "바람세기", "회전", "예약", "취침", "파워", "절전", "온도",
+        "온도", "조명", "시간", "취소", "공기청정", "제습", "난방", "냉방", "자동", "설정",
+        "저소음", "자동건조", "잠금", "쾌적", "초기화",
+    ),
 }  # fmt: skip
+LABELS = {name: dict(zip(KEYS, words, strict=True)) for name, words in WORDS.items()}
 SIGNS = {
     "power": "power", "fan": "fan", "timer": "clock", "sleep": "moon", "dry": "drop",
     "heat": "sun", "cool": "snow", "swing": "swing", "clock": "clock", "mode": "snow",
 }  # fmt: skip
-MINOR = [name for name in LABELS["en"] if name not in ("power", "up", "down")]
+MINOR = [name for name in KEYS if name not in ("power", "up", "down")]
 SHAPES = {"rect": 3, "soft": 4, "pill": 4, "oval": 2, "circle": 2}
 POWER_COLORS = {
     "#d8402c": 3, "#e2772a": 3, "#2f9a58": 2, "#3b83c4": 1.5, "#c9302f": 2, "#3aa7a0": 1,
@@ -107,9 +105,9 @@ def _key_outline(shape, center, width, height):
     return rounded(center, width, height, radius)
 
 
-def draw_key(texture, style, name, center, width, height, color=None, shape=None, label=None):
+def draw_key(texture, style, name, center, width, height, color=None, shape=None):
     """Draw one key and its label; the cell is `width` x `height` mm."""
-    label = label or style.label
+    label = style.label
     color = color or style.color
     size = min(1.9, 0.24 * height + 0.5, 0.3 * width)
     center = np.array(center, float)
@@ -118,9 +116,8 @@ def draw_key(texture, style, name, center, width, height, color=None, shape=None
         center[1] -= size * (0.75 if label == "under" else -0.75)
         height -= 1.5 * size
     outline = _key_outline(shape or style.shape, center, width, height)
-    texture.shade_around(outline, 0.35, 0.55 if style.height > 0.1 else 0.2)
-    texture.paint(outline, color, gloss=style.gloss)
-    texture.emboss(outline, style.height, min(0.8, height / 4))
+    rim = 0.35, 0.55 if style.height > 0.1 else 0.2
+    texture.part(outline, rim, (style.height, min(0.8, height / 4)), color, style.gloss)
 
     ink = style.ink if np.mean(color) > 125 or np.mean(style.ink) > 125 else (238, 238, 236)
     word = LABELS[style.language][name]
@@ -140,11 +137,8 @@ def draw_key(texture, style, name, center, width, height, color=None, shape=None
 def draw_rocker(texture, style, center, width, height, color, word):
     """Draw an upright key with + at its top end and - at its bottom end."""
     outline = rounded(center, width, height, width * (0.5 if style.shape != "rect" else 0.2))
-    texture.shade_around(outline, 0.45, 0.5)
-    texture.paint(outline, color, gloss=style.gloss)
-    texture.emboss(outline, max(style.height, 0.6), 1.4)
-    dip = ellipse(center, width * 0.8, height * 0.3)
-    texture.emboss(dip, -0.4, 1.2)
+    texture.part(outline, (0.45, 0.5), (max(style.height, 0.6), 1.4), color, style.gloss)
+    texture.emboss(ellipse(center, width * 0.8, height * 0.3), -0.4, 1.2)
     ink = style.ink if np.mean(color) > 125 or np.mean(style.ink) > 125 else (238, 238, 236)
     signs = ("plus", "minus") if style.plus else ("up", "down")
     for sign, side in zip(signs, (-1, 1), strict=True):
@@ -152,12 +146,10 @@ def draw_rocker(texture, style, center, width, height, color, word):
     texture.text(word, center, 1.5, ink, style.weight, widest=0.85 * width)
 
 
-def draw_pad(texture, rng, style, center, size):
+def draw_pad(texture, style, center, size):
     """Draw a ring of four directions around a centre key."""
     ring = ellipse(center, size, size)
-    texture.shade_around(ring, 0.5, 0.5)
-    texture.paint(ring, style.color, gloss=style.gloss)
-    texture.emboss(ring, max(style.height, 0.5), 1.2)
+    texture.part(ring, (0.5, 0.5), (max(style.height, 0.5), 1.2), style.color, style.gloss)
     names = ("up", "down", "fan", "mode")
     spots = ((0, -0.36), (0, 0.36), (-0.36, 0), (0.36, 0))
     for name, spot in zip(names, spots, strict=True):
@@ -165,9 +157,7 @@ def draw_pad(texture, rng, style, center, size):
         sign = {"up": "plus" if style.plus else "up", "down": "minus" if style.plus else "down"}
         draw_icon(texture, sign.get(name, SIGNS.get(name)), at, size * 0.12, style.ink)
     middle = ellipse(center, size * 0.42, size * 0.42)
-    texture.shade_around(middle, 0.4, 0.6)
-    texture.paint(middle, style.power, gloss=style.gloss)
-    texture.emboss(middle, 0.3, 0.8)
+    texture.part(middle, (0.4, 0.6), (0.3, 0.8), style.power, style.gloss)
     draw_icon(texture, "power", center, size * 0.16, (242, 242, 240))
 
 
@@ -213,78 +203,49 @@ def draw_keypad(texture, rng, style, area, widths):
             width *= 0.94
         _draw_row(texture, rng, style, kind, (middle, at), width, height * 0.86, names, columns)
         v += height + gap
-    return v
 
 
 def _draw_row(texture, rng, style, kind, center, width, height, names, columns):
     """Draw one row about `center`, taking the names it needs off the front of `names`."""
     x, y = center
     accent = style.accent or style.color
+    words = LABELS[style.language]
+    key, rocker = partial(draw_key, texture, style), partial(draw_rocker, texture, style)
     if kind == "power":
         wide = float(rng.uniform(0.3, 0.62)) * width
         shape = pick(rng, ["pill", "oval", "circle", style.shape])
-        draw_key(texture, style, "power", center, wide, height, style.power, shape)
+        key("power", center, wide, height, style.power, shape)
     elif kind == "wide":
-        draw_key(texture, style, "power", center, width * 0.92, height * 0.85, style.power)
+        key("power", center, width * 0.92, height * 0.85, style.power)
     elif kind == "pair":
         for name, side in (("down", -1), ("up", 1)):
-            at = x + side * width * 0.26
-            draw_key(texture, style, name, (at, y), width * 0.42, height, accent)
+            key(name, (x + side * width * 0.26, y), width * 0.42, height, accent)
     elif kind == "trio":
         middle = chance(rng, 0.6)
         for name, side in (("down", -1), ("power", 0), ("up", 1)):
             special = (name == "power") == middle
             shape = "circle" if special and chance(rng, 0.7) else None
             color = style.power if name == "power" else accent
-            draw_key(
-                texture,
-                style,
-                name,
-                (x + side * width * 0.335, y),
-                width * 0.28,
-                height,
-                color,
-                shape,
-            )
+            key(name, (x + side * width * 0.335, y), width * 0.28, height, color, shape)
     elif kind == "sides":
-        words = LABELS[style.language]
-        draw_rocker(
-            texture, style, (x - width * 0.34, y), width * 0.25, height, accent, words["up"]
-        )
-        draw_rocker(
-            texture, style, (x + width * 0.34, y), width * 0.25, height, accent, words["fan"]
-        )
-        draw_key(
-            texture,
-            style,
-            "power",
-            (x, y - height * 0.25),
-            width * 0.34,
-            height * 0.45,
-            style.power,
-        )
-        draw_key(texture, style, names.pop(0), (x, y + height * 0.27), width * 0.34, height * 0.42)
+        rocker((x - width * 0.34, y), width * 0.25, height, accent, words["up"])
+        rocker((x + width * 0.34, y), width * 0.25, height, accent, words["fan"])
+        key("power", (x, y - height * 0.25), width * 0.34, height * 0.45, style.power)
+        key(names.pop(0), (x, y + height * 0.27), width * 0.34, height * 0.42)
     elif kind == "stack":
-        draw_rocker(
-            texture, style, (x, y), width * 0.42, height, accent, LABELS[style.language]["up"]
-        )
-        sides = [
-            ("power", style.power),
-            (names.pop(0), None),
-            (names.pop(0), None),
-            (names.pop(0), None),
-        ]
+        rocker((x, y), width * 0.42, height, accent, words["up"])
+        sides = ["power", *(names.pop(0) for _ in range(3))]
         spots = [(-0.37, -0.25), (0.37, -0.25), (-0.37, 0.27), (0.37, 0.27)]
-        for (name, color), (dx, dy) in zip(sides, spots, strict=True):
-            at = x + dx * width, y + dy * height
-            draw_key(texture, style, name, at, width * 0.23, height * 0.42, color)
+        for name, (dx, dy) in zip(sides, spots, strict=True):
+            color = style.power if name == "power" else None
+            key(name, (x + dx * width, y + dy * height), width * 0.23, height * 0.42, color)
     elif kind == "pad":
-        draw_pad(texture, rng, style, center, min(height, width))
+        draw_pad(texture, style, center, min(height, width))
     else:
         count = min(columns, len(names))
         for i in range(count):
             at = x + ((i + 0.5) / count - 0.5) * width
-            draw_key(texture, style, names.pop(0), (at, y), width / count * 0.82, height)
+            key(names.pop(0), (at, y), width / count * 0.82, height)
 
 
 LCD_TINTS = {"#a9b39c": 4, "#b9bdb6": 4, "#9fb0ae": 2, "#c3c6bf": 3, "#8e9a86": 2, "#d2d5cf": 1}
@@ -304,9 +265,7 @@ def draw_display(texture, rng, center, width, height):
     elif kind == "off":
         ink = tuple(int(c * 0.9) for c in back)
     frame = rounded(center, width, height, float(rng.uniform(0.4, 2.2)))
-    texture.shade_around(frame, 0.3, 0.5)
-    texture.paint(frame, back, gloss=float(rng.uniform(0.7, 1.6)))
-    texture.emboss(frame, -0.25, 0.4)
+    texture.part(frame, (0.3, 0.5), (-0.25, 0.4), back, float(rng.uniform(0.7, 1.6)))
     wide_screen = width > 1.25 * height
     tall = min(height * (0.52 if wide_screen else 0.34), width * 0.42)
     at = np.array(center) + [rng.uniform(-0.1, 0.14) * width, rng.uniform(-0.06, 0.1) * height]

@@ -33,13 +33,11 @@ def phone(rng, scale):
     center = np.array([texture.width, texture.height]) / 2
     kind = pick(rng, ["off", "icons", "picture", "chat", "back", "back"])
     if kind == "back":
-        texture.color[:] = jitter(
-            rng, pick(rng, ["#26282c", "#e8e8ea", "#2c4a66", "#c7b7d8", "#b33a3a", "#3f5a4a"]), 0.04
-        )
+        backs = ["#26282c", "#e8e8ea", "#2c4a66", "#c7b7d8", "#b33a3a", "#3f5a4a"]
+        texture.color[:] = jitter(rng, pick(rng, backs), 0.04)
         texture.gloss[:] = rng.uniform(0.2, 1.4)
         bump = rounded((wide * 0.27, wide * 0.3), wide * 0.36, wide * rng.uniform(0.38, 0.6), 7)
-        texture.shade_around(bump, 0.5, 0.5)
-        texture.emboss(bump, 1.2, 1.0)
+        texture.part(bump, (0.5, 0.5), (1.2, 1.0))
         for i in range(int(rng.integers(1, 4))):
             spot = wide * 0.22 + (i % 2) * wide * 0.11, wide * 0.2 + i * wide * 0.1
             texture.paint(ellipse(spot, 11, 11), (18, 18, 22), gloss=1.5)
@@ -62,67 +60,39 @@ def phone(rng, scale):
                 if kind == "icons" and chance(rng, 0.85):
                     texture.paint(rounded(at, 11, 11, 2.6), jitter(rng, pick(rng, BRIGHT), 0.12))
             if kind == "chat" and chance(rng, 0.8):
-                bubble = rounded(
-                    (wide * pick(rng, [0.38, 0.62]), high * (0.16 + 0.13 * row)),
-                    wide * 0.5,
-                    high * 0.09,
-                    3,
-                )
+                at = wide * pick(rng, [0.38, 0.62]), high * (0.16 + 0.13 * row)
+                bubble = rounded(at, wide * 0.5, high * 0.09, 3)
                 texture.paint(bubble, pick(rng, [(250, 250, 250), (120, 200, 130), (70, 140, 230)]))
         texture.glow = np.zeros((*texture.relief.shape, 3), np.float32)
-        texture.glow[slices] = (
-            (area / np.float32(255)) ** 2.2 * cover[..., None] * rng.uniform(0.2, 0.7)
-        )
-    return _slab(
-        texture, rng.uniform(7, 11), frame, corner=rng.uniform(5, 10), edge=1.2, shininess=150
-    )
+        glow = (area / np.float32(255)) ** 2.2 * cover[..., None]
+        texture.glow[slices] = glow * rng.uniform(0.2, 0.7)
+    thickness, corner = rng.uniform(7, 11), rng.uniform(5, 10)
+    return _slab(texture, thickness, frame, corner=corner, edge=1.2, shininess=150)
 
 
 def book(rng, scale):
     """A closed book or a magazine with a cover."""
     wide, high = rng.uniform(100, 190), rng.uniform(150, 270)
     thin = chance(rng, 0.3)
-    texture = Texture(
-        wide + 1, high + 1, scale, jitter(rng, pick(rng, BRIGHT), 0.1), rng.uniform(0.1, 0.9)
-    )
+    color = jitter(rng, pick(rng, BRIGHT), 0.1)
+    texture = Texture(wide + 1, high + 1, scale, color, rng.uniform(0.1, 0.9))
     for _ in range(int(rng.integers(0, 5))):
         shape = pick(rng, [ellipse, lambda c, w, h: rounded(c, w, h, 2)])
         at = rng.random(2) * [wide, high]
-        texture.paint(
-            shape(at, *(rng.uniform(0.1, 0.7, 2) * wide)),
-            jitter(rng, pick(rng, BRIGHT), 0.1),
-            rng.uniform(0.3, 1),
-        )
+        spot = shape(at, *(rng.uniform(0.1, 0.7, 2) * wide))
+        texture.paint(spot, jitter(rng, pick(rng, BRIGHT), 0.1), rng.uniform(0.3, 1))
     ink = pick(rng, [(245, 242, 230), (24, 24, 28), (240, 205, 90)])
     size = rng.uniform(0.06, 0.12) * wide
     for i in range(int(rng.integers(1, 4))):
         at = wide / 2, high * rng.uniform(0.12, 0.3) + i * size * 1.7
-        texture.text(
-            pick(rng, WORDS),
-            at,
-            size,
-            ink,
-            int(rng.integers(300, 900)),
-            pick(rng, ["sans", "italic"]),
-            0.85 * wide,
-        )
+        word, weight = pick(rng, WORDS), int(rng.integers(300, 900))
+        texture.text(word, at, size, ink, weight, pick(rng, ["sans", "italic"]), 0.85 * wide)
     for i in range(int(rng.integers(0, 7)) if thin else 1):
-        texture.text(
-            f"{pick(rng, WORDS)} and {pick(rng, WORDS)}",
-            (wide * 0.4, high * (0.55 + 0.06 * i)),
-            4,
-            ink,
-            400,
-        )
-    spine = rounded((2.5, high / 2), 5, high, 0.1)
-    texture.shade_around(spine, 1.5, 0.25)
-    return _slab(
-        texture,
-        rng.uniform(2, 6) if thin else rng.uniform(9, 38),
-        (226, 219, 203),
-        corner=1.5,
-        edge=0.6,
-    )
+        line = f"{pick(rng, WORDS)} and {pick(rng, WORDS)}"
+        texture.text(line, (wide * 0.4, high * (0.55 + 0.06 * i)), 4, ink)
+    texture.shade_around(rounded((2.5, high / 2), 5, high, 0.1), 1.5, 0.25)
+    thickness = rng.uniform(2, 6) if thin else rng.uniform(9, 38)
+    return _slab(texture, thickness, (226, 219, 203), corner=1.5, edge=0.6)
 
 
 def keyboard(rng, scale):
@@ -137,15 +107,12 @@ def keyboard(rng, scale):
     ink = (208, 210, 214) if dark else (70, 72, 78)
     letters = "QWERTYUIOPASDFGHJKLZXCVBNM1234567890"
     for row in range(5):
-        left = 7 + (0, 3, 6, 9, 0)[row] * 0.0
         column = 0
         while column < columns:
             span = 5 if row == 4 and column == columns // 2 - 2 else 1
-            at = left + (column + span / 2) * pitch, 9 + (row + 0.5) * pitch
+            at = 7 + (column + span / 2) * pitch, 9 + (row + 0.5) * pitch
             key = rounded(at, pitch * span - 3, pitch - 3, 2)
-            texture.shade_around(key, 0.8, 0.5)
-            texture.paint(key, cap)
-            texture.emboss(key, 1.2, 1.5)
+            texture.part(key, (0.8, 0.5), (1.2, 1.5), cap)
             if span == 1:
                 texture.text(pick(rng, list(letters)), np.add(at, (-3, -3)), 3, ink, 400)
             column += span
@@ -167,9 +134,8 @@ def calculator(rng, scale):
         for column, sign in enumerate(line):
             at = wide * (0.16 + 0.227 * column), high * (0.36 + 0.135 * row)
             key = rounded(at, wide * 0.18, high * 0.095, 2)
-            texture.shade_around(key, 0.5, 0.5)
-            texture.paint(key, (196, 70, 52) if sign == "M" else key_color)
-            texture.emboss(key, 1.2, 1.2)
+            cap = (196, 70, 52) if sign == "M" else key_color
+            texture.part(key, (0.5, 0.5), (1.2, 1.2), cap)
             texture.text(sign, at, 5, ink, 500)
     return _slab(texture, rng.uniform(9, 25), color, corner=5, edge=1.5)
 
@@ -180,19 +146,13 @@ def power_bank(rng, scale):
     color = jitter(rng, pick(rng, ["#e9e9e7", "#26282b", "#3d5f8f", "#b9bcc0", "#d8b0a8"]), 0.05)
     texture = Texture(wide + 1, high + 1, scale, color, rng.uniform(0.2, 1.0))
     ink = (120, 124, 130) if np.mean(color) > 110 else (190, 192, 196)
-    texture.text(
-        pick(rng, ["volt10", "CHARGA", "20000mAh", "powr"]),
-        (wide / 2, high * rng.uniform(0.2, 0.85)),
-        4,
-        ink,
-        600,
-    )
+    brand = pick(rng, ["volt10", "CHARGA", "20000mAh", "powr"])
+    texture.text(brand, (wide / 2, high * rng.uniform(0.2, 0.85)), 4, ink, 600)
     for i in range(4):
         texture.paint(ellipse((wide * 0.4 + 3.5 * i, high * 0.07), 1.3, 1.3), (90, 150, 240))
     wear(texture, rng)
-    return _slab(
-        texture, rng.uniform(12, 24), color, corner=rng.uniform(3, 14), edge=rng.uniform(1, 5)
-    )
+    thickness, corner = rng.uniform(12, 24), rng.uniform(3, 14)
+    return _slab(texture, thickness, color, corner=corner, edge=rng.uniform(1, 5))
 
 
 def chocolate(rng, scale):
@@ -205,8 +165,7 @@ def chocolate(rng, scale):
         for j in range(columns):
             at = wide * (j + 0.5) / columns + 0.5, high * (i + 0.5) / rows + 0.5
             piece = rounded(at, wide / columns - 1, high / rows - 1, 1)
-            texture.shade_around(piece, 0.5, 0.25)
-            texture.emboss(piece, 2.2, 3)
+            texture.part(piece, (0.5, 0.25), (2.2, 3))
     return _slab(texture, 7, color, corner=1, edge=0.8)
 
 
@@ -240,9 +199,8 @@ def tv_box(rng, scale):
     texture.text(pick(rng, ["stream", "BOX", "4K", "hub"]), (wide / 2, high / 2), 8, ink, 700)
     texture.paint(ellipse((wide * 0.1, high * 0.93), 2, 2), (80, 220, 120))
     for i in range(int(rng.integers(0, 16))):
-        texture.stroke(
-            [[wide * 0.2 + 4 * i, high * 0.1], [wide * 0.2 + 4 * i, high * 0.25]], ink, 1.2
-        )
+        x = wide * 0.2 + 4 * i
+        texture.stroke([[x, high * 0.1], [x, high * 0.25]], ink, 1.2)
     return _slab(texture, rng.uniform(16, 34), color, corner=rng.uniform(3, 22), edge=2)
 
 
@@ -257,9 +215,8 @@ def mug(rng, scale):
     inside = ellipse((center[0], center[1] + 2), wide - 15, wide - 15)
     texture.shade_around(inside, 2, 0.4)
     texture.paint(inside, drink, gloss=1.0)
-    return _slab(
-        texture, rng.uniform(45, 100), color, ellipse((0, 0), wide, wide, 56), edge=1.5, inset=4
-    )
+    rim = ellipse((0, 0), wide, wide, 56)
+    return _slab(texture, rng.uniform(45, 100), color, rim, edge=1.5, inset=4)
 
 
 def paper(rng, scale):
@@ -285,27 +242,18 @@ def paper(rng, scale):
 def box(rng, scale):
     """A carton, tissue box, speaker or battery pack: a block with a label."""
     wide, high = rng.uniform(45, 240), rng.uniform(45, 130)
-    texture = Texture(
-        wide + 1, high + 1, scale, jitter(rng, pick(rng, BRIGHT), 0.12), rng.uniform(0.1, 0.8)
-    )
+    color = jitter(rng, pick(rng, BRIGHT), 0.12)
+    texture = Texture(wide + 1, high + 1, scale, color, rng.uniform(0.1, 0.8))
     for _ in range(int(rng.integers(0, 6))):
         at = rng.random(2) * [wide, high]
-        texture.paint(
-            rounded(at, *(rng.uniform(0.1, 0.8, 2) * [wide, high]), 3),
-            jitter(rng, pick(rng, BRIGHT), 0.12),
-        )
-    texture.text(
-        pick(rng, WORDS),
-        (wide / 2, high / 2),
-        rng.uniform(5, 15),
-        (250, 248, 240),
-        800,
-        widest=wide * 0.9,
-    )
+        spot = rounded(at, *(rng.uniform(0.1, 0.8, 2) * [wide, high]), 3)
+        texture.paint(spot, jitter(rng, pick(rng, BRIGHT), 0.12))
+    middle = wide / 2, high / 2
+    word, size = pick(rng, WORDS), rng.uniform(5, 15)
+    texture.text(word, middle, size, (250, 248, 240), 800, widest=wide * 0.9)
     if chance(rng, 0.4):
-        opening = ellipse((wide / 2, high / 2), wide * 0.6, high * 0.4)
-        texture.paint(opening, (244, 244, 242))
-        texture.shade_around(ellipse((wide / 2, high / 2), wide * 0.2, high * 0.25), 4, 0.2)
+        texture.paint(ellipse(middle, wide * 0.6, high * 0.4), (244, 244, 242))
+        texture.shade_around(ellipse(middle, wide * 0.2, high * 0.25), 4, 0.2)
     side = tuple(int(c * 0.9) for c in texture.color[2, 2])
     return _slab(texture, rng.uniform(18, 90), side, corner=rng.uniform(0.5, 6), edge=0.6)
 
@@ -315,14 +263,12 @@ def pen(rng, scale):
     wide, high = rng.uniform(7, 11), rng.uniform(130, 150)
     color = jitter(rng, pick(rng, BRIGHT), 0.08)
     texture = Texture(wide + 1, high + 1, scale, color, 0.9)
-    texture.paint(
-        rounded((wide / 2, high * 0.85), wide, high * 0.3, 0.5), jitter(rng, (60, 60, 64), 0.2)
-    )
+    grip = rounded((wide / 2, high * 0.85), wide, high * 0.3, 0.5)
+    texture.paint(grip, jitter(rng, (60, 60, 64), 0.2))
     texture.paint(rounded((wide / 2 + 2, high * 0.82), 1.6, 40, 0.5), (190, 192, 196), gloss=1.3)
     half, end, neck = wide / 2, high / 2, high / 2 - 14
     outline = [[0.8, end], [-0.8, end], [-half, neck], [-half, -end], [half, -end], [half, neck]]
-    outline = np.array(outline)
-    return _slab(texture, wide * 0.9, color, outline, edge=wide * 0.45, inset=wide * 0.3)
+    return _slab(texture, wide * 0.9, color, np.array(outline), edge=wide * 0.45, inset=wide * 0.3)
 
 
 def coin(rng, scale):
@@ -334,22 +280,16 @@ def coin(rng, scale):
     color = jitter(rng, pick(rng, base), 0.05)
     texture = Texture(wide + 1, wide + 1, scale, color, 0.9)
     center = wide / 2 + 0.5, wide / 2 + 0.5
-    texture.emboss(
-        ellipse(center, wide * 0.7, wide * 0.7), {"plate": -5.0}.get(kind, -0.6), 0.06 * wide
-    )
+    depth = -5.0 if kind == "plate" else -0.6
+    texture.emboss(ellipse(center, wide * 0.7, wide * 0.7), depth, 0.06 * wide)
     if kind == "coin":
-        texture.text(
-            pick(rng, ["1", "2", "5", "10"]), center, 9, tuple(int(c * 0.7) for c in color), 700
-        )
+        ink = tuple(int(c * 0.7) for c in color)
+        texture.text(pick(rng, ["1", "2", "5", "10"]), center, 9, ink, 700)
     if kind == "plate" and chance(rng, 0.6):
-        texture.stroke(
-            ellipse(center, wide * 0.9, wide * 0.9),
-            jitter(rng, pick(rng, BRIGHT), 0.1),
-            2,
-            closed=True,
-        )
-    return _slab(texture, {"coin": 2, "coaster": 4, "plate": 12, "lid": 14}[kind], color,
-                 ellipse((0, 0), wide, wide, 56), edge=0.8)  # fmt: skip
+        ring = ellipse(center, wide * 0.9, wide * 0.9)
+        texture.stroke(ring, jitter(rng, pick(rng, BRIGHT), 0.1), 2, closed=True)
+    thickness = {"coin": 2, "coaster": 4, "plate": 12, "lid": 14}[kind]
+    return _slab(texture, thickness, color, ellipse((0, 0), wide, wide, 56), edge=0.8)
 
 
 def mouse(rng, scale):
@@ -357,9 +297,8 @@ def mouse(rng, scale):
     wide, high = rng.uniform(56, 66), rng.uniform(98, 118)
     color = jitter(rng, pick(rng, ["#222327", "#e9e9e8", "#6a6f76", "#a83a3a"]), 0.04)
     texture = Texture(wide + 1, high + 1, scale, color, 0.6)
-    texture.stroke(
-        [[wide / 2, 0], [wide / 2, high * 0.42]], tuple(int(c * 0.5) for c in color), 0.7
-    )
+    seam = [[wide / 2, 0], [wide / 2, high * 0.42]]
+    texture.stroke(seam, tuple(int(c * 0.5) for c in color), 0.7)
     texture.paint(rounded((wide / 2, high * 0.2), 7, 18, 3), (48, 48, 52))
     return _slab(texture, 30, color, ellipse((0, 0), wide, high, 48), edge=20, arch=5, inset=2)
 
@@ -391,8 +330,7 @@ def thermostat(rng, scale):
     count = int(rng.integers(0, 4))
     for i in range(count):
         key = ellipse((wide * (i + 1) / (count + 1), high * 0.87), 8, 6)
-        texture.shade_around(key, 0.4, 0.4)
-        texture.emboss(key, 0.8, 1)
+        texture.part(key, (0.4, 0.4), (0.8, 1))
     return _slab(texture, rng.uniform(14, 30), color, corner=rng.uniform(2, 14), edge=2)
 
 
@@ -420,8 +358,7 @@ def holder(rng, scale, wide, thickness):
     texture = Texture(wide + 7, high + 1, scale, color, 0.5)
     if chance(rng, 0.5):
         slot = rounded((wide / 2 + 3.5, high * 0.5), wide * 0.4, high * 0.12, 3)
-        texture.shade_around(slot, 0.5, 0.4)
-        texture.emboss(slot, -1, 1)
+        texture.part(slot, (0.5, 0.4), (-1, 1))
     return _slab(texture, thickness + rng.uniform(2, 5), color, corner=rng.uniform(1, 7), edge=1.5)
 
 

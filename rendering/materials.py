@@ -9,35 +9,21 @@ import numpy as np
 from .colors import chance, image_to_linear, jitter, linear, mix, noise, pick, smoothstep
 
 WOODS = (
-    "#b98a58",
-    "#8a5a34",
-    "#d9b98a",
-    "#5b3a24",
-    "#a9744a",
-    "#c9a878",
-    "#7a4a2c",
-    "#3b2a20",
+    "#b98a58", "#8a5a34", "#d9b98a", "#5b3a24", "#a9744a", "#c9a878", "#7a4a2c", "#3b2a20",
     "#cfc4b2",
-)
+)  # fmt: skip
 CLOTHS = (
     "#8a8f96", "#3f4a5c", "#a34c44", "#c9bda6", "#5d6b52", "#e4e0d6", "#2c2e33", "#7a5c74",
     "#4f7f8f", "#c98f4c", "#d8b9b4",
 )  # fmt: skip
 PAINTS = (
-    "#ebe7dd",
-    "#dfe4e6",
-    "#d6cdb8",
-    "#c2ccd0",
-    "#e9d9c6",
-    "#b7c4b1",
-    "#f2f1ee",
-    "#c9b7ae",
-    "#8fa3ad",
-    "#d9c08a",
-)
+    "#ebe7dd", "#dfe4e6", "#d6cdb8", "#c2ccd0", "#e9d9c6", "#b7c4b1", "#f2f1ee", "#c9b7ae",
+    "#8fa3ad", "#d9c08a",
+)  # fmt: skip
 
 
-def _color(rng, palette, amount=0.06):
+def shade(rng, palette, amount=0.06):
+    """Return one of the colours, varied, in linear light."""
     return linear(jitter(rng, pick(rng, palette), amount))
 
 
@@ -47,13 +33,18 @@ def _grid(size, mm):
     return np.broadcast_to(axis, (size, size)), np.broadcast_to(axis[:, None], (size, size))
 
 
+def _to_joint(along, step):
+    """Return how far it is to the nearest multiple of `step`."""
+    return np.minimum(along % step, step - along % step)
+
+
 def _plain(size, color):
     return np.broadcast_to(color, (size, size, 3)).astype(np.float32)
 
 
 def wood(rng, size, mm):
     """Boards or one wide top, with growth rings cut lengthwise."""
-    base, dark = _color(rng, WOODS), rng.uniform(0.3, 0.65)
+    base, dark = shade(rng, WOODS), rng.uniform(0.3, 0.65)
     x, y = _grid(size, mm)
     plank = rng.uniform(60, 220) if chance(rng, 0.65) else 1e5
     row = np.floor(y / plank)
@@ -74,7 +65,7 @@ def wood(rng, size, mm):
 def cloth(rng, size, mm):
     """Woven cloth: plain, striped or checked, with folds."""
     x, y = _grid(size, mm)
-    base, other = _color(rng, CLOTHS), _color(rng, CLOTHS)
+    base, other = shade(rng, CLOTHS), shade(rng, CLOTHS)
     surface = _plain(size, base)
     kind = pick(rng, ["plain", "plain", "stripes", "check", "dots", "flowers"])
     step = rng.uniform(12, 60)
@@ -94,9 +85,8 @@ def cloth(rng, size, mm):
         weave = np.sin(x * 6.28 / thread) * np.sin(y * 6.28 / thread)
         surface = surface * (1 + 0.16 * weave[..., None])
     fuzz = noise(rng, (size, size), size / 3, 2)
-    folds = noise(
-        rng, (size, size), size * mm / rng.uniform(70, 260), 2, stretch=(1, rng.uniform(1, 4))
-    )
+    cells, stretch = size * mm / rng.uniform(70, 260), (1, rng.uniform(1, 4))
+    folds = noise(rng, (size, size), cells, 2, stretch=stretch)
     light = cv2.Sobel(folds, cv2.CV_32F, 1, 1, ksize=5)
     light = light / (np.abs(light).max() + 1e-6) * rng.uniform(0.05, 0.9)
     return surface * np.clip(1 + 0.07 * fuzz + light + 0.12 * folds, 0.2, 1.8)[..., None]
@@ -106,7 +96,7 @@ def _flowers(rng, surface, mm, step):
     """Print flowers on a cloth or wallpaper."""
     size = len(surface)
     image = np.ascontiguousarray(surface)
-    inks = [_color(rng, CLOTHS) for _ in range(3)]
+    inks = [shade(rng, CLOTHS) for _ in range(3)]
     for _ in range(int(np.clip((size * mm / step) ** 2 * 0.35, 4, 260))):
         at, radius = rng.random(2) * size, rng.uniform(0.1, 0.3) * step / mm
         ink, turn = pick(rng, inks), rng.uniform(0, 6.3)
@@ -130,49 +120,42 @@ def tiles(rng, size, mm):
     shifted = x + (row % 2) * step * ratio / 2 * (ratio > 1)
     column = np.floor(shifted / (step * ratio))
     own = (np.sin(row * 78.2 + column * 12.99) * 43758.5) % 1
-    across, wide = shifted % (step * ratio), step * ratio
-    gap = np.minimum(np.minimum(y % step, step - y % step), np.minimum(across, wide - across))
-    surface = (
-        marble(rng, size, mm)
-        if chance(rng, 0.35)
-        else _plain(size, _color(rng, PAINTS + CLOTHS[:4]))
-    )
+    gap = np.minimum(_to_joint(y, step), _to_joint(shifted, step * ratio))
+    stone = chance(rng, 0.35)
+    surface = marble(rng, size, mm) if stone else _plain(size, shade(rng, PAINTS + CLOTHS[:4]))
     if chance(rng, 0.2):
-        surface = mix(surface, _color(rng, CLOTHS), ((row + column) % 2).astype(np.float32))
+        surface = mix(surface, shade(rng, CLOTHS), ((row + column) % 2).astype(np.float32))
     surface = surface * (1 + 0.12 * (own - 0.5))[..., None]
     body = smoothstep(grout * 0.5, grout * 0.5 + 0.8, gap)
-    return mix(_plain(size, _color(rng, ("#b9b4a9", "#8c8a84", "#e2dfd8"))), surface, body)
+    return mix(_plain(size, shade(rng, ("#b9b4a9", "#8c8a84", "#e2dfd8"))), surface, body)
 
 
 def marble(rng, size, mm):
     """Polished stone with veins, or speckled granite."""
-    base, vein = (
-        _color(rng, ("#e9e7e2", "#dcd6ca", "#3a3c40", "#9a948a", "#c9c2b4")),
-        _color(rng, ("#8c8a88", "#6a5c4c", "#c9c6c0")),
-    )
+    base = shade(rng, ("#e9e7e2", "#dcd6ca", "#3a3c40", "#9a948a", "#c9c2b4"))
+    vein = shade(rng, ("#8c8a88", "#6a5c4c", "#c9c6c0"))
     if chance(rng, 0.4):
         speckle = noise(rng, (size, size), size * mm / 4, 2)
         second = noise(rng, (size, size), size * mm / 9, 2)
         surface = mix(_plain(size, base), vein, smoothstep(0.2, 0.7, speckle) * 0.8)
-        return mix(surface, _color(rng, ("#2c2a28", "#e8e4dc")), smoothstep(0.5, 0.9, second) * 0.8)
+        return mix(surface, shade(rng, ("#2c2a28", "#e8e4dc")), smoothstep(0.5, 0.9, second) * 0.8)
     warp = noise(rng, (size, size), size * mm / 220, 5, 0.6)
     lines = np.abs(noise(rng, (size, size), size * mm / 300, 4, 0.55) + 0.4 * warp)
-    return mix(
-        _plain(size, base), vein, 0.75 * np.exp(-lines * rng.uniform(8, 22)) + 0.1 * (warp + 1) / 2
-    )
+    share = 0.75 * np.exp(-lines * rng.uniform(8, 22)) + 0.1 * (warp + 1) / 2
+    return mix(_plain(size, base), vein, share)
 
 
 def carpet(rng, size, mm):
     """A carpet or rug: tufts, and often borders and a pattern."""
     x, y = _grid(size, mm)
-    surface = _plain(size, _color(rng, CLOTHS))
+    surface = _plain(size, shade(rng, CLOTHS))
     if chance(rng, 0.6):
         step = rng.uniform(60, 200)
         wave = np.cos(x * 6.28 / step) + np.cos(y * 6.28 / step)
         cross = np.cos((x + y) * 6.28 / step * 2) * 0.5 + np.cos((x - y) * 6.28 / step * 2) * 0.5
         for level in rng.uniform(-1.5, 1.5, 3):
             band = np.abs(wave + cross - level) < rng.uniform(0.1, 0.4)
-            surface = mix(surface, _color(rng, CLOTHS, 0.1), band.astype(np.float32))
+            surface = mix(surface, shade(rng, CLOTHS, 0.1), band.astype(np.float32))
     tufts = noise(rng, (size, size), min(size * mm / rng.uniform(2, 6), size / 2), 2)
     tread = noise(rng, (size, size), size * mm / 150, 3)
     return surface * np.clip(1 + 0.28 * tufts + 0.1 * tread, 0.2, 2)[..., None]
@@ -183,29 +166,26 @@ def paint(rng, size, mm):
     rough = noise(rng, (size, size), size * mm / rng.uniform(2.5, 12), 2)
     bump = cv2.Sobel(rough, cv2.CV_32F, 1, 1, ksize=3)
     large = noise(rng, (size, size), size * mm / 500, 3)
-    strength = rng.uniform(0, 0.12)
-    return (
-        _plain(size, _color(rng, PAINTS, 0.09))
-        * np.clip(1 + strength * bump + 0.04 * large, 0.4, 1.5)[..., None]
-    )
+    light = np.clip(1 + rng.uniform(0, 0.12) * bump + 0.04 * large, 0.4, 1.5)
+    return _plain(size, shade(rng, PAINTS, 0.09)) * light[..., None]
 
 
 def dark_top(rng, size, mm):
     """A dark or strongly coloured smooth surface."""
     large = noise(rng, (size, size), size * mm / 400, 3)
     dust = noise(rng, (size, size), size / 3, 1)
-    base = _color(rng, ("#1e1f22", "#2b2220", "#1c2a3a", "#5a1f24", "#234034", "#3a3f47"))
+    base = shade(rng, ("#1e1f22", "#2b2220", "#1c2a3a", "#5a1f24", "#234034", "#3a3f47"))
     return _plain(size, base) * (1 + 0.08 * large + 0.04 * dust)[..., None]
 
 
 def wallpaper(rng, size, mm):
     """Wallpaper: stripes or a print over a pale ground."""
     x, _ = _grid(size, mm)
-    surface = _plain(size, _color(rng, PAINTS))
+    surface = _plain(size, shade(rng, PAINTS))
     step = rng.uniform(40, 160)
     if chance(rng, 0.5):
         band = smoothstep(-0.1, 0.1, np.sin(x * 6.28 / step))
-        return mix(surface, _color(rng, PAINTS), band * rng.uniform(0.2, 0.9))
+        return mix(surface, shade(rng, PAINTS), band * rng.uniform(0.2, 0.9))
     printed = _flowers(rng, surface, mm, step)
     return mix(surface, printed, np.full((size, size), rng.uniform(0.25, 0.8), np.float32))
 
@@ -217,17 +197,12 @@ def bricks(rng, size, mm):
     shifted = x + (row % 2) * 115
     column = np.floor(shifted / 230)
     own = (np.sin(row * 39.3 + column * 17.1) * 9631.7) % 1
-    gap = np.minimum(
-        np.minimum(y % 72, 72 - y % 72), np.minimum(shifted % 230, 230 - shifted % 230)
-    )
+    gap = np.minimum(_to_joint(y, 72), _to_joint(shifted, 230))
     rough = noise(rng, (size, size), size * mm / 14, 4)
-    surface = _plain(size, _color(rng, ("#a5573f", "#8c4a38", "#d9d4ca", "#b58a6a")))
+    surface = _plain(size, shade(rng, ("#a5573f", "#8c4a38", "#d9d4ca", "#b58a6a")))
     surface = surface * np.clip(0.75 + 0.5 * own + 0.2 * rough, 0.2, 1.6)[..., None]
-    return mix(
-        _plain(size, _color(rng, ("#b9b2a6", "#d8d4cc"))),
-        surface,
-        smoothstep(2, 7, gap + 2 * rough),
-    )
+    mortar = _plain(size, shade(rng, ("#b9b2a6", "#d8d4cc")))
+    return mix(mortar, surface, smoothstep(2, 7, gap + 2 * rough))
 
 
 def leather(rng, size, mm):
@@ -238,26 +213,13 @@ def leather(rng, size, mm):
     _, y = _grid(size, mm)
     seam = np.abs((y + rng.uniform(0, 200)) % 260 - 130)
     groove = 1 - 0.6 * np.exp(-((seam / 3.0) ** 2))
-    base = _color(rng, ("#3a2a22", "#1f1f22", "#8a5a3a", "#c9b79a", "#5c1f22", "#e2ddd2"))
+    base = shade(rng, ("#3a2a22", "#1f1f22", "#8a5a3a", "#c9b79a", "#5c1f22", "#e2ddd2"))
     return _plain(size, base) * np.clip((1 + light + 0.2 * creases) * groove, 0.2, 1.8)[..., None]
 
 
 SYLLABLES = (
-    "an",
-    "ter",
-    "lo",
-    "mi",
-    "ven",
-    "sto",
-    "ri",
-    "pal",
-    "ce",
-    "do",
-    "nu",
-    "ber",
-    "fi",
-    "gra",
-)
+    "an", "ter", "lo", "mi", "ven", "sto", "ri", "pal", "ce", "do", "nu", "ber", "fi", "gra",
+)  # fmt: skip
 
 
 def newsprint(rng, size, mm):
@@ -291,15 +253,8 @@ def newsprint(rng, size, mm):
 
 
 TABLES = {
-    wood: 6,
-    cloth: 3,
-    tiles: 1.5,
-    marble: 2,
-    carpet: 1.5,
-    paint: 1.5,
-    dark_top: 1,
-    leather: 1.2,
+    wood: 6, cloth: 3, tiles: 1.5, marble: 2, carpet: 1.5, paint: 1.5, dark_top: 1, leather: 1.2,
     newsprint: 0.6,
-}
+}  # fmt: skip
 WALLS = {paint: 6, wallpaper: 2, bricks: 1, tiles: 1, wood: 0.8}
 SOFAS = {cloth: 5, leather: 2, carpet: 1}

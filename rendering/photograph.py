@@ -94,9 +94,8 @@ def _small_web_copy(rng, photo):
     """Return the photo as it comes back from a chat: shrunk, squeezed and enlarged again."""
     height, width = photo.shape[:2]
     ratio = rng.uniform(0.45, 0.8)
-    small = cv2.resize(
-        photo, (int(width * ratio), int(height * ratio)), interpolation=cv2.INTER_AREA
-    )
+    size = int(width * ratio), int(height * ratio)
+    small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
     quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(35, 75))]
     small = cv2.imdecode(cv2.imencode(".jpg", small, quality)[1], cv2.IMREAD_COLOR)
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)

@@ -13,19 +13,16 @@ BODY_COLORS = {
     "#8d9299": 1, "#4a4d52": 1.5, "#26282c": 2.2, "#d9c8a6": 1, "#c9d6e0": 0.8, "#e3d4cf": 0.4,
 }  # fmt: skip
 PLATE_COLORS = (
-    "#2b2e33",
-    "#1e2226",
-    "#5f666e",
-    "#8c949c",
-    "#b8c0c8",
-    "#49627a",
-    "#3d5a52",
-    "#c7ccd0",
-)
+    "#2b2e33", "#1e2226", "#5f666e", "#8c949c", "#b8c0c8", "#49627a", "#3d5a52", "#c7ccd0",
+)  # fmt: skip
 BRANDS = (
     "Velora", "KLIMO", "Aerix", "norvent", "Frisca", "TAIVO", "Zephra", "polaire", "Ombrio",
     "BREVA", "Icelia", "Sunavo", "Hyvent", "ARCTIO", "Celvia", "Monsu", "Quorra", "Vinteo",
 )  # fmt: skip
+COVER_WORDS = (
+    "TIMER  ON / OFF", "MODE  FAN  SWING", "OPEN", "COOL / DRY / HEAT", "SLEEP  CLOCK",
+)  # fmt: skip
+STICKER_COLORS = ((236, 232, 214), (240, 220, 90), (120, 180, 90), (60, 120, 190), (200, 60, 60))
 
 
 def _body(rng):
@@ -56,12 +53,11 @@ def _body(rng):
         half = width / 2 * (1 + taper * t + 4 * waist * t * (1 - t))
         for (reach, rise), depth in zip(caps, (v, height - v), strict=True):
             d = np.clip(depth / rise, 0, 1)
-            half = half - np.minimum(reach, 1.0) * half * (
-                1 - np.sqrt(np.clip(1 - (1 - d) ** 2, 0, 1))
-            )
+            lost = 1 - np.sqrt(np.clip(1 - (1 - d) ** 2, 0, 1))
+            half = half - np.minimum(reach, 1.0) * half * lost
         return half
 
-    ends = (1 - np.cos(np.linspace(0, np.pi / 2, 10))) * 1.0
+    ends = 1 - np.cos(np.linspace(0, np.pi / 2, 10))
     top, bottom = ends * caps[0][1], height - ends[::-1] * caps[1][1]
     levels = np.concatenate([top, np.linspace(top[-1], bottom[0], 14)[1:-1], bottom])
     halves = half_width(levels)
@@ -103,12 +99,11 @@ def remote(rng, scale):
 
     middle = texture.width / 2
     silhouette = outline * [1, -1] + [texture.width / 2, texture.height / 2]
-    side = color
     top, bottom = offset + 4.0, offset + height - 5.0
     ink = jitter(rng, (196, 198, 200) if dark else (110, 116, 126), 0.1)
 
     style = key_style(rng, color, dark)
-    side = _draw_trim(texture, rng, silhouette, color, side)
+    side = _draw_trim(texture, rng, silhouette, color)
     if chance(rng, 0.45):
         _draw_window(texture, rng, middle, offset, half_width)
         top += 4.0
@@ -118,8 +113,7 @@ def remote(rng, scale):
         top += 5.5
     if chance(rng, 0.9):
         share = rng.uniform(0.18, 0.4) if not chance(rng, 0.15) else rng.uniform(0.4, 0.5)
-        deep = share * height
-        top = _draw_screen(texture, rng, middle, top, deep, widths)
+        top = _draw_screen(texture, rng, middle, top, share * height, widths)
     if brand_place == "under":
         _draw_brand(texture, rng, (middle, top + 2.5), ink, widths(top))
         top += 6.0
@@ -132,21 +126,21 @@ def remote(rng, scale):
     if chance(rng, 0.3):
         _draw_sticker(texture, rng)
     wear(texture, rng)
-    shape = rng.uniform(0, 1)
+    roundness = rng.uniform(0, 1) ** 2
     return Slab(
         outline=outline,
         thickness=thickness,
         front=texture,
         side=linear(side) * 0.95,
-        edge=float(0.6 + 3.6 * shape**2),
+        edge=float(0.6 + 3.6 * roundness),
         shininess=float(rng.uniform(12, 120)),
         arch=float(rng.uniform(0, 2.2)) if chance(rng, 0.6) else 0.0,
         inset=float(rng.uniform(0.3, 3.5)),
     )
 
 
-def _draw_trim(texture, rng, silhouette, color, side):
-    """Give the body a second colour: a side frame, a lower half, a front plate; or none."""
+def _draw_trim(texture, rng, silhouette, color):
+    """Draw a side frame, a lower half or a front plate, or none; return the sides' colour."""
     kind = pick(rng, {"none": 5, "frame": 2.2, "half": 1.2, "plate": 1.6})
     center = np.array([texture.width / 2, texture.height / 2])
     other = jitter(rng, pick(rng, PLATE_COLORS), 0.05)
@@ -155,9 +149,8 @@ def _draw_trim(texture, rng, silhouette, color, side):
     if kind == "frame":
         inner = center + (silhouette - center) * (1 - rng.uniform(1.5, 3.5) / center)
         texture.shade_around(inner, 0.3, 0.4)
-        front = tuple(int(c) for c in color)
         texture.color[:] = other
-        texture.paint(inner, front)
+        texture.paint(inner, color)
         texture.emboss(inner, 0.4, 0.6)
         return other
     if kind == "half":
@@ -172,10 +165,9 @@ def _draw_trim(texture, rng, silhouette, color, side):
     if kind == "plate":
         inner = center + (silhouette - center) * [rng.uniform(0.8, 0.92), rng.uniform(0.9, 0.96)]
         plate = tuple(int(np.clip(c + rng.uniform(-18, 12), 0, 255)) for c in color)
-        texture.shade_around(inner, 0.25, 0.3)
-        texture.paint(inner, plate, gloss=float(rng.uniform(0.2, 1.0)))
-        texture.emboss(inner, float(rng.uniform(-0.5, 0.5)), 0.6)
-    return side
+        gloss, height = float(rng.uniform(0.2, 1.0)), float(rng.uniform(-0.5, 0.5))
+        texture.part(inner, (0.25, 0.3), (height, 0.6), plate, gloss)
+    return color
 
 
 def _draw_window(texture, rng, middle, offset, half_width):
@@ -194,11 +186,9 @@ def _draw_brand(texture, rng, center, ink, widest):
             shape = ellipse((center[0] + (i - 1) * size * 0.5, center[1]), size, size * 0.6)
             texture.stroke(shape, ink, 0.5, closed=True)
         return
-    font = pick(rng, ["sans", "italic"])
-    texture.text(
-        pick(rng, BRANDS), center, rng.uniform(2.2, 4.2), ink, int(rng.integers(400, 900)), font,
-        0.7 * widest,
-    )  # fmt: skip
+    font, word = pick(rng, ["sans", "italic"]), pick(rng, BRANDS)
+    size, weight = rng.uniform(2.2, 4.2), int(rng.integers(400, 900))
+    texture.text(word, center, size, ink, weight, font, 0.7 * widest)
 
 
 def _draw_screen(texture, rng, middle, top, deep, widths):
@@ -208,19 +198,15 @@ def _draw_screen(texture, rng, middle, top, deep, widths):
     center = middle, top + deep / 2
     frame = pick(rng, {"none": 3, "glass": 4, "sunk": 3, "line": 1})
     inner_w, inner_h = wide * rng.uniform(0.76, 0.9), deep * rng.uniform(0.7, 0.86)
-    radius = rng.uniform(1, 0.2 * wide)
+    shape = rounded(center, wide, deep, rng.uniform(1, 0.2 * wide))
     if frame == "glass":
         plate = jitter(rng, pick(rng, PLATE_COLORS), 0.05)
-        texture.paint(
-            rounded(center, wide, deep, radius), plate, gloss=float(rng.uniform(0.6, 1.5))
-        )
-        texture.emboss(rounded(center, wide, deep, radius), 0.2, 0.3)
+        texture.paint(shape, plate, gloss=float(rng.uniform(0.6, 1.5)))
+        texture.emboss(shape, 0.2, 0.3)
     elif frame == "sunk":
-        shape = rounded(center, wide, deep, radius)
-        texture.shade_around(shape, 0.4, 0.25)
-        texture.emboss(shape, -0.8, 1.6)
+        texture.part(shape, (0.4, 0.25), (-0.8, 1.6))
     elif frame == "line":
-        texture.stroke(rounded(center, wide, deep, radius), (120, 126, 134), 0.4, closed=True)
+        texture.stroke(shape, (120, 126, 134), 0.4, closed=True)
     else:
         inner_w, inner_h = wide * 0.92, deep * 0.95
     draw_display(texture, rng, center, inner_w, inner_h)
@@ -237,27 +223,22 @@ def _draw_cover(texture, rng, style, top, bottom, half_width, offset, color):
     left = np.stack([middle - halves, levels], 1)[::-1]
     cover = np.concatenate([right, left])
     shade = rng.uniform(-10, 8)
-    texture.shade_around(cover, 0.4, 0.5)
-    texture.paint(cover, tuple(int(np.clip(c + shade, 0, 255)) for c in color))
-    texture.emboss(cover, 0.5, 0.7)
+    paint = tuple(int(np.clip(c + shade, 0, 255)) for c in color)
+    texture.part(cover, (0.4, 0.5), (0.5, 0.7), paint)
     grip = ellipse((middle, start + 3.2), rng.uniform(8, 16), 3.0)
-    texture.shade_around(grip, 0.4, 0.25)
-    texture.emboss(grip, -0.8, 1.2)
+    texture.part(grip, (0.4, 0.25), (-0.8, 1.2))
     if chance(rng, 0.6):
         for i in range(int(rng.integers(1, 5))):
             spot = middle, start + 9 + i * 4.2
             if spot[1] < bottom - 4:
-                word = pick(
-                    rng,
-                    [
-                        "TIMER  ON / OFF",
-                        "MODE  FAN  SWING",
-                        "OPEN",
-                        "COOL / DRY / HEAT",
-                        "SLEEP  CLOCK",
-                    ],
+                texture.text(
+                    pick(rng, COVER_WORDS),
+                    spot,
+                    1.5,
+                    style.body_ink,
+                    style.weight,
+                    widest=halves[0] * 1.5,
                 )
-                texture.text(word, spot, 1.5, style.body_ink, style.weight, widest=halves[0] * 1.5)
     return start - 2.0
 
 
@@ -265,9 +246,7 @@ def _draw_sticker(texture, rng):
     """Stick a label or a strip of tape on it."""
     center = rng.uniform(0.25, 0.75) * texture.width, rng.uniform(0.75, 0.97) * texture.height
     wide, deep = rng.uniform(8, 24), rng.uniform(4, 9)
-    color = pick(
-        rng, [(236, 232, 214), (240, 220, 90), (120, 180, 90), (60, 120, 190), (200, 60, 60)]
-    )
+    color = pick(rng, STICKER_COLORS)
     texture.paint(rounded(center, wide, deep, 0.8), color, 0.95, gloss=0.5)
     if chance(rng, 0.7):
         word = pick(rng, ["No. 3", "R-410A", "ROOM 12", "OK", "A/C 2", "SALE"])
@@ -297,7 +276,6 @@ def wear(texture, rng):
         tone = int(rng.integers(120, 235))
         texture.stroke([start, (start + end) / 2 + bend, end], (tone, tone, tone - 6), 0.12)
     for _ in range(int(rng.poisson(18 * age))):
-        spot = ellipse(
-            rng.random(2) * [texture.width, texture.height], *rng.uniform(0.3, 1.3, 2), 8
-        )
+        at = rng.random(2) * [texture.width, texture.height]
+        spot = ellipse(at, *rng.uniform(0.3, 1.3, 2), 8)
         texture.paint(spot, (92, 80, 62), float(rng.uniform(0.2, 0.7)))

@@ -4,19 +4,20 @@ import cv2
 import numpy as np
 
 from .colors import chance, image_to_linear, jitter, linear, mix, noise, pick, smoothstep
-from .materials import CLOTHS, PAINTS, WOODS
+from .materials import CLOTHS, PAINTS, WOODS, shade
 from .slabs import ENVIRONMENT_SIZE, Light
 
 
-def _box(image, left, top, right, bottom, color):
-    """Fill a box given in fractions of the image."""
+def _shade(rng, palette, light=1.0):
+    return shade(rng, palette) * np.float32(light)
+
+
+def _box(image, left, top, right, bottom, color, rim=0.0):
+    """Fill a box given in fractions of the image, `rim` wider on every side."""
+    left, top, right, bottom = left - rim, top - rim, right + rim, bottom + rim
     height, width = image.shape[:2]
     corner = int(left * width), int(top * height)
     cv2.rectangle(image, corner, (int(right * width), int(bottom * height)), color.tolist(), -1)
-
-
-def _shade(rng, palette, light=1.0):
-    return linear(jitter(rng, pick(rng, palette), 0.06)) * np.float32(light)
 
 
 def room(rng, shape, blur_px):
@@ -31,20 +32,8 @@ def room(rng, shape, blur_px):
     if chance(rng, 0.25):
         corner = rng.uniform(0.2, 0.8)
         _box(image, 0, 0, corner, floor, _shade(rng, PAINTS, rng.uniform(0.25, 0.6)))
-    furniture = [
-        _window,
-        _sofa,
-        _shelf,
-        _frame,
-        _television,
-        _lamp,
-        _plant,
-        _door,
-        _cooler,
-        _curtain,
-    ]
-    for index in rng.permutation(len(furniture))[: int(rng.integers(3, 8))]:
-        furniture[index](rng, image, floor)
+    for index in rng.permutation(len(FURNITURE))[: int(rng.integers(3, 8))]:
+        FURNITURE[index](rng, image, floor)
     image *= (1 + 0.15 * noise(rng, small, 2, 2))[..., None]
     image = cv2.GaussianBlur(image, (0, 0), max(blur_px * shrink, 0.4))
     return cv2.resize(image, shape[::-1], interpolation=cv2.INTER_CUBIC).clip(0)
@@ -53,14 +42,8 @@ def room(rng, shape, blur_px):
 def _window(rng, image, floor):
     left, width = rng.uniform(-0.1, 0.8), rng.uniform(0.2, 0.5)
     top, bottom = rng.uniform(-0.1, 0.2), floor * rng.uniform(0.6, 0.9)
-    _box(
-        image,
-        left - 0.02,
-        top - 0.02,
-        left + width + 0.02,
-        bottom + 0.02,
-        _shade(rng, ("#efede6", "#6a4a30"), 0.8),
-    )
+    wood = _shade(rng, ("#efede6", "#6a4a30"), 0.8)
+    _box(image, left, top, left + width, bottom, wood, rim=0.02)
     sky = linear(pick(rng, ["#cfe2f5", "#f5f3ea", "#1c2436", "#b8cfe0"])) * rng.uniform(0.8, 2.2)
     _box(image, left, top, left + width, bottom, sky)
     if chance(rng, 0.6):
@@ -90,14 +73,8 @@ def _shelf(rng, image, floor):
         while at < left + width - 0.03:
             thick = rng.uniform(0.008, 0.026)
             if chance(rng, 0.85):
-                _box(
-                    image,
-                    at,
-                    base - deep * rng.uniform(0.5, 0.95),
-                    at + thick,
-                    base,
-                    _shade(rng, CLOTHS, 0.8),
-                )
+                top_edge = base - deep * rng.uniform(0.5, 0.95)
+                _box(image, at, top_edge, at + thick, base, _shade(rng, CLOTHS, 0.8))
             at += thick + 0.002
 
 
@@ -106,14 +83,8 @@ def _frame(rng, image, floor):
         left, top, width = rng.uniform(0, 0.85), rng.uniform(0, 0.35), rng.uniform(0.07, 0.2)
         high = width * rng.uniform(0.7, 1.6)
         _box(image, left, top, left + width, top + high, _shade(rng, WOODS, 0.4))
-        _box(
-            image,
-            left + 0.012,
-            top + 0.015,
-            left + width - 0.012,
-            top + high - 0.015,
-            _shade(rng, CLOTHS + PAINTS),
-        )
+        right, bottom = left + width - 0.012, top + high - 0.015
+        _box(image, left + 0.012, top + 0.015, right, bottom, _shade(rng, CLOTHS + PAINTS))
 
 
 def _television(rng, image, floor):
@@ -123,14 +94,8 @@ def _television(rng, image, floor):
     _box(image, left - 0.1, floor - 0.09, left + width + 0.1, floor + 0.03, _shade(rng, WOODS, 0.5))
     _box(image, left, top, left + width, top + high, linear((16, 17, 20)))
     if chance(rng, 0.4):
-        _box(
-            image,
-            left + 0.01,
-            top + 0.012,
-            left + width - 0.01,
-            top + high - 0.012,
-            _shade(rng, CLOTHS, 1.3),
-        )
+        right, bottom = left + width - 0.01, top + high - 0.012
+        _box(image, left + 0.01, top + 0.012, right, bottom, _shade(rng, CLOTHS, 1.3))
 
 
 def _lamp(rng, image, floor):
@@ -139,24 +104,10 @@ def _lamp(rng, image, floor):
     grid_y, grid_x = np.mgrid[:height, :width].astype(np.float32)
     far = np.hypot(grid_x - x, grid_y - y) / (0.25 * width)
     image += (np.exp(-far * far) * rng.uniform(0.1, 0.5))[..., None] * linear("#ffd9a0")
-    cv2.ellipse(
-        image,
-        (int(x), int(y)),
-        (int(0.05 * width), int(0.045 * height)),
-        0,
-        0,
-        360,
-        (1.9, 1.6, 1.1),
-        -1,
-    )
-    _box(
-        image,
-        x / width - 0.006,
-        y / height + 0.04,
-        x / width + 0.006,
-        floor,
-        _shade(rng, WOODS, 0.3),
-    )
+    bulb = int(0.05 * width), int(0.045 * height)
+    cv2.ellipse(image, (int(x), int(y)), bulb, 0, 0, 360, (1.9, 1.6, 1.1), -1)
+    x, y = x / width, y / height
+    _box(image, x - 0.006, y + 0.04, x + 0.006, floor, _shade(rng, WOODS, 0.3))
 
 
 def _plant(rng, image, floor):
@@ -167,14 +118,8 @@ def _plant(rng, image, floor):
         axes = int(rng.uniform(0.01, 0.05) * width) + 1, int(rng.uniform(0.006, 0.02) * width) + 1
         leaf = linear(jitter(rng, "#4a7a3c", 0.1)) * 0.7
         cv2.ellipse(image, at, axes, rng.uniform(0, 180), 0, 360, leaf.tolist(), -1)
-    _box(
-        image,
-        x / width - 0.04,
-        base / height - 0.1,
-        x / width + 0.04,
-        base / height,
-        _shade(rng, CLOTHS, 0.7),
-    )
+    x, base = x / width, base / height
+    _box(image, x - 0.04, base - 0.1, x + 0.04, base, _shade(rng, CLOTHS, 0.7))
 
 
 def _door(rng, image, floor):
@@ -200,6 +145,11 @@ def _curtain(rng, image, floor):
         _box(image, at, 0, at + width / folds, floor + 0.05, color * rng.uniform(0.6, 1.1))
 
 
+FURNITURE = (
+    _window, _sofa, _shelf, _frame, _television, _lamp, _plant, _door, _cooler, _curtain,
+)  # fmt: skip
+
+
 def photo(rng, shape, photos):
     """Return a random piece of one of the `photos` (uint8 sRGB images), linear `[H, W, 3]`."""
     image = pick(rng, photos)
@@ -217,13 +167,8 @@ def photo(rng, shape, photos):
 def light(rng, soft=None, bright=1.0):
     """Return the Light of a room: a key light from above, warm or cool, and windows to mirror."""
     elevation, azimuth = np.radians(rng.uniform(32, 82)), rng.uniform(0, 2 * np.pi)
-    direction = np.array(
-        [
-            np.cos(elevation) * np.cos(azimuth),
-            np.cos(elevation) * np.sin(azimuth),
-            np.sin(elevation),
-        ]
-    )
+    flat = np.cos(elevation)
+    direction = np.array([flat * np.cos(azimuth), flat * np.sin(azimuth), np.sin(elevation)])
     share = rng.uniform(0.3, 0.75)
     warmth = rng.normal(0, 0.07)
     tint = np.array([1 + warmth, 1.0, 1 - 1.3 * warmth])
@@ -252,16 +197,14 @@ def light(rng, soft=None, bright=1.0):
 
 def falloff(rng, shape):
     """Return how the light varies, `[H, W, 3]` about 1: a gradient, a spot, a sun patch."""
-    height, width = shape
     y, x = np.mgrid[-0.5:0.5:40j, -0.5:0.5:40j].astype(np.float32)
     turn = rng.uniform(0, 2 * np.pi)
     field = 1 + rng.uniform(0, 0.75) * (x * np.cos(turn) + y * np.sin(turn))
     if chance(rng, 0.35):
         far = np.hypot(x - rng.uniform(-0.5, 0.5), y - rng.uniform(-0.5, 0.5))
         field *= 0.55 + 0.75 * np.exp(-((far / rng.uniform(0.25, 0.6)) ** 2))
-    field = cv2.resize(
-        np.repeat(field[..., None], 3, 2), (width, height), interpolation=cv2.INTER_CUBIC
-    )
+    field = np.repeat(field[..., None], 3, 2)
+    field = cv2.resize(field, shape[::-1], interpolation=cv2.INTER_CUBIC)
     if chance(rng, 0.2):
         field *= _sun_patch(rng, shape)
     return field
@@ -279,13 +222,9 @@ def _sun_patch(rng, shape):
     length, pitch = rng.uniform(0.4, 1.2) * reach, rng.uniform(0.7, 1.3) * reach / count
     for i in range(count):
         start = at + across * pitch * (i - count / 2)
-        corners = [
-            start,
-            start + along * length,
-            start + along * length + across * pitch * 0.7,
-            start + across * pitch * 0.7,
-        ]
-        cv2.fillPoly(mask, [np.round(corners).astype(np.int32)], 1.0)
+        far, wide = start + along * length, across * pitch * 0.7
+        corners = np.round([start, far, far + wide, start + wide])
+        cv2.fillPoly(mask, [corners.astype(np.int32)], 1.0)
     mask = cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.5, 6))
     strength = rng.uniform(0.35, 1.3) * np.array([1.0, 0.93, 0.8], np.float32)
     return 1 + cv2.resize(mask, shape[::-1])[..., None] * strength
@@ -293,9 +232,8 @@ def _sun_patch(rng, shape):
 
 def studio(rng, shape):
     """Return the paper of a product shot: white, or nearly, with a soft gradient."""
-    base = linear(
-        pick(rng, ["#ffffff", "#ffffff", "#fbfbfb", "#eef0f2", "#e3e6ea", "#f4efe6", "#cfe0ee"])
-    )
+    papers = ["#ffffff", "#ffffff", "#fbfbfb", "#eef0f2", "#e3e6ea", "#f4efe6", "#cfe0ee"]
+    base = linear(pick(rng, papers))
     field = np.ones((*shape, 3), np.float32) * base
     ramp = np.linspace(0, 1, shape[0], dtype=np.float32)[:, None]
     dark = smoothstep(rng.uniform(0.2, 0.6), 1.1, ramp if chance(rng, 0.5) else 1 - ramp)

@@ -16,7 +16,16 @@ from .hands import Hand, cable, pointing_finger
 from .photograph import expose
 from .remotes import remote
 from .screenshots import paste, screenshot
-from .slabs import ENVIRONMENT_SIZE, SUPERSAMPLING, Canvas, Light, Slab, cast_shadow, draw
+from .slabs import (
+    ENVIRONMENT_SIZE,
+    SUPERSAMPLING,
+    Canvas,
+    Light,
+    Slab,
+    at_height,
+    cast_shadow,
+    draw,
+)
 
 TYPICAL_LENGTH = 150.0  # of a remote, mm
 LEAST_IN_FRAME = 0.3  # of a remote's outline; with less of it in the picture it is set up anew
@@ -69,9 +78,8 @@ class Rejected(Exception):
 
 def _share(rng):
     """Return a remote's length as a share of the picture's longer side: close-up to far."""
-    return float(np.exp(rng.uniform(np.log(0.2), np.log(1.0)))) * (
-        1.25 if chance(rng, 0.1) else 1.0
-    )
+    share = float(np.exp(rng.uniform(np.log(0.2), np.log(1.0))))
+    return share * 1.25 if chance(rng, 0.1) else share
 
 
 def _detail(camera, distance):
@@ -96,7 +104,7 @@ def _turn(rng):
 
 
 def _footprint(slab, pose):
-    points = place(pose, np.column_stack([slab.outline, np.zeros(len(slab.outline))]))[:, :2]
+    points = place(pose, at_height(slab.outline, 0.0))[:, :2]
     return cv2.convexHull(points.astype(np.float32))[:, 0]
 
 
@@ -197,9 +205,8 @@ def _lying(rng, shape, options, kind, count):
     """Set up things that lie on a table or sofa, hang on a wall, or lie in a studio."""
     camera, distance, tilt = _viewpoint(rng, shape, kind)
     in_studio = kind == "studio"
-    light = rooms.light(
-        rng, rng.uniform(0.35, 0.9) if in_studio else None, 0.88 if in_studio else 1.0
-    )
+    soft = rng.uniform(0.35, 0.9) if in_studio else None
+    light = rooms.light(rng, soft, 0.88 if in_studio else 1.0)
     background, far_end = _backdrop(rng, camera, light, shape, kind, distance, options, tilt)
     canvas = Canvas(background)
     view = View(camera, light, shape, distance, _detail(camera, distance), far_end, kind)
@@ -258,9 +265,8 @@ def _stands(view, slab, pose, margin):
 
 def _scatter(rng, items, view):
     """Add one to five things that are no remote wherever there is room."""
-    makers = {"wall": lookalikes.ON_WALLS, "studio": lookalikes.SMALL}.get(
-        view.kind, lookalikes.ALL
-    )
+    makers = {"wall": lookalikes.ON_WALLS, "studio": lookalikes.SMALL}
+    makers = makers.get(view.kind, lookalikes.ALL)
     for _ in range(int(rng.integers(1, 6))):
         slab = pick(rng, makers)(rng, view.detail)
         # What stands high hides what lies behind it.
@@ -296,10 +302,9 @@ def _cover(rng, canvas, item, view):
         along = np.array([np.cos(turn), np.sin(turn)]) * rng.uniform(250, 700)
         cable(canvas, rng, camera, light, middle - along, middle + along, slab.thickness * 0.8)
     elif kind == "finger":
-        spot = [
-            [rng.uniform(-0.5, 0.5) * high[0], rng.uniform(-0.6, 0.6) * high[1], slab.thickness]
-        ]
-        pointing_finger(canvas, rng, camera, light, place(pose, spot)[0])
+        x, y = rng.uniform(-0.5, 0.5) * high[0], rng.uniform(-0.6, 0.6) * high[1]
+        spot = place(pose, [x, y, slab.thickness])[0]
+        pointing_finger(canvas, rng, camera, light, spot)
     return []
 
 
@@ -342,9 +347,7 @@ def _check_frame(canvas, remotes, camera):
     """Raise Rejected where a remote is cut off too far by the picture's border."""
     areas = []
     for item in remotes:
-        front = np.column_stack(
-            [item.slab.outline, np.full(len(item.slab.outline), item.slab.thickness)]
-        )
+        front = at_height(item.slab.outline, item.slab.thickness)
         outline = project(camera, place(item.pose, front))[0]
         areas.append(cv2.contourArea(outline.astype(np.float32)))
     if len(canvas.whole) != len(remotes):

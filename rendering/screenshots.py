@@ -23,56 +23,36 @@ def screenshot(rng, shape, photo_shape):
     # The texture's millimetres are hundredths of the width here.
     page = Texture(100, 100 * height / width, width / 100, paper)
     left = (width - photo_shape[1]) // 2
-    top = int(
-        np.clip(0.5 * (height - photo_shape[0]) * rng.uniform(0.4, 1.1), 0, height - photo_shape[0])
-    )
+    room = height - photo_shape[0]
+    top = int(np.clip(0.5 * room * rng.uniform(0.4, 1.1), 0, room))
     above, below = top * 100 / width, (top + photo_shape[0]) * 100 / width
     if above > 5:
         page.paint(rounded((50, above / 2), 100, above, 0.1), accent if chance(rng, 0.6) else paper)
-        page.text(
-            f"{rng.integers(1, 24)}:{rng.integers(0, 60):02d}",
-            (8, min(2.5, above * 0.3)),
-            1.8,
-            ink,
-            600,
-        )
-        page.text(
-            pick(rng, ["Shop", "Photos", "< Back", "Messages", "Search"]),
-            (20, above * 0.72),
-            2.6,
-            ink,
-            700,
-        )
+        clock = f"{rng.integers(1, 24)}:{rng.integers(0, 60):02d}"
+        page.text(clock, (8, min(2.5, above * 0.3)), 1.8, ink, 600)
+        title = pick(rng, ["Shop", "Photos", "< Back", "Messages", "Search"])
+        page.text(title, (20, above * 0.72), 2.6, ink, 700)
         draw_icon(page, "plus", (94, above * 0.7), 3.5, ink)
     v = below + 4
-    bottom = page.height
     left_over = ["price", "button", "dots"]
-    while v < bottom - 4:
+    while v < page.height - 4:
         kind = pick(rng, [*left_over, "line", "line", "line", "line"])
         if kind != "line":
             left_over.remove(kind)
         if kind == "line":
-            page.text(
-                pick(rng, LINES), (32, v), rng.uniform(1.7, 2.4), ink, int(rng.integers(300, 700))
-            )
+            line, size = pick(rng, LINES), rng.uniform(1.7, 2.4)
+            page.text(line, (32, v), size, ink, int(rng.integers(300, 700)))
         elif kind == "price":
-            page.text(
-                f"{rng.integers(5, 60)}.{pick(rng, ['99', '90', '00'])}", (16, v), 3.6, accent, 800
-            )
+            price = f"{rng.integers(5, 60)}.{pick(rng, ['99', '90', '00'])}"
+            page.text(price, (16, v), 3.6, accent, 800)
         elif kind == "button":
             page.paint(rounded((50, v), 88, 6.5, 3), accent)
-            page.text(
-                pick(rng, ["Buy now", "Add to basket", "Contact seller"]),
-                (50, v),
-                2.2,
-                (255, 255, 255),
-                600,
-            )
+            word = pick(rng, ["Buy now", "Add to basket", "Contact seller"])
+            page.text(word, (50, v), 2.2, (255, 255, 255), 600)
         else:
             for i in range(5):
-                page.paint(
-                    ellipse((44 + 3 * i, v), 1.4, 1.4), accent if i == 0 else (170, 172, 176)
-                )
+                color = (170, 172, 176) if i else accent
+                page.paint(ellipse((44 + 3 * i, v), 1.4, 1.4), color)
         v += rng.uniform(5, 9)
     return page.color[:height, :width], (top, left)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from .camera import place, plane_homography, project
 from .colors import image_to_linear
-from .textures import SUBPIXEL_BITS, Texture
+from .textures import SUBPIXEL_BITS, Texture, fixed
 
 SUPERSAMPLING = 2
 ENVIRONMENT_SIZE = 64
@@ -93,31 +93,27 @@ def region(points, shape, margin=2.0):
     return (low[1], low[0]), (high[1] - low[1], high[0] - low[0])
 
 
-def pixels_per_mm(camera, point):
-    """Return how large a millimetre at the world point `[3]` is on the picture."""
-    return camera.focal_px / max(project(camera, point)[1][0], 1.0)
+def at_height(points, z):
+    """Return points `[n, 2]` of the (x, y) plane at the height `z`, `[n, 3]`."""
+    return np.column_stack([points, np.full(len(points), z)])
 
 
 def draw(canvas, slab, pose, camera, light, instance=False):
     """Draw the slab; as an `instance` it is one that is annotated."""
     normals = _outline_normals(slab.outline)
     rings = [
-        (slab.outline - normals * slab.inset, 0.0),
-        (slab.outline, 0.3 * slab.thickness),
-        (slab.outline, slab.thickness),
+        at_height(slab.outline - normals * slab.inset, 0.0),
+        at_height(slab.outline, 0.3 * slab.thickness),
+        at_height(slab.outline, slab.thickness),
     ]
-    rings = [
-        project(camera, place(pose, np.column_stack([ring, np.full(len(ring), z)])))[0]
-        for ring, z in rings
-    ]
+    rings = [project(camera, place(pose, ring))[0] for ring in rings]
     found = region(np.concatenate(rings), canvas.shape)
     if found is None:
         return
     (top, left), (height, width) = found
     size = height * SUPERSAMPLING, width * SUPERSAMPLING
-    zoom = np.diag([SUPERSAMPLING, SUPERSAMPLING, 1.0]) @ np.array(
-        [[1, 0, -left], [0, 1, -top], [0, 0, 1.0]]
-    )
+    zoom = np.diag([SUPERSAMPLING, SUPERSAMPLING, 1.0])
+    zoom = zoom @ np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1.0]])
     rings = [(ring - (left, top)) * SUPERSAMPLING for ring in rings]
 
     color = np.zeros((*size, 3), np.float32)
@@ -127,7 +123,7 @@ def draw(canvas, slab, pose, camera, light, instance=False):
         for i, j in zip(range(len(lower)), np.roll(range(len(lower)), -1), strict=True):
             if shades[i] is None:
                 continue
-            quad = _fixed(np.array([lower[i], lower[j], upper[j], upper[i]]))
+            quad = fixed(np.array([lower[i], lower[j], upper[j], upper[i]]))
             darker = (0.72, 1.0)[ring]
             cv2.fillConvexPoly(color, quad, (shades[i] * darker).tolist(), 0, SUBPIXEL_BITS)
             cv2.fillConvexPoly(alpha, quad, 255, 0, SUBPIXEL_BITS)
@@ -138,7 +134,7 @@ def draw(canvas, slab, pose, camera, light, instance=False):
         front, to_layer, size[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     face = np.zeros(size, np.uint8)
-    cv2.fillPoly(face, [_fixed(rings[-1])], 255, 0, SUBPIXEL_BITS)
+    cv2.fillPoly(face, [fixed(rings[-1])], 255, 0, SUBPIXEL_BITS)
     cv2.copyTo(warped, face, color)
     alpha |= face
 
@@ -149,7 +145,7 @@ def draw(canvas, slab, pose, camera, light, instance=False):
 
 def cast_shadow(canvas, slab, pose, camera, light, strength=1.0):
     """Darken what the slab stands on: its cast shadow and the dark line where it touches."""
-    scale = pixels_per_mm(camera, pose.origin)
+    scale = camera.focal_px / max(project(camera, pose.origin)[1][0], 1.0)
     slope = light.direction[:2] / max(light.direction[2], 0.25)
     base = place(pose, np.column_stack([slab.outline, np.zeros(len(slab.outline))]))
     key = light.color * max(light.direction[2], 0.25)
@@ -180,15 +176,11 @@ def _darken_hull(canvas, camera, near, far, sigma, share):
     following = np.roll(np.arange(len(near)), -1)
     quads = np.stack([near, near[following], far[following], far], 1)
     for quad in quads if np.abs(near - far).max() > 1e-6 else []:
-        cv2.fillConvexPoly(shadow, _fixed(quad), 1.0, 0, SUBPIXEL_BITS)
-    cv2.fillPoly(shadow, [_fixed(near)], 1.0, 0, SUBPIXEL_BITS)
-    cv2.fillPoly(shadow, [_fixed(far)], 1.0, 0, SUBPIXEL_BITS)
+        cv2.fillConvexPoly(shadow, fixed(quad), 1.0, 0, SUBPIXEL_BITS)
+    cv2.fillPoly(shadow, [fixed(near)], 1.0, 0, SUBPIXEL_BITS)
+    cv2.fillPoly(shadow, [fixed(far)], 1.0, 0, SUBPIXEL_BITS)
     shadow = cv2.GaussianBlur(shadow, (0, 0), sigma * shrink, borderType=cv2.BORDER_REPLICATE)
     canvas.darken(cv2.resize(shadow, (width, height)), corner, share)
-
-
-def _fixed(points):
-    return np.round(points * 2**SUBPIXEL_BITS).astype(np.int32)
 
 
 def _outline_normals(outline):
@@ -199,25 +191,16 @@ def _outline_normals(outline):
 
 def _texture_to_plane(texture):
     """Return `[3, 3]` from texture pixels to (x, y) mm, the texture's middle at (0, 0)."""
-    step_x, step_y = (
-        texture.width / texture.relief.shape[1],
-        texture.height / texture.relief.shape[0],
-    )
-    return np.array(
-        [
-            [step_x, 0, 0.5 * step_x - texture.width / 2],
-            [0, -step_y, texture.height / 2 - 0.5 * step_y],
-            [0, 0, 1],
-        ]
-    )
+    rows, columns = texture.relief.shape
+    step_x, step_y = texture.width / columns, texture.height / rows
+    left, top = 0.5 * step_x - texture.width / 2, texture.height / 2 - 0.5 * step_y
+    return np.array([[step_x, 0, left], [0, -step_y, top], [0, 0, 1]])
 
 
 def _side_shades(slab, normals, pose, camera, light):
     """Return the colour of each side quad, None where it looks away from the camera."""
-    middles = place(
-        pose, np.column_stack([slab.outline, np.full(len(normals), slab.thickness / 2)])
-    )
-    facing = np.column_stack([normals, np.zeros(len(normals))]) @ pose.rotation.T
+    middles = place(pose, at_height(slab.outline, slab.thickness / 2))
+    facing = at_height(normals, 0.0) @ pose.rotation.T
     view = camera.position - middles
     view /= np.linalg.norm(view, axis=1, keepdims=True)
     toward = (facing * view).sum(1)
@@ -291,7 +274,7 @@ def _rounding(slab):
     front = slab.front
     inside = np.zeros(front.relief.shape, np.uint8)
     points = (slab.outline * [1, -1] + [front.width / 2, front.height / 2]) * front.scale
-    cv2.fillPoly(inside, [_fixed(points - 0.5)], 1, 0, SUBPIXEL_BITS)
+    cv2.fillPoly(inside, [fixed(points - 0.5)], 1, 0, SUBPIXEL_BITS)
     inside = np.pad(inside, 1)
     distance = cv2.distanceTransform(inside, cv2.DIST_L2, 5)[1:-1, 1:-1] / front.scale
     short = np.clip(slab.edge - distance, 0, 0.93 * slab.edge)

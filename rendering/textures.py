@@ -14,6 +14,11 @@ from .colors import smoothstep
 SUBPIXEL_BITS = 4
 
 
+def fixed(points):
+    """Return points in pixels as OpenCV takes them with SUBPIXEL_BITS."""
+    return np.round(points * 2**SUBPIXEL_BITS).astype(np.int32)
+
+
 class Texture:
     """`color` uint8 sRGB `[H, W, 3]`, `relief` mm and `gloss` 0..1 float32 `[H, W]`."""
 
@@ -36,10 +41,8 @@ class Texture:
         slices = slice(low[1], low[1] + size[1]), slice(low[0], low[0] + size[0])
         cover = np.zeros((size[1], size[0]), np.uint8)
         if cover.size:
-            points = (polygon * self.scale - low - 0.5) * 2**SUBPIXEL_BITS
-            cv2.fillPoly(
-                cover, [np.round(points).astype(np.int32)], 255, cv2.LINE_AA, SUBPIXEL_BITS
-            )
+            points = [fixed(polygon * self.scale - low - 0.5)]
+            cv2.fillPoly(cover, points, 255, cv2.LINE_AA, SUBPIXEL_BITS)
         return slices, cover.astype(np.float32) / 255
 
     def paint(self, polygon, color, opacity=1.0, gloss=None):
@@ -62,6 +65,13 @@ class Texture:
         distance = cv2.distanceTransform(inside, cv2.DIST_L2, 3)[1:-1, 1:-1] / self.scale
         self.relief[slices] += height * smoothstep(0, bevel, distance)
 
+    def part(self, polygon, rim, relief, color=None, gloss=None):
+        """Set a part in: the gap `rim` (reach, opacity), the colour, `relief` (height, bevel)."""
+        self.shade_around(polygon, *rim)
+        if color is not None:
+            self.paint(polygon, color, gloss=gloss)
+        self.emboss(polygon, *relief)
+
     def shade_around(self, polygon, reach, opacity):
         """Darken a soft rim of `reach` mm around the shape, as dirt and shadow in a gap do."""
         slices, cover = self.window(polygon, 2 * reach)
@@ -73,12 +83,9 @@ class Texture:
 
     def stroke(self, points, color, width, closed=False):
         """Draw a line of `width` mm through the points."""
-        pixels = np.round((np.asarray(points) * self.scale - 0.5) * 2**SUBPIXEL_BITS)
+        lines = [fixed(np.asarray(points) * self.scale - 0.5)]
         thickness = max(round(width * self.scale), 1)
-        cv2.polylines(
-            self.color, [pixels.astype(np.int32)], closed, color, thickness, cv2.LINE_AA,
-            SUBPIXEL_BITS,
-        )  # fmt: skip
+        cv2.polylines(self.color, lines, closed, color, thickness, cv2.LINE_AA, SUBPIXEL_BITS)
 
     def text(self, text, center, size, color, weight=400, font="sans", widest=None):
         """Write `text` about `center`, capitals about `size` mm high, at most `widest` mm wide."""
@@ -94,10 +101,8 @@ class Texture:
             box = cv2.getTextSize((0, 0), text, (0, 0), face, round(pixels), weight)
         left = int(center[0] * self.scale - box[2] / 2 - box[0])
         base = int(center[1] * self.scale - box[3] / 2 - box[1])
-        cv2.putText(
-            self.color, text, (left, base), [int(c) for c in color], face, round(pixels),
-            weight,
-        )  # fmt: skip
+        ink = [int(c) for c in color]
+        cv2.putText(self.color, text, (left, base), ink, face, round(pixels), weight)
 
 
 @functools.cache
