@@ -89,10 +89,8 @@ class MaskRCNN:
         Returns a `nn.weights.LoadReport`. Raises `nn.weights.WeightsError` where the file cannot
         be read, or where a weight that the network needs would stay random unasked.
         """
-        self.keras_model.unfold()
-        report = weights.load(
-            leaf_layers(self.keras_model), filepath, exclude or (), self.mode == "training"
-        )
+        training = self.mode == "training"
+        report = self.keras_model.load_published(filepath, exclude or (), training)
         print(report)
         self.class_names = weights.inspect(filepath).class_names
         self.set_log_dir(None if exclude else filepath)

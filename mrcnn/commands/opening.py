@@ -60,15 +60,13 @@ class Opened:
         start_keras()
         from mrcnn import devices
         from mrcnn.detector import Detector
-        from mrcnn.nn import network, weights
-        from mrcnn.nn.blocks import leaf_layers
+        from mrcnn.nn import network
 
         devices.prepare(exact=self.exact)
         # The network lets all scores through: a result tells what scored too little.
         everything = settings.with_settings(type(self.config), {"DETECTION_MIN_CONFIDENCE": 0})
         model = network.build("inference", everything, random_weights=False)
-        model.unfold()
-        print(weights.load(leaf_layers(model), self.path))
+        print(model.load_published(self.path))
         return Detector(model, self.config)
 
 

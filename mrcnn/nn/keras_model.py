@@ -14,8 +14,8 @@ class MaskRCNNModel(keras.Model):
     A training network outputs its losses by name. Their weighted sum and the weight decay are
     minimised, and each appears in logs and history under its name, `val_` before it in validation.
 
-    What `network.compiled` makes of it has weights of its own, so whoever gives it others calls
-    `unfold`, which counts `version` up.
+    What `network.compiled` makes of it has the weights of that moment; `version` is another once
+    others were loaded or set, and whoever assigns some by hand calls `unfold`.
     """
 
     def __init__(self, inputs, outputs, name=None, **kwargs):
@@ -104,11 +104,16 @@ class MaskRCNNModel(keras.Model):
         else:
             super().save_weights(filepath, overwrite=overwrite, **kwargs)
 
+    def load_published(self, path, exclude=(), training=False):
+        """Read a file of the published layout, whatever its name; see `weights.load`."""
+        self.unfold()
+        return weights.load(leaf_layers(self), path, exclude, training)
+
     def load_weights(self, filepath, skip_mismatch=False, **kwargs):
         """Read the published layout where `filepath` ends in `.h5`, else as Keras does."""
-        self.unfold()
         if _is_published(filepath):
-            return weights.load(leaf_layers(self), filepath)
+            return self.load_published(filepath)
+        self.unfold()
         return super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
 
     def set_weights(self, weights):
