@@ -1,11 +1,13 @@
-"""Masks as polygons, and the project file of VGG Image Annotator 2."""
+"""Masks as polygons, and as the regions of VGG Image Annotator 2."""
 
 import cv2
 import numpy as np
 
+from mrcnn.results.via_project import ATTRIBUTE
+
 TOLERANCE_PX = 0.8
 SMALLEST_PART = 0.03  # of the visible area: smaller splinters are left out
-ATTRIBUTE, LABEL = "object", "AC Remote"
+LABEL = "AC Remote"
 
 
 def mask_to_polygon(mask):
@@ -71,61 +73,11 @@ def is_simple(polygon):
     return not meet.any() and len(np.unique(polygon, axis=0)) == len(polygon)
 
 
-def via_image(name, size_bytes, polygons):
-    """Return VIA's entry of one image with its polygons `[n, 2]` (x, y)."""
-    regions = [
-        {
-            "shape_attributes": {
-                "name": "polygon",
-                "all_points_x": [int(x) for x in polygon[:, 0]],
-                "all_points_y": [int(y) for y in polygon[:, 1]],
-            },
-            "region_attributes": {ATTRIBUTE: LABEL},
-        }
-        for polygon in polygons
-    ]
-    return {"filename": name, "size": size_bytes, "regions": regions, "file_attributes": {}}
-
-
-def via_project(name, images):
-    """Return a VIA 2 project; the attribute is a dropdown, which VIA's COCO export keeps."""
-    return {
-        "_via_settings": {
-            "ui": {
-                "annotation_editor_height": 25,
-                "annotation_editor_fontsize": 0.8,
-                "leftsidebar_width": 18,
-                "image_grid": {
-                    "img_height": 80,
-                    "rshape_fill": "none",
-                    "rshape_fill_opacity": 0.3,
-                    "rshape_stroke": "yellow",
-                    "rshape_stroke_width": 2,
-                    "show_region_shape": True,
-                    "show_image_policy": "all",
-                },
-                "image": {
-                    "region_label": ATTRIBUTE,
-                    "region_color": "__via_default_region_color__",
-                    "region_label_font": "10px Sans",
-                    "on_image_annotation_editor_placement": "NEAR_REGION",
-                },
-            },
-            "core": {"buffer_size": 18, "filepath": {}, "default_filepath": ""},
-            "project": {"name": name},
-        },
-        "_via_img_metadata": {f"{image['filename']}{image['size']}": image for image in images},
-        "_via_attributes": {
-            "region": {
-                ATTRIBUTE: {
-                    "type": "dropdown",
-                    "description": "",
-                    "options": {LABEL: ""},
-                    "default_options": {LABEL: True},
-                }
-            },
-            "file": {},
-        },
-        "_via_data_format_version": "2.0.10",
-        "_via_image_id_list": [f"{image['filename']}{image['size']}" for image in images],
-    }
+def via_regions(polygons):
+    """Return VIA's regions of the polygons `[n, 2]` (x, y) of one image."""
+    regions = []
+    for polygon in polygons:
+        xs, ys = polygon.T.tolist()
+        shape = {"name": "polygon", "all_points_x": xs, "all_points_y": ys}
+        regions.append({"shape_attributes": shape, "region_attributes": {ATTRIBUTE: LABEL}})
+    return regions

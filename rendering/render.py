@@ -12,7 +12,6 @@ for a picture of 640 px.
 """
 
 import argparse
-import json
 import os
 import re
 import sys
@@ -25,9 +24,11 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from mrcnn.atomic import write_bytes
+from mrcnn.atomic import write_bytes, write_json
 from mrcnn.commands.arguments import count, share, whole
-from rendering.annotations import via_image, via_project
+from mrcnn.commands.process import run
+from mrcnn.results.via_project import via_project
+from rendering.annotations import LABEL, via_regions
 from rendering.photograph import encode
 from rendering.scenes import Options, Picture, picture
 
@@ -70,13 +71,13 @@ def render(job: Job, number: int) -> tuple[Picture, np.random.Generator]:
     return picture(rng, shape_of(rng, job.sizes), job.options), rng
 
 
-def render_to_file(job: Job, number: int) -> dict:
-    """Render and write picture `number`; return its VIA entry."""
+def render_to_file(job: Job, number: int) -> tuple[str, int, list[dict]]:
+    """Render and write picture `number`; return its file's name and size and its VIA regions."""
     shot, rng = render(job, number)
     suffix, data = encode(rng, shot.photo)
     name = f"remote_{number:05d}{suffix}"
     write_bytes(job.output / name, data)
-    return via_image(name, len(data), shot.polygons)
+    return name, len(data), via_regions(shot.polygons)
 
 
 def prepare_folder(folder: Path, overwrite: bool) -> None:
@@ -139,9 +140,8 @@ def render_folder(job: Job, count: int, workers: int) -> Path:
             images.append(entry)
             if len(images) % 100 == 0:
                 print(f"{len(images)} of {count}", file=sys.stderr)
-    project = via_project(job.output.resolve().name, images)
-    path = job.output / PROJECT_NAME
-    return write_bytes(path, (json.dumps(project, separators=(",", ":")) + "\n").encode())
+    project = via_project(images, ["BG", LABEL], job.output.resolve().name)
+    return write_json(job.output / PROJECT_NAME, project)
 
 
 # A worker's job: sent once, for it may hold many photos.
@@ -200,18 +200,18 @@ def arguments() -> argparse.ArgumentParser:
 def main(words: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     given = arguments().parse_args(words)
+    return run(lambda: _main(given), "render.py")
+
+
+def _main(given):
+    photos = read_photos(given.photos) if given.photos is not None else ()
+    prepare_folder(given.output, given.overwrite)
+    options = Options(given.lookalikes, given.negatives, photos, given.photo_share)
+    job = Job(given.output, given.seed, given.size, options)
     try:
-        photos = read_photos(given.photos) if given.photos is not None else ()
-        prepare_folder(given.output, given.overwrite)
-        options = Options(given.lookalikes, given.negatives, photos, given.photo_share)
-        job = Job(given.output, given.seed, given.size, options)
         path = render_folder(job, given.count, given.workers)
     except BrokenProcessPool:
-        print("render.py: a worker died, most likely of memory; lower --workers", file=sys.stderr)
-        return 1
-    except (RenderError, OSError) as error:
-        print(f"render.py: {error}", file=sys.stderr)
-        return 1
+        raise RenderError("a worker died, most likely of memory; lower --workers") from None
     print(f"{given.count} pictures and {path}")
     return 0
 

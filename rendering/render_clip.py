@@ -8,6 +8,7 @@ shake. Another --seed gives another place; the same seed the same frames.
 """
 
 import argparse
+import itertools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mrcnn.commands.process import run
 from mrcnn.video.writing import VideoWriter
 from rendering.scenes import Options, picture
 
@@ -28,13 +30,11 @@ SHAKE_PX = 1.5
 
 def scene(seed: int) -> np.ndarray:
     """Return a scene with REMOTES remotes or more, uint8 RGB."""
-    number = 0
-    while True:
+    for number in itertools.count():
         rng = np.random.default_rng([seed, number])
         shot = picture(rng, SCENE_SHAPE, Options(lookalikes=1.0))
         if len(shot.masks) >= REMOTES:
             return shot.photo
-        number += 1
 
 
 def frames(photo: np.ndarray, count: int, seed: int) -> Iterator[np.ndarray]:
@@ -49,13 +49,9 @@ def frames(photo: np.ndarray, count: int, seed: int) -> Iterator[np.ndarray]:
         room = np.array([photo.shape[1] - width * step, photo.shape[0] - height * step])
         corner = room * (0.5 + 0.5 * np.array([np.sin(angle), np.sin(2 * angle)])) + shake[index]
         matrix = np.array([[step, 0, corner[0]], [0, step, corner[1]]])
-        yield cv2.warpAffine(
-            photo,
-            matrix,
-            (width, height),
-            flags=cv2.INTER_AREA | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REFLECT,
-        )
+        flags = cv2.INTER_AREA | cv2.WARP_INVERSE_MAP
+        size = width, height
+        yield cv2.warpAffine(photo, matrix, size, flags=flags, borderMode=cv2.BORDER_REFLECT)
 
 
 def main(argv=None) -> int:
@@ -68,16 +64,16 @@ def main(argv=None) -> int:
     parser.add_argument("--rate", type=int, default=25, help="frames a second; default: 25")
     parser.add_argument("--seed", type=int, default=2, help="another seed, another place")
     given = parser.parse_args(argv)
-    try:
-        if given.output.exists():
-            raise ValueError(f"{given.output} exists already: take another name")
-        writer = VideoWriter(given.output, FRAME_SHAPE, given.rate)
-        for frame in frames(scene(given.seed), round(given.seconds * given.rate), given.seed):
-            writer.write(frame)
-        writer.close()
-    except (ValueError, OSError) as error:
-        print(f"render_clip.py: {error}", file=sys.stderr)
-        return 1
+    return run(lambda: _main(given), "render_clip.py")
+
+
+def _main(given):
+    if given.output.exists():
+        raise ValueError(f"{given.output} exists already: take another name")
+    writer = VideoWriter(given.output, FRAME_SHAPE, given.rate)
+    for frame in frames(scene(given.seed), round(given.seconds * given.rate), given.seed):
+        writer.write(frame)
+    writer.close()
     print(f"{given.output}: {writer.count} frames, {writer.codec}")
     return 0
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mrcnn.results.via_project import via_project
 from rendering import camera, colors, hands, render, scenes, slabs
-from rendering.annotations import is_simple, mask_to_polygon, via_image, via_project
+from rendering.annotations import LABEL, is_simple, mask_to_polygon, via_regions
 
 DATASET = Path(__file__).resolve().parents[1] / "dataset"
 
@@ -191,8 +192,8 @@ class TestPolygon:
 class TestProject:
     def test_layout_is_that_of_via_2(self):
         polygon = np.array([[1, 2], [30, 4], [9, 40]])
-        entry = via_image("a.jpg", 1234, [polygon])
-        project = via_project("mine", [entry, via_image("b.webp", 99, [])])
+        images = [("a.jpg", 1234, via_regions([polygon])), ("b.webp", 99, via_regions([]))]
+        project = via_project(images, ["BG", LABEL], "mine")
         assert list(project["_via_img_metadata"]) == ["a.jpg1234", "b.webp99"]
         assert project["_via_image_id_list"] == ["a.jpg1234", "b.webp99"]
         assert {"_via_settings", "_via_attributes"} < set(project)
