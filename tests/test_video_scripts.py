@@ -344,10 +344,10 @@ def test_outputs_that_cannot_be(clip, tmp_path, weights, detector, monkeypatch, 
         return sentence(capsys, video_mask.main([str(clip), "--weights", weights, *options]))
 
     assert "cannot be written" in error("--output", str(tmp_path / "file" / "a.mp4"))
-    assert "would overwrite" in error("--output", str(clip), "--overwrite")
-    assert "would overwrite" in error("--json", weights, "--overwrite")
+    assert "another file of this run" in error("--output", str(clip), "--overwrite")
+    assert "another file of this run" in error("--json", weights, "--overwrite")
     part = clip.rename(tmp_path / "a.part.avi")  # what a killed run has left
-    assert "would overwrite" in sentence(
+    assert "another file of this run" in sentence(
         capsys, video_mask.main([str(part), "--weights", weights, "--output", f"{tmp_path}/a.avi"])
     )
     part.rename(clip)

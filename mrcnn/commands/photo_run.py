@@ -16,10 +16,9 @@ from mrcnn.commands import weights
 from mrcnn.commands.arguments import detection_options
 from mrcnn.commands.display import check_display, show_picture
 from mrcnn.commands.opening import open_model
-from mrcnn.commands.photo_outputs import check_outputs, key, picture_path
+from mrcnn.commands.outputs import check_files, key, make_folder, picture_path
 from mrcnn.commands.process import INTERRUPTED, LOG_FOLDER, ROOT
-from mrcnn.data.images import ImageError, read_image
-from mrcnn.data.sources import find_images
+from mrcnn.data.images import ImageError, find_images, read_image
 from mrcnn.detections import Detections
 from mrcnn.drawing.instances import draw_detections
 from mrcnn.progress import Progress, duration
@@ -59,7 +58,8 @@ def run(arguments: argparse.Namespace, config_class: type) -> int:
     sources = find_images(arguments.sources)
     name = settings.name(config_class)
     path = weights.find(arguments.weights, LOG_FOLDER, name, ROOT)
-    check_outputs(arguments, [*sources, path], FORMATS)
+    check_files(arguments, FORMATS, [*sources, path])
+    make_folder(arguments)
     if arguments.show:
         check_display()
     weights.present(arguments.weights, path)

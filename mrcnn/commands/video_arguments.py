@@ -41,32 +41,3 @@ def add_arguments(parser: argparse.ArgumentParser, output_help: str):
     )
     add_styles(parser)
     add_detection(add, "frame")
-
-
-def check_outputs(arguments: argparse.Namespace, inputs: list):
-    """Raise ValueError where an output would harm an input or an earlier run's file."""
-    from mrcnn.video.writing import part_path  # OpenCV, which --help can do without
-
-    used = {Path(path).resolve() for path in inputs}
-    for option in ("output", "json"):
-        path = getattr(arguments, option)
-        if path is None:
-            continue
-        written = {path.resolve()}
-        if option == "output":
-            written.add(part_path(path).resolve())
-        if written & used:
-            raise ValueError(f"--{option} {path} would overwrite another file of this run")
-        if path.is_dir():
-            raise ValueError(f"--{option} {path} is a folder, a file is needed")
-        if path.exists() and not arguments.overwrite:
-            raise ValueError(
-                f"{path} exists already: take another name with --{option}, or add --overwrite"
-            )
-        part = part_path(path)
-        if option == "output" and part.exists() and not arguments.overwrite:
-            raise ValueError(
-                f"{part} is there, what a run that was killed has left: move it away, or add "
-                "--overwrite"
-            )
-        used |= written

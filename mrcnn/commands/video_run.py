@@ -5,18 +5,19 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from mrcnn import settings
 from mrcnn.commands import masking, weights
 from mrcnn.commands.arguments import detection_options
 from mrcnn.commands.opening import open_model
+from mrcnn.commands.outputs import check_files, key
 from mrcnn.commands.process import INTERRUPTED, LOG_FOLDER, ROOT
-from mrcnn.commands.video_arguments import check_outputs
 from mrcnn.commands.video_progress import Tally, clock
 from mrcnn.progress import Progress
 from mrcnn.video.frame_records import FrameRecords
 from mrcnn.video.reading import Video
-from mrcnn.video.writing import VideoWriter
+from mrcnn.video.writing import VideoWriter, part_path
 
 # So often the window and Ctrl-C are looked after while the network is busy.
 POLL_SECONDS = 0.03
@@ -115,7 +116,7 @@ def run(arguments: argparse.Namespace, config_class: type, video: Video, window=
     that can be used.
     """
     path = weights.find(arguments.weights, LOG_FOLDER, settings.name(config_class), ROOT)
-    check_outputs(arguments, [path, *([video.source] if video.is_file else [])])
+    _check_outputs(arguments, [path, *([Path(video.source)] if video.is_file else [])])
     start, end = getattr(arguments, "start", 0.0), getattr(arguments, "end", None)
     if video.duration and start >= video.duration:
         raise ValueError(
@@ -178,6 +179,19 @@ def run(arguments: argparse.Namespace, config_class: type, video: Video, window=
             f"{clock(video.missing)} cannot be read. What can be read was masked."
         )
     return 0
+
+
+def _check_outputs(arguments, inputs):
+    """Raise ValueError where an output would harm an input or an earlier run's file."""
+    part = arguments.output and part_path(arguments.output)
+    if part and key(part) in map(key, inputs):
+        raise ValueError(f"{part}, where --output grows, is another file of this run")
+    check_files(arguments, ("output", "json"), [*inputs, part] if part else inputs)
+    if part and part.exists() and not arguments.overwrite:
+        raise ValueError(
+            f"{part} is there, what a run that was killed has left: move it away, or add "
+            "--overwrite"
+        )
 
 
 def _about(video) -> str:

@@ -1,4 +1,4 @@
-"""The files that a run over photos writes: where they go, and that none harms another."""
+"""The files that a run writes: where they go, and that none harms another."""
 
 import argparse
 import itertools
@@ -29,14 +29,10 @@ def picture_path(source: Path, folder: Path, taken: set[str], overwrite: bool = 
             return path
 
 
-def check_outputs(
-    arguments: argparse.Namespace, inputs: Iterable[Path], options: Iterable[str]
+def check_files(
+    arguments: argparse.Namespace, options: Iterable[str], inputs: Iterable[Path]
 ) -> None:
-    """Make the folder of the pictures.
-
-    `options` are those of `arguments` that name a file to write. Raises ValueError where an output
-    would harm a file, OSError where it cannot be written.
-    """
+    """Raise ValueError where a file that one of `options` names would harm another one."""
     taken = {key(path) for path in inputs}
     for option in options:
         path = getattr(arguments, option)
@@ -51,6 +47,13 @@ def check_outputs(
                 f"--{option} {path} exists already: take another name, or add --overwrite"
             )
         taken.add(key(path))
+
+
+def make_folder(arguments: argparse.Namespace) -> None:
+    """Make the folder of the pictures, `--output`.
+
+    Raises ValueError where it is a source, OSError where it cannot be made.
+    """
     sources = [Path(source).resolve() for source in arguments.sources]
     if arguments.output.is_dir() and arguments.output.resolve() in sources:
         raise ValueError(

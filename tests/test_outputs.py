@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mrcnn.commands.photo_outputs import key, picture_path
+from mrcnn.commands.outputs import key, picture_path
 from tests.photos import saved
 
 
