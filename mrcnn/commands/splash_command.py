@@ -5,10 +5,13 @@ import datetime
 from collections.abc import Callable
 from pathlib import Path
 
-from mrcnn.commands.converting import convert_image, convert_video
+from mrcnn import pictures
 from mrcnn.commands.evaluate_command import open_for
 from mrcnn.commands.script import Script
+from mrcnn.data.images import read_image
 from mrcnn.progress import Progress
+from mrcnn.video.reading import Video
+from mrcnn.video.writing import VideoWriter
 
 
 def run_splash(script: Script, arguments: argparse.Namespace) -> int:
@@ -33,17 +36,37 @@ def write_splash(
 ) -> Path:
     """Write `splash(image)` of an image file, or of all frames of a video; return the new file.
 
-    `output` is by default `splash_<time>.png` or `.mp4`. Raises ValueError unless there is one
-    source, and as `convert_image` and `convert_video` do.
+    Images are uint8 RGB `[H, W, 3]`; `output` is by default `splash_<time>.png` or `.mp4`. A video
+    keeps its sound; what was done of it before an error or Ctrl-C is kept.
+
+    Raises ValueError unless there is one source, for a kind of file that is no picture or video,
+    and where the output would replace the source; ImageError or VideoError where that cannot be
+    read, OSError where the output cannot be written.
     """
     if bool(image_path) == bool(video_path):
         raise ValueError("a color splash needs image_path or video_path, and not both")
-    suffix = ".png" if image_path else ".mp4"
+    source, suffix = (image_path, ".png") if image_path else (video_path, ".mp4")
     output = Path(output or f"splash_{datetime.datetime.now():%Y%m%dT%H%M%S}{suffix}")
+    if output.exists() and Path(source).exists() and output.samefile(source):
+        raise ValueError(f"{output} would replace what is read: give the output another name")
     if image_path:
-        convert_image(splash, image_path, output)
+        pictures.write(output, splash(read_image(source)))
     else:
-        with Progress(None, "Frames done") as progress:
-            convert_video(splash, video_path, output, progress.to)
+        _write_video(splash, source, output)
     print(f"Saved {output}")
     return output
+
+
+def _write_video(splash, source, output):
+    with Video(source) as video:
+        total = round(video.duration * video.rate) if video.duration else None
+        writer = VideoWriter(output, video.size, video.rate)
+        with Progress(total, "Frames done") as progress:
+            try:
+                for frame in video.frames():
+                    writer.write(splash(frame.image))
+                    progress.update()
+            finally:
+                writer.close(sound=source if video.is_file else None)
+    if video.missing:
+        raise ValueError(f"{source} is cut off: its last {video.missing:.0f} s are missing")
