@@ -27,22 +27,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks import made_up, measuring
 from mrcnn.nn.backbones import BACKBONES
 
-TABLES = ("stages", "parts", "sizes", "batch", "proposals", "objects", "backbones")
-DEFAULT_TABLES = TABLES[:4]
-
 
 def parse_arguments():
     parser = measuring.parser(__doc__, repeats=5)
     add = parser.add_argument
-    add("--tables", nargs="+", choices=(*TABLES, "all"), default=DEFAULT_TABLES)
+    add("--tables", nargs="+", choices=(*TABLES, "all"), default=list(TABLES)[:4])
     add("--backbone", choices=BACKBONES, default="resnet101")
-    add(
-        "--precision",
-        nargs="+",
-        choices=made_up.PRECISIONS,
-        default=made_up.PRECISIONS,
-        dest="precisions",
-    )
+    add("--precision", nargs="+", choices=made_up.PRECISIONS, default=made_up.PRECISIONS)
     add("--side", type=measuring.positive, default=1024, help="of the image, in pixels")
     add(
         "--photo",
@@ -77,20 +68,12 @@ def detect(model, side: int, images: list):
 
 def network_of(model, image):
     """Return the network as a function of nothing, which returns its outputs for `image`."""
-    import tensorflow as tf
-
     from mrcnn.nn import network
 
     molded, metas, _ = model.mold_inputs([image])
     shape = molded.shape[1:]
     function = network.compiled(model.keras_model, shape, model.get_anchors(shape))
-
-    def run():
-        outputs = function(molded, metas)
-        tf.test.experimental.sync_devices()
-        return outputs
-
-    return run
+    return partial(finished, function, molded, metas)
 
 
 def parts_of(model, image) -> dict:
@@ -129,13 +112,13 @@ def parts_of(model, image) -> dict:
     }
     parts = {}
     for name, (inputs, outputs) in chain.items():
-        function = _function(keras.Model(inputs, outputs), [values[id(one)] for one in inputs])
+        function = part_of(keras.Model(inputs, outputs), [values[id(one)] for one in inputs])
         values |= zip(map(id, outputs), function(), strict=True)
         parts[name] = function
     return parts
 
 
-def _function(part, arrays):
+def part_of(part, arrays):
     """Return a part of the network as a function of nothing, compiled as the whole network is."""
     import tensorflow as tf
 
@@ -144,13 +127,16 @@ def _function(part, arrays):
     function = tf.function(
         lambda *inputs: part(list(inputs), training=False), input_signature=signature
     )
+    return lambda: tf.nest.flatten(finished(function, *arrays))
 
-    def run():
-        outputs = tf.nest.flatten(function(*arrays))
-        tf.test.experimental.sync_devices()
-        return outputs
 
-    return run
+def finished(function, *inputs):
+    """Return what a function of TensorFlow's returns once the device is done with it."""
+    import tensorflow as tf
+
+    outputs = function(*inputs)
+    tf.test.experimental.sync_devices()
+    return outputs
 
 
 # -- Tables ------------------------------------------------------------------------------------
@@ -165,7 +151,7 @@ def stages(arguments, folder):
     path = made_up.write_photo(folder / "photo.jpg", height, width)
     image = read_image(path)
     cases = {"read": partial(read_image, path)}
-    for precision in arguments.precisions:
+    for precision in arguments.precision:
         model = load(arguments, folder, precision)
         molded, _, windows = model.mold_inputs([image])
         run = network_of(model, image)
@@ -190,7 +176,7 @@ def stages(arguments, folder):
 def parts(arguments, folder):
     image = made_up.photo(arguments.side, arguments.side)
     by_precision = {}
-    for precision in arguments.precisions:
+    for precision in arguments.precision:
         model = load(arguments, folder, precision)
         whole = {"whole network": network_of(model, image)}
         by_precision[precision] = parts_of(model, image) | whole
@@ -206,7 +192,7 @@ def parts(arguments, folder):
 
 def sizes(arguments, folder):
     cases = {}
-    for precision in arguments.precisions:
+    for precision in arguments.precision:
         model = load(arguments, folder, precision)
         for side in arguments.sides:
             images = [made_up.photo(side, side)]
@@ -217,7 +203,7 @@ def sizes(arguments, folder):
 def batch(arguments, folder):
     cases, items, side = {}, {}, arguments.batch_side
     photos = [made_up.photo(side, side, seed) for seed in range(max(arguments.batches))]
-    for precision in arguments.precisions:
+    for precision in arguments.precision:
         model = load(arguments, folder, precision)
         for count in arguments.batches:
             name = f"batch of {count}, {precision}"
@@ -229,7 +215,7 @@ def batch(arguments, folder):
 
 def proposals(arguments, folder):
     image, cases = made_up.photo(arguments.side, arguments.side), {}
-    for precision in arguments.precisions:
+    for precision in arguments.precision:
         for count in arguments.proposals:
             model = load(arguments, folder, precision, POST_NMS_ROIS_INFERENCE=count)
             cases[f"{count} proposals, {precision}"] = network_of(model, image)
@@ -242,7 +228,7 @@ def objects(arguments, folder):
 
     image, cases = made_up.photo(arguments.side, arguments.side), {}
     shape = image.shape
-    for precision in arguments.precisions:
+    for precision in arguments.precision:
         for count in arguments.objects:
             model = load(arguments, folder, precision, DETECTION_MAX_INSTANCES=count)
             cases[f"network, up to {count} objects, {precision}"] = network_of(model, image)
@@ -257,7 +243,7 @@ def objects(arguments, folder):
 
 def backbones(arguments, folder):
     images, cases = [made_up.photo(arguments.side, arguments.side)], {}
-    for precision in arguments.precisions:
+    for precision in arguments.precision:
         for backbone in BACKBONES:
             model = load(arguments, folder, precision, backbone)
             cases[f"{backbone}, {precision}"] = partial(model.detect, images)
@@ -269,22 +255,18 @@ def show(title, cases, arguments, items=None, compare=True):
     measuring.section(title, measuring.timing_table(measured, "ms", items, compare))
 
 
+TABLES = {
+    table.__name__: table for table in (stages, parts, sizes, batch, proposals, objects, backbones)
+}
+
+
 def main():
     arguments = parse_arguments()
     measuring.introduce("Inference")
-    tables = {
-        "stages": stages,
-        "parts": parts,
-        "sizes": sizes,
-        "batch": batch,
-        "proposals": proposals,
-        "objects": objects,
-        "backbones": backbones,
-    }
     wanted = TABLES if "all" in arguments.tables else arguments.tables
     with made_up.weights_folder(arguments.weights) as folder:
         for name in wanted:
-            tables[name](arguments, folder)
+            TABLES[name](arguments, folder)
 
 
 if __name__ == "__main__":

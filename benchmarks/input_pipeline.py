@@ -36,14 +36,6 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def generator_of(dataset, side, augmentation):
-    """Return a generator of batches of one image."""
-    from mrcnn.feeding import DataGenerator
-
-    config = made_up.config("resnet101", "float32", side, NUM_CLASSES=dataset.num_classes)
-    return DataGenerator(dataset, config, augmentation=augmentation, seed=0)
-
-
 def prepare(batches, threads: int, count: int):
     """Make `count` batches in `threads` threads."""
     with ThreadPoolExecutor(threads) as pool:
@@ -66,14 +58,9 @@ def speed(generators, arguments):
     for name, seconds in measured.items():
         older, older_threads = OLDER_SECONDS[name.rsplit(", ", 1)[0]]
         timing = measuring.summarise([value / arguments.images for value in seconds])
-        rows.append(
-            [
-                name,
-                *(f"{1000 * value:.1f}" for value in timing),
-                f"{1 / timing.median:.1f}",
-                f"{older / timing.median:.1f} ({older:g} s, {older_threads})",
-            ]
-        )
+        times = f"{older / timing.median:.1f} ({older:g} s, {older_threads})"
+        milliseconds = (f"{1000 * value:.1f}" for value in timing)
+        rows.append([name, *milliseconds, f"{1 / timing.median:.1f}", times])
     header = ["", "median, ms an image", "minimum", "maximum", "images a second"]
     text = measuring.table([*header, "times as many as the older package"], rows)
     measuring.section(f"Images of {arguments.side} x {arguments.side}", text)
@@ -94,9 +81,7 @@ def shares(kind, generator, arguments):
         "RPN targets": (inputs, "rpn_targets"),
         "subtract the mean": (inputs, "mold_image"),
     }
-    place, count = divmod(arguments.images, len(generator))
-    places = [(epoch, index) for epoch in range(place) for index in range(len(generator))]
-    places += [(place, index) for index in range(count)]
+    places = [divmod(number, len(generator)) for number in range(arguments.images)]
     watch = measuring.Stopwatch()
     generator.batch(0, 0)
     with watch.watching(steps):
@@ -116,13 +101,15 @@ def main():
     measuring.introduce("Input pipeline")
     import custom_training
     import custom_training_augmentation
+    from mrcnn.feeding import DataGenerator
 
     dataset = custom_training.CustomDataset()
     dataset.load_custom(arguments.dataset, "train")
     dataset.prepare()
     pipelines = (None, custom_training_augmentation.augmentation())
+    config = made_up.config("resnet101", "float32", arguments.side, NUM_CLASSES=dataset.num_classes)
     generators = {
-        kind: generator_of(dataset, arguments.side, pipeline)
+        kind: DataGenerator(dataset, config, augmentation=pipeline, seed=0)
         for kind, pipeline in zip(OLDER_SECONDS, pipelines, strict=True)
     }
     speed(generators, arguments)

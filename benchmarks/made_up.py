@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mrcnn import pictures
 from mrcnn.config import Config
 from mrcnn.data.dataset import Dataset
 
@@ -109,10 +110,7 @@ def photo(height: int, width: int, seed: int = 0) -> np.ndarray:
 
 def write_photo(path: Path, height: int, width: int, seed: int = 0) -> Path:
     """Write a `photo` as the JPEG that a camera makes."""
-    bgr = cv2.cvtColor(photo(height, width, seed), cv2.COLOR_RGB2BGR)
-    if not cv2.imwrite(str(path), bgr, [cv2.IMWRITE_JPEG_QUALITY, 92]):
-        raise OSError(f"{path} cannot be written")
-    return path
+    return pictures.write(path, photo(height, width, seed), quality=92)
 
 
 def boxes(count: int, seed: int = 0) -> np.ndarray:

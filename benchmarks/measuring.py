@@ -14,17 +14,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
+from mrcnn.commands.arguments import count as positive
+
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = (
-    "tensorflow",
-    "tensorflow-cpu",
-    "keras",
-    "numpy",
-    "opencv-python",
-    "torch",
-    "torchvision",
-    "ultralytics",
-)
+PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "opencv-python")
 # Instructions that decide how fast convolutions are, as Linux names them.
 CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 # Variables that change how fast a network runs.
@@ -141,7 +134,6 @@ def timing_table(
         measured: seconds by case; cases without any are left out.
         unit: "s" or "ms".
         items: how many items, such as images, a call of each case handles; times are for one.
-
         compare: whether a last column says how many times as fast as the first case each is, by
             the medians; for cases that do the same work.
     """
@@ -185,13 +177,6 @@ def parser(description: str, repeats: int | None = None) -> argparse.ArgumentPar
     return made
 
 
-def positive(text: str) -> int:
-    """A whole number, 1 or more."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no whole number from 1 up")
-    return int(text)
-
-
 def picture_size(text: str) -> tuple[int, int]:
     """Height and width, such as 3000x4000."""
     match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
@@ -209,7 +194,13 @@ def command_line() -> str:
 
 def machine() -> str:
     """Return the CPU, its cores, flags and load, and the variables and versions that matter."""
-    model, flags = _cpu()
+    # The CPU's fields, on Linux alone.
+    cpu, lines = Path("/proc/cpuinfo"), ()
+    if cpu.exists():
+        lines = reversed(cpu.read_text().splitlines())
+    fields = dict(map(str.strip, line.split(":", 1)) for line in lines if ":" in line)
+    model = fields.get("model name") or platform.processor() or platform.machine()
+    flags = fields.get("flags", "").split()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     parts = [f"{model}, {cores} cores", " ".join(name for name in CPU_FLAGS if name in flags)]
     if hasattr(os, "getloadavg"):
@@ -218,16 +209,6 @@ def machine() -> str:
     parts.append(f"Python {platform.python_version()}")
     parts += [f"{name} {version}" for name in PACKAGES if (version := _version(name))]
     return ", ".join(filter(None, parts))
-
-
-def _cpu() -> tuple[str, set[str]]:
-    """Return the CPU's model and its flags, the latter on Linux alone."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine(), set()
-    fields = dict(map(str.strip, line.split(":", 1)) for line in reversed(lines) if ":" in line)
-    return fields.get("model name", platform.machine()), set(fields.get("flags", "").split())
 
 
 def _version(package: str) -> str | None:

@@ -58,13 +58,10 @@ def main() -> int:
     arguments = parse_arguments()
     measuring.introduce("Memory and compilations")
     side = arguments.side
-    config = made_up.config(
-        arguments.backbone,
-        arguments.precision,
-        side,
-        IMAGE_RESIZE_MODE=arguments.resize_mode,
-        **({"IMAGE_MIN_DIM": None} if arguments.resize_mode == "pad64" else {}),
-    )
+    sizes = {"IMAGE_RESIZE_MODE": arguments.resize_mode}
+    if arguments.resize_mode == "pad64":
+        sizes["IMAGE_MIN_DIM"] = None
+    config = made_up.config(arguments.backbone, arguments.precision, side, **sizes)
     with made_up.weights_folder(arguments.weights) as folder:
         model = made_up.model("inference", config, folder)
     traces = count_traces(model)

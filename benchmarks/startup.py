@@ -44,7 +44,7 @@ def parse_arguments():
     add("--precision", choices=("float32", "bfloat16", "auto"), default="auto")
     add("--side", type=measuring.positive, default=1024, help="of the photo, in pixels")
     add("--weights", type=Path, metavar="FOLDER", help="keep the made-up weights files here")
-    add("--child", metavar="JSON", help=argparse.SUPPRESS)
+    add("--child", nargs=2, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -108,7 +108,7 @@ def predict(arguments, weights, photo, folder):
 # -- Where the time goes -----------------------------------------------------------------------
 
 
-def child(request: dict) -> dict:
+def child(photo, weights, arguments) -> dict:
     """Do what the predict script does, one step after another; return the seconds of each."""
     seconds, last = {}, time.perf_counter()
 
@@ -121,9 +121,7 @@ def child(request: dict) -> dict:
     from mrcnn.data.images import read_image
 
     done("import the array side (numpy, cv2)")
-    opened = open_model(
-        request["weights"], image_size=request["side"], precision=request["precision"]
-    )
+    opened = open_model(weights, image_size=arguments.side, precision=arguments.precision)
     done("read the weights' header")
     import tensorflow  # noqa: F401
 
@@ -134,7 +132,7 @@ def child(request: dict) -> dict:
     with contextlib.redirect_stdout(io.StringIO()):
         detector = opened.detector
     done("build the network, load the weights")
-    image = read_image(request["photo"])
+    image = read_image(photo)
     done("read the photo")
     detector.detect([image])
     done("trace the network and run it the first time")
@@ -144,18 +142,11 @@ def child(request: dict) -> dict:
 
 
 def where(arguments, weights, photo):
-    request = {
-        "weights": str(weights.resolve()),
-        "photo": str(photo),
-        "side": arguments.side,
-        "precision": arguments.precision,
-    }
-    command = [sys.executable, str(Path(__file__).resolve()), "--child", json.dumps(request)]
+    # What else was given holds for the child too.
+    command = [sys.executable, *sys.argv, "--child", str(photo), str(weights)]
     measured: dict[str, list[float]] = {}
     for count in range(arguments.repeats + 1):
-        result = subprocess.run(
-            command, cwd=measuring.ROOT, check=True, capture_output=True, text=True
-        )
+        result = subprocess.run(command, check=True, capture_output=True, text=True)
         # The first run loads files into the system's cache.
         if count:
             for step, seconds in json.loads(result.stdout.splitlines()[-1]).items():
@@ -168,7 +159,7 @@ def where(arguments, weights, photo):
 def main():
     arguments = parse_arguments()
     if arguments.child:
-        print(json.dumps(child(json.loads(arguments.child))))
+        print(json.dumps(child(*arguments.child, arguments)))
         return
     measuring.introduce("Start-up")
     if "commands" in arguments.tables:

@@ -21,14 +21,8 @@ from mrcnn.nn.backbones import BACKBONES
 def parse_arguments():
     parser = measuring.parser(__doc__, repeats=5)
     add = parser.add_argument
-    add("--backbone", nargs="+", choices=BACKBONES, default=made_up.RESNETS, dest="backbones")
-    add(
-        "--precision",
-        nargs="+",
-        choices=made_up.PRECISIONS,
-        default=made_up.PRECISIONS,
-        dest="precisions",
-    )
+    add("--backbone", nargs="+", choices=BACKBONES, default=made_up.RESNETS)
+    add("--precision", nargs="+", choices=made_up.PRECISIONS, default=made_up.PRECISIONS)
     add("--layers", default="heads", help="what learns: heads, 3+, 4+, 5+, all; default: heads")
     add("--side", type=measuring.positive, default=1024, help="of the images, in pixels")
     add("--batch", type=measuring.positive, default=1, help="images a step; default: 1")
@@ -57,8 +51,8 @@ def main():
     measuring.introduce("Training step")
     cases = {}
     with made_up.weights_folder(arguments.weights) as folder:
-        for backbone in arguments.backbones:
-            for precision in arguments.precisions:
+        for backbone in arguments.backbone:
+            for precision in arguments.precision:
                 config = made_up.config(
                     backbone, precision, arguments.side, IMAGES_PER_GPU=arguments.batch
                 )

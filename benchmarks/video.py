@@ -10,7 +10,6 @@ waits for a GPU. It prints the time of the whole, the memory of this process as 
 and each stage's time for itself.
 """
 
-import argparse
 import os
 import sys
 import tempfile
@@ -23,6 +22,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks import measuring
 from mrcnn.commands.masking import draw_objects, find_objects
 from mrcnn.commands.video_run import mask_video
 from mrcnn.detections import Detections
@@ -48,16 +48,15 @@ class StandIn:
 
     def __init__(self, seconds: float):
         self.seconds, self.index = seconds, 0
-        self.ellipse = np.zeros((200, 140), np.uint8)
-        cv2.ellipse(self.ellipse, (70, 100), (65, 95), 0, 0, 360, 1, cv2.FILLED)
-        self.pieces = [self.ellipse.astype(bool)] * OBJECTS
+        ellipse = np.zeros((200, 140), np.uint8)
+        cv2.ellipse(ellipse, (70, 100), (65, 95), 0, 0, 360, 1, cv2.FILLED)
+        self.pieces = [ellipse.astype(bool)] * OBJECTS
 
     def detect(self, images):
         began = time.perf_counter()
         boxes = boxes_of(self.index)
         self.index += 1
-        ones = np.ones(OBJECTS)
-        ids, scores = ones.astype(np.int32), np.float32(0.97) * ones
+        ids, scores = np.ones(OBJECTS, np.int32), np.full(OBJECTS, 0.97)
         time.sleep(max(0, began + self.seconds - time.perf_counter()))
         return [Detections((HEIGHT, WIDTH), boxes, ids, scores, self.pieces)]
 
@@ -71,12 +70,6 @@ def make_clip(path: Path, count: int):
         left = 2 * index % WIDTH
         writer.write(wide[:, left : left + WIDTH])
     writer.close()
-
-
-def memory() -> float:
-    """Return the MiB that this process holds."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * 4096 / 2**20
 
 
 def timed(function: Callable) -> tuple[np.ndarray, list]:
@@ -112,18 +105,17 @@ def time_stages(clip: Path, folder: Path, count: int = 60):
         "describe (--json only)": describe,
         f"write, {writer.codec}": timed(write)[0],
     }
-    print("\n| stage | ms a frame | of the processor |")
-    print("|---|---|---|")
-    for name, (wall, processor) in stages.items():
-        print(f"| {name} | {wall:.1f} | {processor:.1f} |")
+    rows = [[name, *(f"{ms:.1f}" for ms in both)] for name, both in stages.items()]
+    header = ["", "ms a frame", "of the processor"]
+    measuring.section("Each stage for itself", measuring.table(header, rows))
 
 
-def time_whole(clip: Path, folder: Path, network_ms: float):
-    """Print the time of a whole run, and the memory during it."""
+def time_whole(clip: Path, folder: Path, network_ms: float) -> list[str]:
+    """Return the row of a whole run: its time, and the memory during it."""
     rows = []
 
     def note(found):
-        rows.append((time.perf_counter(), memory()))
+        rows.append((time.perf_counter(), measuring.resident()))
 
     writer = VideoWriter(folder / "whole.mp4", (HEIGHT, WIDTH), 30)
     with Video(clip) as video:
@@ -132,25 +124,23 @@ def time_whole(clip: Path, folder: Path, network_ms: float):
     each = 1000 * (rows[-1][0] - rows[0][0]) / (len(rows) - 1)
     steps = sorted({SETTLED, len(rows) // 4, len(rows) // 2, len(rows) - 1})
     held = ", ".join(f"{rows[step][1]:.0f} at {step + 1}" for step in steps if step < len(rows))
-    print(f"| {network_ms:g} | {writer.count} | {each:.1f} | {each - network_ms:.1f} | {held} |")
+    return [f"{network_ms:g}", writer.count, f"{each:.1f}", f"{each - network_ms:.1f}", held]
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = measuring.parser(__doc__)
     parser.add_argument("--frames", type=int, default=1000)
     parser.add_argument("--network", type=float, default=100, help="ms of the first run")
     arguments = parser.parse_args()
+    measuring.introduce("Video")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         clip = folder / "clip.mp4"
         make_clip(clip, arguments.frames)
-        print(f"{WIDTH} x {HEIGHT}, {OBJECTS} objects, {arguments.frames} frames")
-        print("\n| network, ms | frames out | whole, ms a frame | added, ms | memory, MiB |")
-        print("|---|---|---|---|---|")
-        time_whole(clip, folder, arguments.network)
-        time_whole(clip, folder, 0)
+        rows = [time_whole(clip, folder, network_ms) for network_ms in (arguments.network, 0)]
+        header = ["network, ms", "frames out", "whole, ms a frame", "added, ms", "memory, MiB"]
+        title = f"{WIDTH} x {HEIGHT}, {OBJECTS} objects, {arguments.frames} frames"
+        measuring.section(title, measuring.table(header, rows))
         time_stages(clip, folder)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mrcnn.commands import fine_tuning
+from mrcnn.commands import train_command
 from mrcnn.config import Config
 from mrcnn.nn.weights import WeightsInfo
 from tests.small import SmallConfig
@@ -23,7 +23,7 @@ def info(num_classes, class_names=None, backbone="resnet50", settings=None):
     ],
 )
 def test_weights_for_other_classes(weights, other):
-    assert fine_tuning.other_classes(weights, ["BG", "mug"]) == other
+    assert train_command.other_classes(weights, ["BG", "mug"]) == other
 
 
 def test_a_network_keeps_its_shape_and_a_resumed_run_its_settings():
@@ -46,7 +46,7 @@ def test_a_network_keeps_its_shape_and_a_resumed_run_its_settings():
     }
 
     def inherited(weights, config, resume=False):
-        return fine_tuning.inherited_settings(weights, config, resume)
+        return train_command.inherited_settings(weights, config, resume)
 
     assert inherited(weights, Own) == network
     assert inherited(weights, Config) == network | {"IMAGE_MAX_DIM": 256}
@@ -55,7 +55,7 @@ def test_a_network_keeps_its_shape_and_a_resumed_run_its_settings():
 
 def test_the_backbone_to_train():
     def inherited(weights, config=Config, backbone=None):
-        return fine_tuning.inherited_settings(weights, config, False, backbone)
+        return train_command.inherited_settings(weights, config, False, backbone)
 
     assert inherited(info(2)) == {"BACKBONE": "resnet50"}
     assert inherited(info(2), backbone="resnet101") == {"BACKBONE": "resnet101"}

@@ -88,15 +88,27 @@ def add_precision(add: Callable, default: str | None, said: str | None = None):
     )
 
 
-def add_styles(parser: argparse.ArgumentParser):
-    """Add an option for each style of drawing, which sets `style` to the `Style` or None."""
-    style = parser.add_mutually_exclusive_group().add_argument
-    for each in STYLES:
-        style(f"--{each.name}", dest="style", action="store_const", const=each, help=each.help)
+def add_image_size(add: Callable, default: str | int):
+    """Add `--image-size`, whose default is `default` in words."""
+    add(
+        "--image-size",
+        metavar="PIXELS",
+        type=side,
+        help="larger side that the network sees; smaller is faster, larger finds smaller objects; "
+        f"default: {default}",
+    )
 
 
-def add_backbone(add: Callable):
-    """Add `--backbone` of the commands that detect."""
+def add_network(add: Callable):
+    """Add what a command that detects must know of the network."""
+    add(
+        "--weights",
+        metavar="WEIGHTS",
+        help="a weights file, coco (downloaded where it is missing), or last or best of the newest "
+        "run; default: the best of the newest run, else log/custom.h5",
+    )
+    add_image_size(add, "the weights' own, else 1024")
+    add_precision(add, "auto")
     add(
         "--backbone",
         metavar="MODULE:FUNCTION",
@@ -108,41 +120,26 @@ def add_backbone(add: Callable):
 
 def add_detection(add: Callable, image: str):
     """Add the options of the scripts that detect; `image` is "image" or "frame"."""
-    add(
-        "--weights",
-        metavar="FILE",
-        help="a weights file, coco (downloaded where it is missing), or last or best of the newest "
-        "run under log/; default: the best of the newest run, else log/custom.h5",
-    )
+    add_network(add)
     add(
         "--classes",
         metavar="NAMES",
         help="class names in the order of their ids, without the background: separated by "
         "commas, or a text file with one a line; default: those stored with the weights",
     )
-    add(
-        "--min-confidence",
-        metavar="SCORE",
-        type=share,
-        help="least score of an object, 0 to 1; default: the weights' own, else 0.7",
-    )
-    add(
-        "--max-instances",
-        metavar="N",
-        type=count,
-        help=f"most objects in {'an' if image[0] in 'aeiou' else 'a'} {image}; "
-        "default: the weights' own, else 100",
-    )
-    add(
-        "--image-size",
-        metavar="PIXELS",
-        type=side,
-        help="larger side that the network sees; smaller is faster, larger finds smaller objects; "
-        "default: the weights' own, else 1024",
-    )
-    add_precision(add, "auto")
-    add_backbone(add)
+    text = "least score of an object, 0 to 1; default: the weights' own, else 0.7"
+    add("--min-confidence", metavar="SCORE", type=share, help=text)
+    article = "an" if image[0] in "aeiou" else "a"
+    text = f"most objects in {article} {image}; default: the weights' own, else 100"
+    add("--max-instances", metavar="N", type=count, help=text)
     add("--overwrite", action="store_true", help="replace files of an earlier run")
+
+
+def add_styles(parser: argparse.ArgumentParser):
+    """Add an option for each style of drawing, which sets `style` to the `Style` or None."""
+    style = parser.add_mutually_exclusive_group().add_argument
+    for each in STYLES:
+        style(f"--{each.name}", dest="style", action="store_const", const=each, help=each.help)
 
 
 def detection_options(arguments: argparse.Namespace) -> dict:

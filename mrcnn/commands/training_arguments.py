@@ -5,21 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mrcnn import settings
-from mrcnn.commands.arguments import (
-    add_backbone,
-    add_precision,
-    backbone,
-    count,
-    rate,
-    share,
-    side,
-    whole,
-)
+from mrcnn.commands import arguments as kinds
 from mrcnn.commands.process import LOG_FOLDER
 from mrcnn.nn.backbones import BACKBONES
 
 DEFAULT_EPOCHS = 30
-DEFAULT_LAYERS = "heads"
 # Options that are settings; where they are not given, those of the script's Config hold.
 OPTIONS = {
     "learning_rate": "LEARNING_RATE",
@@ -29,9 +19,6 @@ OPTIONS = {
 }
 # Average precision wants the uncertain detections too.
 EVALUATION_CONFIDENCE = 0.05
-
-
-# -- The commands ------------------------------------------------------------------------------
 
 
 def parse_arguments(
@@ -49,51 +36,17 @@ def parse_arguments(
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name, help):
-        options = commands.add_parser(
-            name,
-            help=f"{help}; `{name} --help` lists its options",
-            description=help,
-            allow_abbrev=False,
-        )
-        return options.add_argument
+        listed = f"{help}; `{name} --help` lists its options"
+        made = commands.add_parser(name, help=listed, description=help, allow_abbrev=False)
+        return made.add_argument
 
     def dataset(add):
-        add(
-            "--dataset",
-            metavar="FOLDER",
-            type=Path,
-            default=Path("dataset"),
-            help="the folder with train/ and val/; default: dataset",
-        )
-
-    def image_size(add, default):
-        add(
-            "--image-size",
-            metavar="PIXELS",
-            type=side,
-            help=f"larger side that the network sees; default: {default}",
-        )
+        text = "the folder with train/ and val/; default: dataset"
+        add("--dataset", metavar="FOLDER", type=Path, default=Path("dataset"), help=text)
 
     def logs(add):
-        add(
-            "--logs",
-            metavar="FOLDER",
-            type=Path,
-            default=LOG_FOLDER,
-            help="the folder of training runs; default: log",
-        )
-
-    def detection(add):
-        add(
-            "--weights",
-            metavar="WEIGHTS",
-            help="coco, last, best, or a file; default: the best of the newest run, else "
-            "log/custom.h5",
-        )
-        logs(add)
-        image_size(add, "the weights' own")
-        add_precision(add, "auto")
-        add_backbone(add)
+        text = "the folder of training runs; default: log"
+        add("--logs", metavar="FOLDER", type=Path, default=LOG_FOLDER, help=text)
 
     add = command("train", "train on your photos")
     dataset(add)
@@ -107,97 +60,68 @@ def parse_arguments(
     add(
         "--epochs",
         metavar="N",
-        type=count,
+        type=kinds.count,
         default=DEFAULT_EPOCHS,
         help=f"in all, those done before included; default: {DEFAULT_EPOCHS}",
     )
     add(
         "--layers",
         metavar="LAYERS",
-        default=DEFAULT_LAYERS,
+        default="heads",
         help="what learns: heads (default), 3+, 4+, 5+ (these stages of the backbone too), all, or "
         "a regular expression of layer names",
     )
-    add(
-        "--learning-rate",
-        metavar="RATE",
-        type=rate,
-        help=f"default: {default['learning_rate']}",
-    )
-    add(
-        "--steps",
-        metavar="N",
-        type=count,
-        help="batches an epoch; default: the whole data set",
-    )
-    add(
-        "--batch",
-        metavar="N",
-        type=count,
-        help=f"images a batch; default: {default['batch']}",
-    )
-    add(
-        "--patience",
-        metavar="N",
-        type=count,
-        help="stop after so many epochs without a better validation loss",
-    )
-    add(
-        "--seed",
-        metavar="N",
-        type=whole,
-        help="makes runs alike: order of images, augmentation, new layers",
-    )
+    usual = f"default: {default['learning_rate']}"
+    add("--learning-rate", metavar="RATE", type=kinds.rate, help=usual)
+    text = "batches an epoch; default: the whole data set"
+    add("--steps", metavar="N", type=kinds.count, help=text)
+    usual = f"images a batch; default: {default['batch']}"
+    add("--batch", metavar="N", type=kinds.count, help=usual)
+    text = "stop after so many epochs without a better validation loss"
+    add("--patience", metavar="N", type=kinds.count, help=text)
+    text = "makes runs alike: order of images, augmentation, new layers"
+    add("--seed", metavar="N", type=kinds.whole, help=text)
     add(
         "--backbone",
         metavar="NAME",
-        type=backbone,
+        type=kinds.backbone,
         help=f"{', '.join(BACKBONES)}, or module:function for one of your own; default: that of "
         "the weights",
     )
-    image_size(add, f"the weights' own, else {largest}")
-    add_precision(add, None, default["precision"])
-    add(
-        "--resume",
-        action="store_true",
-        help="go on with a run that was stopped: its optimizer, learning rate and best score",
-    )
+    kinds.add_image_size(add, f"the weights' own, else {largest}")
+    kinds.add_precision(add, None, default["precision"])
+    text = "go on with a run that was stopped: its optimizer, learning rate and best score"
+    add("--resume", action="store_true", help=text)
     add("--keep-negatives", action="store_true", help="learn from photos without objects too")
 
     add = command("evaluate", "measure how good weights are")
     dataset(add)
     add("--subset", metavar="NAME", default="val", help="train, val, ...; default: val")
-    detection(add)
+    kinds.add_network(add)
+    logs(add)
     add(
         "--min-confidence",
         metavar="SCORE",
-        type=share,
+        type=kinds.share,
         default=EVALUATION_CONFIDENCE,
         help=f"least score that counts, 0 to 1; default: {EVALUATION_CONFIDENCE}",
     )
-    add(
-        "--output",
-        metavar="FOLDER",
-        type=Path,
-        help="for tables, curves and the worst images; default: evaluation, beside the weights",
-    )
+    text = "for tables, curves and the worst images; default: evaluation, beside the weights"
+    add("--output", metavar="FOLDER", type=Path, help=text)
 
     add = command("check", "look at photos and annotations before training")
     dataset(add)
-    image_size(add, largest)
+    kinds.add_image_size(add, largest)
     add("--preview", metavar="FOLDER", type=Path, help="draw the annotated photos")
     add("--overwrite", action="store_true", help="replace what is in the folder of --preview")
 
     add = command("splash", "turn all but the objects grey")
-    detection(add)
+    kinds.add_network(add)
+    logs(add)
     add("--image", metavar="FILE", help="a photo")
     add("--video", metavar="FILE", help="or a video")
-    add(
-        "--min-confidence",
-        metavar="SCORE",
-        type=share,
-        help="least score of an object, 0 to 1; default: the weights' own",
-    )
+    text = "least score of an object, 0 to 1; default: the weights' own"
+    add("--min-confidence", metavar="SCORE", type=kinds.share, help=text)
     add("--output", metavar="FILE", type=Path, help="default: splash_<time>.png or .mp4")
     add("--overwrite", action="store_true", help="replace the file of --output")
 
