@@ -11,14 +11,14 @@ which share the names used here.
 import numpy as np
 
 
-def split(boxes, xp=np):
+def split(boxes):
     """Split `[..., 4]` into its four coordinates, each `[...]`."""
     return boxes[..., 0], boxes[..., 1], boxes[..., 2], boxes[..., 3]
 
 
-def area(boxes, xp=np):
+def area(boxes):
     """Return the area `[...]` of boxes `[..., 4]`; negative sides are not mended."""
-    y1, x1, y2, x2 = split(boxes, xp)
+    y1, x1, y2, x2 = split(boxes)
     return (y2 - y1) * (x2 - x1)
 
 
@@ -37,14 +37,14 @@ def overlaps(boxes1, boxes2, xp=np):
     y2 = xp.minimum(first[..., 2], second[..., 2])
     x2 = xp.minimum(first[..., 3], second[..., 3])
     intersection = xp.maximum(y2 - y1, 0) * xp.maximum(x2 - x1, 0)
-    union = area(first, xp) + area(second, xp) - intersection
+    union = area(first) + area(second) - intersection
     empty = union <= 0
     return xp.where(empty, xp.zeros_like(union), intersection / xp.where(empty, 1.0, union))
 
 
 def centers_and_sizes(boxes, xp=np):
     """Return `(center_y, center_x, height, width)`, each `[...]`, of boxes `[..., 4]`."""
-    y1, x1, y2, x2 = split(boxes, xp)
+    y1, x1, y2, x2 = split(boxes)
     height, width = y2 - y1, x2 - x1
     return y1 + 0.5 * height, x1 + 0.5 * width, height, width
 
@@ -79,22 +79,10 @@ def decode(boxes, deltas, xp=np):
 
 def clip(boxes, window, xp=np):
     """Clip boxes `[..., N, 4]` to `window` `[..., 4]` or `[4]` (y1, x1, y2, x2)."""
-    window = window[..., None, :]
-    low_y, low_x, high_y, high_x = split(window, xp)
-    y1, x1, y2, x2 = split(boxes, xp)
-
-    def between(value, low, high):
-        return xp.maximum(xp.minimum(value, high), low)
-
-    return xp.stack(
-        [
-            between(y1, low_y, high_y),
-            between(x1, low_x, high_x),
-            between(y2, low_y, high_y),
-            between(x2, low_x, high_x),
-        ],
-        axis=-1,
-    )
+    low, high = window[..., None, :2], window[..., None, 2:]
+    corners = boxes[..., :2], boxes[..., 2:]
+    clipped = [xp.maximum(xp.minimum(corner, high), low) for corner in corners]
+    return xp.concatenate(clipped, axis=-1)
 
 
 # In pixels a box ends outside itself, in fractions its end is the last pixel's: an image of

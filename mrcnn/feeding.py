@@ -30,13 +30,7 @@ __all__ = [
 ]
 
 
-def compose_image_meta(
-    image_id, original_image_shape, image_shape, window, scale, active_class_ids
-):
-    """See `image_meta.compose`."""
-    return image_meta.compose(
-        image_id, original_image_shape, image_shape, window, scale, active_class_ids
-    )
+compose_image_meta = image_meta.compose
 
 
 def parse_image_meta(meta):
@@ -81,14 +75,9 @@ def load_image_gt(
     ValueError, which names the image, where image and masks do not fit each other.
     """
     rng = np.random.default_rng()
+    reading = {"channels": config.IMAGE_CHANNEL_COUNT, "resizing": settings.resizing(config)}
     return make_sample(
-        load_resized(
-            dataset,
-            image_id,
-            channels=config.IMAGE_CHANNEL_COUNT,
-            resizing=settings.resizing(config),
-            rng=rng,
-        ),
+        load_resized(dataset, image_id, **reading, rng=rng),
         mini_mask_shape=config.MINI_MASK_SHAPE if use_mini_mask else None,
         flip=augment,
         augmentation=augmentation,
@@ -101,13 +90,8 @@ def build_rpn_targets(image_shape, anchors, gt_class_ids, gt_boxes, config):
 
     `targets.rpn.rpn_targets` says what they are; `image_shape` is not needed for it.
     """
-    return rpn_targets(
-        anchors,
-        gt_class_ids,
-        gt_boxes,
-        **settings.rpn_targets(config),
-        rng=np.random.default_rng(),
-    )
+    rng = np.random.default_rng()
+    return rpn_targets(anchors, gt_class_ids, gt_boxes, **settings.rpn_targets(config), rng=rng)
 
 
 def generate_random_rois(image_shape, count, gt_class_ids, gt_boxes) -> np.ndarray:
@@ -197,16 +181,8 @@ def data_generator(
     """
     if detection_targets and not random_rois:
         raise ValueError("detection_targets are made for RoIs: say how many with random_rois")
-    generator = DataGenerator(
-        dataset,
-        config,
-        shuffle,
-        augmentation,
-        random_rois,
-        no_augmentation_sources,
-        augment=augment,
-        batch_size=batch_size,
-    )
+    wanted = dataset, config, shuffle, augmentation, random_rois, no_augmentation_sources
+    generator = DataGenerator(*wanted, augment=augment, batch_size=batch_size)
     return _endless(generator, config if detection_targets else None)
 
 
@@ -216,16 +192,13 @@ def _endless(generator, config):
             samples = generator.samples(epoch, index)
             inputs, outputs = generator.inputs(samples), []
             if config is not None:
-                targets = [
-                    _detection_targets(
-                        rois,
+                targets = []
+                for (sample, rng), rois in zip(samples, inputs["input_rois"], strict=True):
+                    truth, shape = (
                         (sample.class_ids, sample.boxes, sample.masks),
                         sample.image.shape,
-                        config,
-                        rng,
                     )
-                    for (sample, rng), rois in zip(samples, inputs["input_rois"], strict=True)
-                ]
+                    targets.append(_detection_targets(rois, truth, shape, config, rng))
                 inputs["rois"], class_ids, *outputs = (
                     np.stack(part) for part in zip(*targets, strict=True)
                 )

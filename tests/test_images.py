@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from skimage import transform
 
-from mrcnn.data.images import ImageError, read_image, read_shape
+from mrcnn.data.images import ImageError, find_images, read_image, read_shape
 from mrcnn.data.resizing import mold_image, resize, resize_image, unmold_image
-from mrcnn.data.sources import find_images
 from tests import golden as golden_files
 
 MEAN = np.array([123.7, 116.8, 103.9])

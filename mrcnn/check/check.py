@@ -25,9 +25,8 @@ from mrcnn.check.judge import judge_classes, judge_duplicates, judge_labels, jud
 from mrcnn.check.preview import Preview
 from mrcnn.check.regions import RegionFault, RegionSize, measure
 from mrcnn.check.report import CheckReport, Finding, SubsetReport
-from mrcnn.data.images import ImageError, read_image
+from mrcnn.data.images import ImageError, find_images, read_image
 from mrcnn.data.resizing import scaled_size
-from mrcnn.data.sources import find_images
 
 SUBSETS = ("train", "val")
 

@@ -3,6 +3,7 @@
 An image in both train and val makes the validation score better than the model is.
 """
 
+import functools
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,7 +40,8 @@ class Duplicate(NamedTuple):
 
 def fingerprint(path: Path, image: np.ndarray) -> Fingerprint:
     """Return the fingerprint of an image, uint8 RGB `[H, W, 3]`."""
-    grey = cv2.cvtColor(_shrink(image), cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(image, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     frequencies = cv2.dct(grey.astype(np.float32))[:HASH_SIDE, :HASH_SIDE].ravel()
     bits = frequencies > np.median(frequencies[1:])
     bits[0] = False
@@ -68,10 +70,6 @@ def find_duplicates(first: Sequence[Fingerprint], second: Sequence[Fingerprint])
     return duplicates
 
 
-def _shrink(image):
-    return cv2.resize(image, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA)
-
-
 def _difference(one, other):
     return float(np.abs(one.thumbnail.astype(np.int16) - other.thumbnail).mean())
 
@@ -81,16 +79,15 @@ def _exact_copies(first, second):
     by_length = {}
     for path in first:
         by_length.setdefault(path.stat().st_size, []).append(path)
-    digests, copies = {}, {}
 
+    @functools.cache
     def digest(path):
-        if path not in digests:
-            digests[path] = hashlib.sha256(path.read_bytes()).digest()
-        return digests[path]
+        return hashlib.sha256(path.read_bytes()).digest()
 
+    copies = {}
     for path in second:
-        for other in by_length.get(path.stat().st_size, ()):
-            if digest(path) == digest(other):
-                copies[path] = other
-                break
+        alike = by_length.get(path.stat().st_size, ())
+        copy = next((other for other in alike if digest(other) == digest(path)), None)
+        if copy is not None:
+            copies[path] = copy
     return copies

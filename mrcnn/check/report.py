@@ -1,14 +1,15 @@
-"""The result of a check: what was found in each folder, and what of it is an error."""
+"""The result of a check: what was found in each folder, what of it is an error, and its text."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 from mrcnn.annotation.records import Annotations
 from mrcnn.check.anchor_fit import AnchorFit
 from mrcnn.check.duplicates import Duplicate, Fingerprint
 from mrcnn.check.regions import RegionSize
-from mrcnn.check.text import render
+from mrcnn.tables import as_lines
 
 # Kinds of findings that make training wrong: something in a photo would be taught as background,
 # at a wrong place or as a wrong class, or the training would stop. All other kinds are warnings.
@@ -112,4 +113,66 @@ class CheckReport:
 
     def text(self, limit: int = 10) -> str:
         """Return the report as a person reads it, with at most `limit` findings of a kind."""
-        return render(self, limit)
+        blocks = [
+            [f"Data set {self.folder}"],
+            [f"  {s.name}: {s.annotations.summary()}" for s in self.subsets if s.annotations],
+            _counts(self.subsets),
+            _classes(self.subsets),
+            ["Objects by the side of their box at training size:", *self.anchors.lines()],
+            _findings("Errors", self.errors, limit),
+            _findings("Warnings", self.warnings, limit),
+            [_verdict(self)],
+        ]
+        return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+# -- Text ------------------------------------------------------------------------------------------
+
+COUNTS = (
+    ("photos", "images"),
+    ("  annotated", "annotated"),
+    ("  without objects", "empty"),
+    ("  not in the file", "unlisted"),
+    ("  unreadable", "unreadable"),
+    ("missing photos", "missing"),
+)
+
+
+def _counts(subsets):
+    rows = [["", *(subset.name for subset in subsets)]]
+    rows += [[title, *(getattr(s, name) for s in subsets)] for title, name in COUNTS]
+    problems = [s.annotations.problems if s.annotations else () for s in subsets]
+    rows.append(["regions", *(sum(map(len, s.regions.values())) for s in subsets)])
+    rows.append(["  unusable", *(sum(p.region is not None for p in group) for group in problems)])
+    return as_lines(rows, left=1)
+
+
+def _classes(subsets):
+    rows = [["class", "in", "regions", "photos", "area px: least", "median", "most"]]
+    for subset in subsets:
+        for label, sizes in subset.by_class().items():
+            areas = [size.area for size in sizes]
+            photos = sum(any(s.label == label for s in image) for image in subset.regions.values())
+            spread = (min(areas), round(median(areas)), max(areas))
+            rows.append([label, subset.name, len(sizes), photos, *spread])
+    return as_lines(rows, left=1) if len(rows) > 1 else []
+
+
+def _findings(title, findings, limit):
+    """List findings kind by kind."""
+    kinds = {}
+    for finding in findings:
+        kinds.setdefault(finding.kind, []).append(finding)
+    lines = [f"{title}: {len(findings)}"] if findings else []
+    for kind, group in kinds.items():
+        lines.append(f"  {kind} ({len(group)})")
+        lines += [f"    {finding}" for finding in group[:limit]]
+        if len(group) > limit:
+            lines.append(f"    and {len(group) - limit} more")
+    return lines
+
+
+def _verdict(report):
+    if report.errors:
+        return "Verdict: training would be wrong; mend the errors first."
+    return "Verdict: fit for training" + ("; look at the warnings." if report.warnings else ".")

@@ -79,15 +79,9 @@ def _hat_weights(size, count):
 
 def _remap(values, sources, interpolation, border, fill):
     rows, columns = sources
+    border = {"borderMode": border, "borderValue": fill}
     channels = [
-        cv2.remap(
-            np.ascontiguousarray(values[..., channel]),
-            columns,
-            rows,
-            interpolation,
-            borderMode=border,
-            borderValue=fill,
-        )
-        for channel in range(values.shape[2])
+        cv2.remap(np.ascontiguousarray(channel), columns, rows, interpolation, **border)
+        for channel in np.moveaxis(values, -1, 0)
     ]
     return np.stack(channels, axis=-1)

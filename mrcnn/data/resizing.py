@@ -33,16 +33,9 @@ def resize(
         return resized.astype(np.float64) / (1 if preserve_range else 255)
     from skimage import transform
 
+    smoothing = {"anti_aliasing": anti_aliasing, "anti_aliasing_sigma": anti_aliasing_sigma}
     return transform.resize(
-        image,
-        output_shape,
-        order=order,
-        mode=mode,
-        cval=cval,
-        clip=clip,
-        preserve_range=preserve_range,
-        anti_aliasing=anti_aliasing,
-        anti_aliasing_sigma=anti_aliasing_sigma,
+        image, output_shape, order, mode, cval, clip, preserve_range, **smoothing
     )
 
 
@@ -66,20 +59,13 @@ def _resize_bytes(image: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.maximum(resized, darkest, out=resized) if darkest else resized
 
 
-def resize_image(
-    image: np.ndarray,
-    min_dim: int | None = None,
-    max_dim: int | None = None,
-    min_scale: float | None = None,
-    mode: str = "square",
-):
+def resize_image(image, min_dim=None, max_dim=None, min_scale=None, mode="square"):
     """`fit_image` with the place of a cut drawn by Python's `random`."""
-    return fit_image(image, min_dim=min_dim, max_dim=max_dim, min_scale=min_scale, mode=mode)
+    return fit_image(image, min_dim, max_dim, min_scale, mode)
 
 
 def fit_image(
     image: np.ndarray,
-    *,
     min_dim: int | None = None,
     max_dim: int | None = None,
     min_scale: float | None = None,
@@ -102,9 +88,7 @@ def fit_image(
 
     Raises ValueError for an unknown mode or a missing or impossible side.
     """
-    scale, (height, width) = scaled_size(
-        *image.shape[:2], min_dim=min_dim, max_dim=max_dim, min_scale=min_scale, mode=mode
-    )
+    scale, (height, width) = scaled_size(*image.shape[:2], min_dim, max_dim, min_scale, mode)
     padding, crop = [(0, 0), (0, 0), (0, 0)], None
     if mode == "none":
         return image, (0, 0, height, width), 1, padding, crop
@@ -131,13 +115,7 @@ def fit_image(
 
 
 def scaled_size(
-    height: int,
-    width: int,
-    *,
-    min_dim: int | None = None,
-    max_dim: int | None = None,
-    min_scale: float | None = None,
-    mode: str = "square",
+    height, width, min_dim=None, max_dim=None, min_scale=None, mode="square"
 ) -> tuple[float, tuple[int, int]]:
     """Return what `fit_image` makes of an image's size, before it is padded or cut.
 

@@ -42,12 +42,7 @@ def load_annotated(
 
 
 def load_resized(
-    dataset: Dataset,
-    image_id: int,
-    *,
-    channels: int,
-    resizing: dict,
-    rng: np.random.Generator,
+    dataset: Dataset, image_id: int, *, channels: int, resizing: dict, rng: np.random.Generator
 ) -> Resized:
     """Return an annotated image as `fit_image`, with the keywords `resizing`, makes it.
 
