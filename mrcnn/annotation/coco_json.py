@@ -1,7 +1,6 @@
 """COCO's JSON of instances: polygons and run lengths (cocodataset.org/#format-data)."""
 
-from mrcnn.annotation.raw import Rank, RawImage, RawRegion, Source, size_or_none
-from mrcnn.annotation.records import AnnotationError
+from mrcnn.annotation.records import AnnotationError, Rank, RawImage, RawRegion, Source
 
 FORM = "COCO"
 FORMS = {FORM: Rank.FOREIGN}
@@ -28,32 +27,25 @@ def read(document: object) -> Source | None:
     }
     regions = {}
     for annotation in tables["annotations"]:
-        if isinstance(annotation, dict) and "image_id" in annotation:
-            regions.setdefault(str(annotation["image_id"]), []).append(_region(annotation, names))
-        else:
+        if not (isinstance(annotation, dict) and "image_id" in annotation):
             raise AnnotationError(
                 f"an annotation of the COCO file names no image: {annotation!r:.80}"
             )
+        regions.setdefault(str(annotation["image_id"]), []).append(_region(annotation, names))
     images = [_image(image, regions) for image in tables["images"]]
-    images += [
-        RawImage(
-            None,
-            [],
-            fault=f"{len(lost)} annotations belong to image {key!r:.80}, which is not listed",
-        )
-        for key, lost in regions.items()
-    ]
+    for key, lost in regions.items():
+        fault = f"{len(lost)} annotations belong to image {key!r:.80}, which is not listed"
+        images.append(RawImage(None, [], fault=fault))
     return Source(FORM, images, {CATEGORY: "dropdown"})
 
 
 def _image(image, regions):
     if not isinstance(image, dict):
         return RawImage(None, [], fault=f"its entry is a {type(image).__name__}, not an object")
-    return RawImage(
-        image.get("file_name"),
-        regions.pop(str(image.get("id")), []),
-        size=size_or_none(image.get("height"), image.get("width")),
-    )
+    size = image.get("height"), image.get("width")
+    told = all(type(side) is int and side > 0 for side in size)
+    of_image = regions.pop(str(image.get("id")), [])
+    return RawImage(image.get("file_name"), of_image, size=size if told else None)
 
 
 def _region(annotation, names):

@@ -12,8 +12,7 @@ import json
 from collections import Counter
 
 from mrcnn.annotation import coco_json, via3_json, via_csv, via_json
-from mrcnn.annotation.raw import Rank, Source
-from mrcnn.annotation.records import AnnotationError, DamagedFile
+from mrcnn.annotation.records import AnnotationError, DamagedFile, Rank, Source
 
 # Of the files in a folder of photos, those that are looked at.
 SUFFIXES = (".json", ".csv", ".txt", "")
@@ -23,9 +22,8 @@ RANKS: dict[str, Rank] = {form: rank for module in FORMATS for form, rank in mod
 
 def recognise(text: str) -> Source:
     """Return the content of a text in whichever format it is; raises AnnotationError if in none."""
-    document, is_json = text, text.lstrip().startswith(("{", "["))
-    if is_json:
-        document = _parse(text)
+    is_json = text.lstrip().startswith(("{", "["))
+    document = _parse(text) if is_json else text
     source = next(filter(None, (module.read(document) for module in FORMATS)), None)
     if source is not None:
         return source
@@ -47,9 +45,8 @@ def _parse(text):
     except RecursionError:
         raise AnnotationError("is nested too deeply for an annotation file") from None
     except ValueError as error:
-        raise DamagedFile(
-            f"is damaged JSON ({error}): it may be cut off; export it again"
-        ) from None
+        reason = f"is damaged JSON ({error}): it may be cut off; export it again"
+        raise DamagedFile(reason) from None
 
 
 def _object(pairs):

@@ -5,8 +5,15 @@ from pathlib import Path
 
 from mrcnn.annotation.filenames import relative_name
 from mrcnn.annotation.labels import LabelError, find_attribute, in_order, label_of, lookalikes
-from mrcnn.annotation.raw import RawImage, Source
-from mrcnn.annotation.records import AnnotatedImage, AnnotationError, Annotations, Problem, Region
+from mrcnn.annotation.records import (
+    AnnotatedImage,
+    AnnotationError,
+    Annotations,
+    Problem,
+    RawImage,
+    Region,
+    Source,
+)
 from mrcnn.annotation.shapes import WITHOUT_AREA, Shape, ShapeError, build_shape
 
 
@@ -58,8 +65,7 @@ def judge(
     shapes = Counter(region.shape for image in images.values() for region in image.regions)
     if shapes["polyline"]:
         warnings = [*warnings, f"polylines closed to polygons: {shapes['polyline']}"]
-    names = {region.label for image in images.values() for region in image.regions}
-    names = in_order(names)
+    names = in_order({region.label for image in images.values() for region in image.regions})
     return Annotations(
         paths=(path,),
         form=source.form,
@@ -94,10 +100,8 @@ def _shapes(name, raw: RawImage, problems, skipped):
 
 def _fits_frame(shape: Shape, size):
     if shape.rle is not None and size is not None and tuple(shape.rle["size"]) != size:
-        height, width = shape.rle["size"]
-        raise ShapeError(
-            "value", f"its mask is {width} x {height}, the image {size[1]} x {size[0]}"
-        )
+        (height, width), (rows, columns) = shape.rle["size"], size
+        raise ShapeError("value", f"its mask is {width} x {height}, the image {columns} x {rows}")
 
 
 def _labelled(name, shapes, attribute, default_class, problems):

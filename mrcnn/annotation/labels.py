@@ -35,9 +35,8 @@ def label_of(attributes: Mapping, attribute: str) -> str:
     if not ticked or (attribute, ticked[0]) in UNSET:
         raise LabelError(f"it has no label: its attribute {attribute!r} is empty")
     if len(ticked) > 1:
-        raise LabelError(
-            f"it has {len(ticked)} labels ({', '.join(ticked)}) in {attribute!r}, one is needed"
-        )
+        listed = ", ".join(ticked)
+        raise LabelError(f"it has {len(ticked)} labels ({listed}) in {attribute!r}, one is needed")
     return ticked[0]
 
 
@@ -70,9 +69,6 @@ def find_attribute(
         return None, _unused(regions, declared)
     most = max(single.values(), default=0)
 
-    def is_rare(name):
-        return single[name] * 2 < most or single[name] < several[name]
-
     def order(name):
         usual = name.strip().lower()
         return (
@@ -86,7 +82,7 @@ def find_attribute(
         )
 
     chosen, *others = sorted(names, key=order)
-    rivals = [name for name in others if not is_rare(name)]
+    rivals = [name for name in others if not any(order(name)[:2])]
     if not rivals:
         return chosen, []
     listed = ", ".join(f"{name!r} (values: {len(values[name])})" for name in rivals)

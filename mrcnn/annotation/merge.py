@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 from mrcnn.annotation.formats import RANKS
 from mrcnn.annotation.labels import in_order
-from mrcnn.annotation.raw import Rank
-from mrcnn.annotation.records import AnnotationError, Annotations
+from mrcnn.annotation.records import AnnotationError, Annotations, Rank
 from mrcnn.annotation.shapes import bounds
 
 # Of forms of one rank, the one that FORMATS has first goes first.
@@ -34,37 +33,19 @@ def without_repeats(candidates: Sequence[Annotations]) -> tuple[list[Annotations
 def _covers(one, other):
     # The labels of text attributes are lost there.
     labels = Rank.FOREIGN not in (RANKS[one.form], RANKS[other.form])
-    return (
-        _statements(other, labels) <= _statements(one, labels)
-        and _names(other) <= _names(one)
-        and _faults(other) <= _faults(one)
-    )
-
-
-def _names(annotations):
-    return {image.filename.casefold() for image in annotations.images}
-
-
-def _faults(annotations):
-    return {(problem.image, problem.region) for problem in annotations.problems}
+    return _statements(other, labels) <= _statements(one, labels)
 
 
 def _statements(annotations, labels):
-    """Return what is said, in comparable form: image, class, box and mask pixels of each region."""
-
-    def pixels(region):
-        return sum(region.rle["counts"][1::2]) if region.rle else None
-
-    return {
-        (
-            image.filename.casefold(),
-            labels and region.label,
-            pixels(region),
-            *map(round, bounds(region)),
-        )
-        for image in annotations.images
-        for region in image.regions
-    }
+    """Return what is said, in comparable form: images, regions (class, box, mask), problems."""
+    said = {(problem.image, problem.region) for problem in annotations.problems}
+    for image in annotations.images:
+        name = image.filename.casefold()
+        said.add(name)
+        for region in image.regions:
+            pixels = sum(region.rle["counts"][1::2]) if region.rle else None
+            said.add((name, labels and region.label, pixels, *map(round, bounds(region))))
+    return said
 
 
 def merge(parts: Sequence[Annotations], notes: list[str]) -> Annotations:

@@ -84,15 +84,13 @@ def _read_text(path):
     """Return the text of a file and warnings about its encoding."""
     try:
         size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise AnnotationError(f"{size / 1e9:.1f} GB is too large for an annotation file")
-        content = path.read_bytes()
+        content = path.read_bytes() if size <= MAX_FILE_BYTES else b""
     except FileNotFoundError:
         raise AnnotationError("there is no such file") from None
     except (OSError, ValueError) as error:
-        if isinstance(error, AnnotationError):
-            raise
         raise AnnotationError(f"cannot be read: {getattr(error, 'strerror', error)}") from None
+    if size > MAX_FILE_BYTES:
+        raise AnnotationError(f"{size / 1e9:.1f} GB is too large for an annotation file")
     if not content.strip():
         raise AnnotationError("is empty")
     try:

@@ -86,14 +86,11 @@ def region_mask(
         mask = decode_rle(region.rle)
         if mask.shape == (out_height, out_width):
             return mask
-        resized = cv2.resize(
-            mask.astype(np.uint8), (out_width, out_height), interpolation=cv2.INTER_AREA
-        )
-        return resized > 0
+        grey, size = mask.astype(np.uint8), (out_width, out_height)
+        return cv2.resize(grey, size, interpolation=cv2.INTER_AREA) > 0
     scale = np.array([out_width / width, out_height / height])
-    return polygons_to_mask(
-        [outline * scale for outline in region.outlines], (out_height, out_width)
-    )
+    outlines = [outline * scale for outline in region.outlines]
+    return polygons_to_mask(outlines, (out_height, out_width))
 
 
 def crosses_itself(outline: np.ndarray) -> bool:
@@ -170,10 +167,8 @@ def _segmentation(words):
     for part in parts:
         numbers = _numbers({"segmentation": part}, "segmentation")
         if len(numbers) % 2:
-            raise ShapeError(
-                "under 3 points",
-                f"its segmentation of {len(numbers)} numbers is no x, y, x, y, ...",
-            )
+            reason = f"its segmentation of {len(numbers)} numbers is no x, y, x, y, ..."
+            raise ShapeError("under 3 points", reason)
         outlines.append(_outline(numbers.reshape(-1, 2)))
     return Shape("segmentation", tuple(outlines))
 
@@ -190,9 +185,8 @@ def _rle(words):
     if not isinstance(counts, list) or not all(type(n) is int and n >= 0 for n in counts):
         raise ShapeError("value", f"its run lengths are {_brief(counts)}")
     if sum(counts) != size[0] * size[1]:
-        raise ShapeError(
-            "value", f"its run lengths add up to {sum(counts)}, not {size[0]} x {size[1]}"
-        )
+        reason = f"its run lengths add up to {sum(counts)}, not {size[0]} x {size[1]}"
+        raise ShapeError("value", reason)
     if not any(counts[1::2]):
         raise ShapeError("zero area", "its mask is empty")
     return Shape("rle", rle={"size": size, "counts": counts})
@@ -257,10 +251,9 @@ def _outline(points):
     outline = points[~repeats]
     distinct = len(np.unique(points, axis=0))
     if distinct < 3:
-        raise ShapeError(
-            "zero area" if len(points) > 2 else "under 3 points",
-            f"{distinct} different point{'s' * (distinct != 1)}, an area needs 3",
-        )
+        kind = "zero area" if len(points) > 2 else "under 3 points"
+        some = f"{distinct} different point{'s' * (distinct != 1)}"
+        raise ShapeError(kind, f"{some}, an area needs 3")
     from_first = outline - outline[0]
     farthest = from_first[np.argmax((from_first**2).sum(axis=1))]
     off_line = from_first[:, 0] * farthest[1] - from_first[:, 1] * farthest[0]

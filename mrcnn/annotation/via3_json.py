@@ -3,8 +3,14 @@
 Shape numbers and layout are those of its `_via_metadata.js` and `_via_file.js`.
 """
 
-from mrcnn.annotation.raw import Rank, RawImage, RawRegion, Source, dict_or_empty
-from mrcnn.annotation.records import AnnotationError
+from mrcnn.annotation.records import (
+    AnnotationError,
+    Rank,
+    RawImage,
+    RawRegion,
+    Source,
+    dict_or_empty,
+)
 
 FORM = "VIA 3 project"
 FORMS = {FORM: Rank.PROJECT}
@@ -39,7 +45,7 @@ def read(document: object) -> Source | None:
         if not isinstance(part, dict):
             raise AnnotationError(f"{name!r} of the VIA 3 project is a {type(part).__name__}")
     attributes = via3_attributes(document.get("attribute"))
-    regions, faults = {}, {}
+    regions = {}
     for metadata in parts["metadata"].values():
         metadata = dict_or_empty(metadata)
         region = via3_region(metadata.get("xy"), metadata.get("z"), metadata.get("av"), attributes)
@@ -60,8 +66,8 @@ def read(document: object) -> Source | None:
             fault = f"its view shows {len(files)} files at once, so its regions have no one image"
         images.append(RawImage(name, regions.pop(str(view_id), []), fault=fault))
     for view_id, orphans in regions.items():
-        faults[view_id] = f"{len(orphans)} regions belong to view {view_id!r}, which is not there"
-    images += [RawImage(None, [], fault=fault) for fault in faults.values()]
+        fault = f"{len(orphans)} regions belong to view {view_id!r}, which is not there"
+        images.append(RawImage(None, [], fault=fault))
     declared = {name: kind for name, kind, _ in attributes.values()}
     return Source(FORM, images, declared)
 

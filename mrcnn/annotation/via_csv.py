@@ -5,8 +5,7 @@ import io
 import json
 import re
 
-from mrcnn.annotation.raw import Rank, RawImage, RawRegion, Source
-from mrcnn.annotation.records import AnnotationError
+from mrcnn.annotation.records import AnnotationError, Rank, RawImage, RawRegion, Source
 from mrcnn.annotation.via3_json import via3_attributes, via3_region
 
 FORM, VIA3_FORM = "VIA CSV", "VIA 3 CSV"
@@ -47,14 +46,13 @@ def _rows(header, text):
 
 
 def _via2(header, text):
-    images, seen = {}, {}
+    images = {}
     for row in _rows(header, text):
         filename = row.get("filename")
         size = row.get("file_size", "")
         if filename not in images:
             byte_size = int(size) if size.isdecimal() and len(size) < 16 else None
             images[filename] = RawImage(filename, [], byte_size=byte_size)
-            seen[filename] = 0
         shape = _attributes(row.get("region_shape_attributes", ""))
         # An image without regions has one line with an empty shape.
         if shape or row.get("region_count", "0").strip() not in ("", "0"):
@@ -88,16 +86,10 @@ def _via3(text, header):
         name = files[0] if files else None
         key = json.dumps(files)
         if key not in images:
-            fault = None
-            if len(files) > 1:
-                fault = f"its lines name {len(files)} files at once"
+            fault = f"its lines name {len(files)} files at once" if len(files) > 1 else None
             images[key] = RawImage(name, [], fault=fault)
-        region = via3_region(
-            _json(row.get("spatial_coordinates")),
-            _json(row.get("temporal_coordinates")),
-            _json(row.get("metadata")),
-            attributes,
-        )
+        told = ("spatial_coordinates", "temporal_coordinates", "metadata")
+        region = via3_region(*(_json(row.get(name)) for name in told), attributes)
         if region is not None:
             images[key].regions.append(region)
     declared = {name: kind for name, kind, _ in attributes.values()}

@@ -1,7 +1,13 @@
 """The JSON of VIA 1 and 2: exports, and VIA 2's projects."""
 
-from mrcnn.annotation.raw import Rank, RawImage, RawRegion, Source, dict_or_empty
-from mrcnn.annotation.records import AnnotationError
+from mrcnn.annotation.records import (
+    AnnotationError,
+    Rank,
+    RawImage,
+    RawRegion,
+    Source,
+    dict_or_empty,
+)
 
 PROJECT, EXPORT, VIA1_EXPORT = "VIA 2 project", "VIA 2 export", "VIA 1 export"
 FORMS = {PROJECT: Rank.PROJECT, EXPORT: Rank.EXPORT, VIA1_EXPORT: Rank.EXPORT}
@@ -16,7 +22,10 @@ def read(document: object) -> Source | None:
         return _project(document)
     entries = list(document.values()) if isinstance(document, dict) else document
     if isinstance(entries, list) and any(map(_is_entry, entries)):
-        return Source(_export_form(entries), [_image(entry) for entry in entries], {})
+        # VIA 1 numbers its regions in a dict, VIA 2 lists them.
+        first = next(filter(_is_entry, entries))
+        form = VIA1_EXPORT if isinstance(first["regions"], dict) else EXPORT
+        return Source(form, [_image(entry) for entry in entries], {})
     return None
 
 
@@ -24,23 +33,14 @@ def _is_entry(entry):
     return isinstance(entry, dict) and {"filename", "regions"} <= entry.keys()
 
 
-def _export_form(entries):
-    """Tell VIA 1, which numbers its regions in a dict, from VIA 2, which lists them."""
-    first = next(filter(_is_entry, entries))
-    return VIA1_EXPORT if isinstance(first["regions"], dict) else EXPORT
-
-
 def _project(document):
     entries = document["_via_img_metadata"]
     if not isinstance(entries, dict | list):
-        raise AnnotationError(
-            f"_via_img_metadata of the VIA 2 project is a {type(entries).__name__}"
-        )
+        found = type(entries).__name__
+        raise AnnotationError(f"_via_img_metadata of the VIA 2 project is a {found}")
     entries = list(entries.values()) if isinstance(entries, dict) else entries
     attributes = dict_or_empty(dict_or_empty(document.get("_via_attributes")).get("region"))
-    declared = {
-        name: str(dict_or_empty(about).get("type", "")) for name, about in attributes.items()
-    }
+    declared = {key: str(dict_or_empty(about).get("type", "")) for key, about in attributes.items()}
     return Source(PROJECT, [_image(entry) for entry in entries], declared)
 
 
