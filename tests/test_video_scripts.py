@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import prediction_for_video
 import video_mask
 from mrcnn.coco_classes import COCO_CLASS_NAMES
-from mrcnn.commands import video_run
+from mrcnn.commands import display, video_run
 from mrcnn.commands.opening import Opened
 from mrcnn.commands.video_arguments import seconds
 from mrcnn.commands.video_progress import Tally, clock
@@ -176,7 +176,7 @@ class Screen:
 
     def __init__(self, monkeypatch, keys):
         self.keys, self.shown, self.polls = keys, [], 0
-        monkeypatch.setattr(prediction_for_video, "has_display", lambda: True)
+        monkeypatch.setattr(display, "has_display", lambda: True)
         for name in ("namedWindow", "resizeWindow", "destroyAllWindows"):
             monkeypatch.setattr(cv2, name, lambda *_: None, raising=False)
         monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: 1.0, raising=False)
@@ -318,7 +318,7 @@ def test_a_display_that_nobody_serves(monkeypatch):
     except OSError:
         pytest.skip("there is no X11 library")
     monkeypatch.setenv("DISPLAY", "127.0.0.1:4321")
-    assert not prediction_for_video.has_display()
+    assert not display.has_display()
 
 
 def test_no_such_camera(tmp_path, capsys):

@@ -1,13 +1,15 @@
-"""Windows on a display, where there is one."""
+"""The window on a display, where there is one."""
 
 import ctypes
 import os
 import sys
+import time
 
+import cv2
 import numpy as np
 
-WINDOW, WINDOW_SIDE = "Mask R-CNN", 1200
-ESCAPE = 27
+TITLE, MAX_SIDE = "Mask R-CNN", 1280
+ENDING_KEYS = (ord("q"), 27)  # 27 is Esc
 
 
 def has_display() -> bool:
@@ -35,18 +37,79 @@ def check_display() -> None:
 
 def show_picture(picture: np.ndarray, title: str) -> bool:
     """Show uint8 RGB `[H, W, 3]` until a key is pressed; return whether to show the next one."""
-    import cv2
-
-    cv2.namedWindow(WINDOW, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
-    height, width = picture.shape[:2]
-    scale = min(1, WINDOW_SIDE / max(height, width))
-    cv2.resizeWindow(WINDOW, round(width * scale), round(height * scale))
-    cv2.setWindowTitle(WINDOW, title)
-    cv2.imshow(WINDOW, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    key = -1
-    while key < 0 and cv2.getWindowProperty(WINDOW, cv2.WND_PROP_VISIBLE) > 0:
-        key = cv2.waitKey(50)
-    stopped = key < 0 or key in (ord("q"), ESCAPE)
-    if stopped:
+    _open(picture.shape[:2])
+    cv2.setWindowTitle(TITLE, title)
+    _draw(picture)
+    goes_on = _wait_for_key() not in (-1, *ENDING_KEYS)
+    if not goes_on:
         cv2.destroyAllWindows()
-    return not stopped
+    return goes_on
+
+
+class Window:
+    """Shows the pictures of a video; q, Esc or closing it ends, space pauses.
+
+    `size` is the pictures' (height, width), `rate` the most of them a second, None for as many as
+    there are. `paused` counts the seconds of pauses. Raises ValueError where this OpenCV cannot
+    open windows.
+    """
+
+    def __init__(self, size: tuple[int, int], rate: float | None):
+        self._rate, self._due, self.paused = rate, 0.0, 0.0
+        _open(size)
+
+    def show(self, picture: np.ndarray) -> bool:
+        """Show uint8 RGB `[H, W, 3]`; return False to end."""
+        _draw(picture)
+        delay = max(0.0, self._due - time.monotonic())
+        key = cv2.waitKey(max(1, round(delay * 1000)))
+        if self._rate:
+            self._due = max(self._due, time.monotonic() - 1 / self._rate) + 1 / self._rate
+        return self._obey(key)
+
+    def wait(self) -> bool:
+        """Look after the window while there is no new picture; return False to end."""
+        return self._obey(cv2.waitKey(1))
+
+    def _obey(self, key) -> bool:
+        if key == ord(" "):
+            began = time.monotonic()
+            key = _wait_for_key()
+            self.paused += time.monotonic() - began
+        return key not in ENDING_KEYS and _is_open()
+
+    def close(self) -> None:
+        """Close the window."""
+        cv2.destroyAllWindows()
+
+
+def _open(size):
+    # The Qt in OpenCV complains of fonts that it does not need.
+    os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
+    try:
+        # Without tools and a status line, which would take their room from the picture.
+        cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+    except cv2.error as error:
+        raise ValueError(
+            "this OpenCV cannot open windows (opencv-python-headless?): install opencv-python, or "
+            "have files written and look at them"
+        ) from error
+    height, width = size
+    scale = min(1, MAX_SIDE / max(height, width))
+    cv2.resizeWindow(TITLE, round(width * scale), round(height * scale))
+
+
+def _draw(picture):
+    cv2.imshow(TITLE, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+
+
+def _wait_for_key() -> int:
+    """Return the key that is pressed, -1 where the window is closed instead."""
+    key = -1
+    while key < 0 and _is_open():
+        key = cv2.waitKey(50)
+    return key
+
+
+def _is_open() -> bool:
+    return cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) > 0
