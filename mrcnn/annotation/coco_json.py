@@ -1,6 +1,7 @@
 """COCO's JSON of instances: polygons and run lengths (cocodataset.org/#format-data)."""
 
-from mrcnn.annotation.records import AnnotationError, Rank, RawImage, RawRegion, Source
+from mrcnn.annotation.raw import Rank, RawImage, RawRegion, Source
+from mrcnn.annotation.records import AnnotationError
 
 FORM = "COCO"
 FORMS = {FORM: Rank.FOREIGN}

@@ -12,7 +12,8 @@ import json
 from collections import Counter
 
 from mrcnn.annotation import coco_json, via3_json, via_csv, via_json
-from mrcnn.annotation.records import AnnotationError, DamagedFile, Rank, Source
+from mrcnn.annotation.raw import Rank, Source
+from mrcnn.annotation.records import AnnotationError, DamagedFile
 
 # Of the files in a folder of photos, those that are looked at.
 SUFFIXES = (".json", ".csv", ".txt", "")

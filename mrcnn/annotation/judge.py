@@ -5,15 +5,8 @@ from pathlib import Path
 
 from mrcnn.annotation.filenames import relative_name
 from mrcnn.annotation.labels import LabelError, find_attribute, in_order, label_of, lookalikes
-from mrcnn.annotation.records import (
-    AnnotatedImage,
-    AnnotationError,
-    Annotations,
-    Problem,
-    RawImage,
-    Region,
-    Source,
-)
+from mrcnn.annotation.raw import RawImage, Source
+from mrcnn.annotation.records import AnnotatedImage, AnnotationError, Annotations, Problem, Region
 from mrcnn.annotation.shapes import WITHOUT_AREA, Shape, ShapeError, build_shape
 
 

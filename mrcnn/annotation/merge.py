@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from mrcnn.annotation.formats import RANKS
 from mrcnn.annotation.labels import in_order
-from mrcnn.annotation.records import AnnotationError, Annotations, Rank
+from mrcnn.annotation.raw import Rank
+from mrcnn.annotation.records import AnnotationError, Annotations
 from mrcnn.annotation.shapes import bounds
 
 # Of forms of one rank, the one that FORMATS has first goes first.

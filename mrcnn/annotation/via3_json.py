@@ -3,14 +3,8 @@
 Shape numbers and layout are those of its `_via_metadata.js` and `_via_file.js`.
 """
 
-from mrcnn.annotation.records import (
-    AnnotationError,
-    Rank,
-    RawImage,
-    RawRegion,
-    Source,
-    dict_or_empty,
-)
+from mrcnn.annotation.raw import Rank, RawImage, RawRegion, Source, dict_or_empty
+from mrcnn.annotation.records import AnnotationError
 
 FORM = "VIA 3 project"
 FORMS = {FORM: Rank.PROJECT}

@@ -5,7 +5,8 @@ import io
 import json
 import re
 
-from mrcnn.annotation.records import AnnotationError, Rank, RawImage, RawRegion, Source
+from mrcnn.annotation.raw import Rank, RawImage, RawRegion, Source
+from mrcnn.annotation.records import AnnotationError
 from mrcnn.annotation.via3_json import via3_attributes, via3_region
 
 FORM, VIA3_FORM = "VIA CSV", "VIA 3 CSV"

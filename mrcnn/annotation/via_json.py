@@ -1,13 +1,7 @@
 """The JSON of VIA 1 and 2: exports, and VIA 2's projects."""
 
-from mrcnn.annotation.records import (
-    AnnotationError,
-    Rank,
-    RawImage,
-    RawRegion,
-    Source,
-    dict_or_empty,
-)
+from mrcnn.annotation.raw import Rank, RawImage, RawRegion, Source, dict_or_empty
+from mrcnn.annotation.records import AnnotationError
 
 PROJECT, EXPORT, VIA1_EXPORT = "VIA 2 project", "VIA 2 export", "VIA 1 export"
 FORMS = {PROJECT: Rank.PROJECT, EXPORT: Rank.EXPORT, VIA1_EXPORT: Rank.EXPORT}
