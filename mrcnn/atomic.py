@@ -9,6 +9,17 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Let an OSError of the body say that `path` cannot be written, and why."""
+    try:
+        yield
+    except OSError as error:
+        # HDF5 puts a page of its own into the text of the error.
+        reason = os.strerror(error.errno) if error.errno else error
+        raise OSError(f"{path} cannot be written: {reason}") from error
+
+
+@contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Give the path of a new, empty file beside `path`, which takes its place at the end.
 
@@ -17,7 +28,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     beside = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
-    try:
+    with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             beside.touch(exist_ok=False)
@@ -28,10 +39,6 @@ def replacing(path: str | Path) -> Iterator[Path]:
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
-    except OSError as error:
-        # HDF5 puts a page of its own into the text of the error.
-        reason = os.strerror(error.errno) if error.errno else error
-        raise OSError(f"{path} cannot be written: {reason}") from error
 
 
 def write_bytes(path: str | Path, data: bytes) -> Path:

@@ -243,7 +243,7 @@ def test_what_cannot_be_written(tmp_path, monkeypatch, without_ffmpeg):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match=r"out.mp4 cannot be written"):
         VideoWriter(tmp_path / "file" / "out.mp4", (48, 64), 25)
-    monkeypatch.setitem(writing.CODECS, ".mp4", ("zzzz",))
+    monkeypatch.setitem(writing.CODECS, ".mp4", {"zzzz": "none"})
     with pytest.raises(ValueError, match=r"no codec for \.mp4 files \(zzzz\)"):
         VideoWriter(tmp_path / "out.mp4", (48, 64), 25)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -360,7 +360,7 @@ def test_outputs_that_cannot_be(clip, tmp_path, weights, detector, monkeypatch, 
     assert "end in .mp4" in error("--output", str(tmp_path / "a.gif"))
     assert "after the end" in error("--start", "1:00")
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    monkeypatch.setattr("mrcnn.video.writing.CODECS", {".mp4": ("zzzz",)})
+    monkeypatch.setattr("mrcnn.video.writing.CODECS", {".mp4": {"zzzz": "none"}})
     assert "no codec for .mp4" in error("--output", str(tmp_path / "a.mp4"))
     assert not detector.calls
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.avi", "file"]

@@ -98,11 +98,8 @@ class Encoder:
 
 
 def has_sound(path: str | Path) -> bool:
-    """Return whether a file has sound; False where ffmpeg is missing."""
-    program = find()
-    if not program:
-        return False
-    command = [program, "-hide_banner", "-nostdin", "-i", _name(path)]
+    """Return whether a file has sound, by what ffmpeg says of it."""
+    command = [find(), "-hide_banner", "-nostdin", "-i", _name(path)]
     told = subprocess.run(command, capture_output=True, text=True, errors="replace").stderr
     return any("Stream #" in line and "Audio:" in line for line in told.splitlines())
 
@@ -110,8 +107,6 @@ def has_sound(path: str | Path) -> bool:
 def add_sound(video: Path, source: str | Path, start: float, duration: float) -> str | None:
     """Put the sound of `source`, from `start` for `duration` seconds, into the file `video`.
 
-    The pictures are copied as they are, and the sound too where it is not cut at its beginning and
-    both files are of one kind.
     Returns None, or why there is no sound; `video` is then as it was.
     """
     if not find():
@@ -127,10 +122,7 @@ def add_sound(video: Path, source: str | Path, start: float, duration: float) ->
 
 
 def _rewrite(video: Path, options: list[str]) -> str | None:
-    """Put the pictures of `video` into a new file in its place, with ffmpeg's `options`.
-
-    Returns None, or what ffmpeg says where it cannot; `video` is then as it was.
-    """
+    """Put the pictures of `video` into a new file in its place; return as `add_sound` does."""
     new = video.with_name(f"{video.stem}.new{video.suffix}")
     command = [find(), *QUIET, "-i", _name(video), *options, "-c:v", "copy"]
     command += INDEX_FIRST if video.suffix.lower() in WITH_TABLE else ()

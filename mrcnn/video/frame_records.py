@@ -4,6 +4,8 @@ import json
 import secrets
 from pathlib import Path
 
+from mrcnn.atomic import naming
+
 
 class FrameRecords:
     """A JSON document `{..., "frames": [...]}` with a frame a line, however long the video.
@@ -16,30 +18,25 @@ class FrameRecords:
         self.path = path = Path(path)
         self._beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         self.count = 0
-        try:
+        with naming(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(self._beside, "xb", buffering=0)  # noqa: SIM115
             self._add(_json(head)[:-1] + ("," if head else "") + '"frames":[')
-        except OSError as error:
-            raise self._cannot(error) from error
 
     def write(self, record: dict):
         """Add a frame's record."""
-        try:
+        with naming(self.path):
             self._add((",\n" if self.count else "\n") + _json(record))
-        except OSError as error:
-            raise self._cannot(error) from error
         self.count += 1
 
     def close(self):
         """Finish the document and put it in its place, unless it has no frames."""
         try:
-            with self._file:
-                self._add("\n]}\n")
-            if self.count:
-                self._beside.replace(self.path)
-        except OSError as error:
-            raise self._cannot(error) from error
+            with naming(self.path):
+                with self._file:
+                    self._add("\n]}\n")
+                if self.count:
+                    self._beside.replace(self.path)
         finally:
             self._beside.unlink(missing_ok=True)
 
@@ -53,9 +50,6 @@ class FrameRecords:
             self._file.truncate(end)
             self._file.seek(end)
             raise
-
-    def _cannot(self, error):
-        return OSError(f"{self.path} cannot be written: {error.strerror or error}")
 
 
 def _json(value) -> str:

@@ -56,14 +56,10 @@ def quiet():
 
 
 def true_rate(announced: float, times: Sequence[float]) -> float:
-    """Return the frames a second that keep a video's length.
+    """Return the frames a second that keep a video's length; `times` are of the first frames.
 
-    Arguments:
-        announced: what the container tells.
-        times: of the first frames, in seconds.
-
-    What is announced counts, as it is the mean of the whole video where frames come unevenly. But
-    some containers count fields, or frames that only repeat the last one and are never decoded:
+    What the container has announced counts, as it is the mean of the whole video where frames come
+    unevenly. But some count fields, or frames that only repeat the last one and are never decoded:
     then their rate is twice or three times that of the frames.
     """
     gaps = np.diff(times)
@@ -101,7 +97,11 @@ class Video:
         self.live = not self.is_file and self.duration is None
         ok, image = self._capture.read()
         if not ok:
-            raise VideoError(self._no_frames())
+            raise VideoError(
+                f"camera {source} gives no picture"
+                if isinstance(source, int)
+                else f"{source} holds no frame that can be decoded"
+            )
         self.size = image.shape[:2]
         self.rate = true_rate(announced, () if self.live else self._probe())
 
@@ -113,9 +113,15 @@ class Video:
         with quiet():
             name = source if isinstance(source, int) else str(source)
             capture = cv2.VideoCapture(name, cv2.CAP_ANY, options)
-        if not capture.isOpened():
-            raise VideoError(self._cannot_open())
-        return capture
+        if capture.isOpened():
+            return capture
+        if isinstance(source, int):
+            raise VideoError(
+                f"there is no camera {source}, or another program has it: 0 is the first one"
+            )
+        if self.is_file:
+            raise VideoError(f"{source} is not a video, or is cut off where its description stood")
+        raise VideoError(f"{source} does not answer, or sends no video")
 
     def _probe(self) -> list[float]:
         """Return the times of the first frames and start again."""
@@ -125,20 +131,6 @@ class Video:
         self.close()
         self._capture = self._open()
         return times
-
-    def _cannot_open(self):
-        if isinstance(self.source, int):
-            return (
-                f"there is no camera {self.source}, or another program has it: 0 is the first one"
-            )
-        if self.is_file:
-            return f"{self.source} is not a video, or is cut off where its description stood"
-        return f"{self.source} does not answer, or sends no video"
-
-    def _no_frames(self):
-        if isinstance(self.source, int):
-            return f"camera {self.source} gives no picture"
-        return f"{self.source} holds no frame that can be decoded"
 
     def frames(self, start: float = 0.0, end: float | None = None) -> Iterator[Frame]:
         """Yield the frames from `start` to before `end`, in seconds; once a `Video`.
@@ -198,8 +190,7 @@ def _check_file(path: Path):
     if not path.stat().st_size:
         raise VideoError(f"{path} is empty")
     try:
-        with open(path, "rb"):
-            pass
+        path.open("rb").close()
     except OSError as error:
         raise VideoError(f"{path} cannot be read: {error.strerror}") from error
     # OpenCV takes a picture for a video of one frame.

@@ -63,16 +63,10 @@ class Tracker:
         oldest = min([frame - self.memory, *self._frames])
         self._frames.append(frame)
         self._tracks = [track for track in self._tracks if track.frame >= oldest]
-        rows = zip(
-            detections.class_ids,
-            detections.rois,
-            detections.windows,
-            detections.pieces,
-            strict=True,
-        )
+        columns = detections.class_ids, detections.rois, detections.windows, detections.pieces
         found = [
             Track(0, int(class_id), box, window, piece, frame, np.zeros(2))
-            for class_id, box, window, piece in rows
+            for class_id, box, window, piece in zip(*columns, strict=True)
         ]
         pairs = _pairs(self._tracks, found, _overlaps, MIN_OVERLAP)
         paired = {id(track) for pair in pairs for track in pair}

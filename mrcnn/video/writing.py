@@ -8,22 +8,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mrcnn.atomic import naming
 from mrcnn.video import ffmpeg
 from mrcnn.video.reading import quiet
 
-# OpenCV's codecs by container, the one that most players know first.
+# OpenCV's codecs by container, with their names, the one that most players know first.
 CODECS = {
-    ".mp4": ("avc1", "mp4v"),
-    ".mov": ("avc1", "mp4v"),
-    ".mkv": ("H264", "mp4v"),
-    ".avi": ("H264", "XVID", "MJPG"),
-}
-CODEC_NAMES = {
-    "avc1": "H.264",
-    "H264": "H.264",
-    "mp4v": "MPEG-4",
-    "XVID": "MPEG-4",
-    "MJPG": "Motion JPEG",
+    ".mp4": {"avc1": "H.264", "mp4v": "MPEG-4"},
+    ".mov": {"avc1": "H.264", "mp4v": "MPEG-4"},
+    ".mkv": {"H264": "H.264", "mp4v": "MPEG-4"},
+    ".avi": {"H264": "H.264", "XVID": "MPEG-4", "MJPG": "Motion JPEG"},
 }
 
 
@@ -31,16 +25,16 @@ class _OpenCVEncoder:
     """Writes frames with the first codec of the container that this OpenCV has."""
 
     def __init__(self, path: Path, size, rate):
-        for code in CODECS[path.suffix.lower()]:
+        codecs = CODECS[path.suffix.lower()]
+        for code, name in codecs.items():
             with quiet():
                 fourcc = cv2.VideoWriter.fourcc(*code)
                 self._writer = cv2.VideoWriter(str(path), fourcc, rate, size[::-1])
             if self._writer.isOpened():
-                self.codec = CODEC_NAMES[code]
+                self.codec = name
                 return
         raise ValueError(
-            f"this OpenCV has no codec for {path.suffix} files "
-            f"({', '.join(CODECS[path.suffix.lower()])}): "
+            f"this OpenCV has no codec for {path.suffix} files ({', '.join(codecs)}): "
             "install ffmpeg, or give --output a name that ends in .avi or .mkv"
         )
 
@@ -59,15 +53,12 @@ def part_path(path: Path) -> Path:
 class VideoWriter:
     """A video file that grows beside `path`, at `part_path`, and then takes its place.
 
-    Arguments:
-        path: its ending chooses the container; see CODECS.
-        size: (height, width). Codecs want even ones: an odd row or column at the end is left out.
-        rate: frames a second.
+    The ending of `path` chooses the container, one of CODECS. Codecs want even sides: an odd row or
+    column at the end is left out. `codec` is its name in words: H.264 with ffmpeg on the PATH, else
+    the best of OpenCV's.
 
-    `codec` is its name in words: H.264 with ffmpeg on the PATH, else the best of OpenCV's. `close`
-    finishes the file. A process that is killed leaves the part behind: ffmpeg finishes it, and
-    without ffmpeg .mkv and .avi play as far as they came, but .mp4 and .mov lack their table of
-    contents and do not play.
+    A process that is killed leaves the part behind: ffmpeg finishes it, and without ffmpeg .mkv
+    and .avi play as far as they came, but .mp4 and .mov lack their table of contents and do not.
 
     Raises ValueError for endings and codecs that are missing, OSError where `path` cannot be
     written.
@@ -82,11 +73,9 @@ class VideoWriter:
         self._even = tuple(side // 2 * 2 for side in size)
         if not all(self._even):
             raise ValueError(f"a video of {size[1]} x {size[0]} pixels is too small to be encoded")
-        try:
+        with naming(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self.part.touch()
-        except OSError as error:
-            raise OSError(f"{path} cannot be written: {error.strerror}") from error
         try:
             # An encoder that ffmpeg lacks is looked for in OpenCV.
             encoder = ffmpeg.Encoder if ffmpeg.can_encode() else _OpenCVEncoder
@@ -110,12 +99,9 @@ class VideoWriter:
     def close(self, sound: str | Path | None = None, start: float = 0.0) -> str | None:
         """Finish the file and put it in its place, unless it has no frames.
 
-        Arguments:
-            sound: a file whose sound the video gets, through ffmpeg.
-            start: the second of `sound` at which the video begins.
-
-        Returns why the video has no sound, None where it has or none was asked for. Raises
-        OSError where the file could not be written whole.
+        The video gets the sound of the file `sound` from the second `start` on, through ffmpeg.
+        Returns why it has none, None where it has or none was asked for. Raises OSError where the
+        file could not be written whole.
         """
         silent = None
         try:
