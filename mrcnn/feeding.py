@@ -194,14 +194,10 @@ def _endless(generator, config):
             if config is not None:
                 targets = []
                 for (sample, rng), rois in zip(samples, inputs["input_rois"], strict=True):
-                    truth, shape = (
-                        (sample.class_ids, sample.boxes, sample.masks),
-                        sample.image.shape,
-                    )
+                    truth = sample.class_ids, sample.boxes, sample.masks
+                    shape = sample.image.shape
                     targets.append(_detection_targets(rois, truth, shape, config, rng))
-                inputs["rois"], class_ids, *outputs = (
-                    np.stack(part) for part in zip(*targets, strict=True)
-                )
+                inputs["rois"], class_ids, *outputs = map(np.stack, zip(*targets, strict=True))
                 # Keras wants as many dimensions in an output as in its target.
                 outputs.insert(0, class_ids[..., None])
             yield list(inputs.values()), outputs

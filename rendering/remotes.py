@@ -231,14 +231,8 @@ def _draw_cover(texture, rng, style, top, bottom, half_width, offset, color):
         for i in range(int(rng.integers(1, 5))):
             spot = middle, start + 9 + i * 4.2
             if spot[1] < bottom - 4:
-                texture.text(
-                    pick(rng, COVER_WORDS),
-                    spot,
-                    1.5,
-                    style.body_ink,
-                    style.weight,
-                    widest=halves[0] * 1.5,
-                )
+                word = pick(rng, COVER_WORDS)
+                texture.text(word, spot, 1.5, style.body_ink, style.weight, widest=halves[0] * 1.5)
     return start - 2.0
 
 

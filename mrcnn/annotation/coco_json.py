@@ -29,9 +29,8 @@ def read(document: object) -> Source | None:
     regions = {}
     for annotation in tables["annotations"]:
         if not (isinstance(annotation, dict) and "image_id" in annotation):
-            raise AnnotationError(
-                f"an annotation of the COCO file names no image: {annotation!r:.80}"
-            )
+            shown = f"{annotation!r:.80}"
+            raise AnnotationError(f"an annotation of the COCO file names no image: {shown}")
         regions.setdefault(str(annotation["image_id"]), []).append(_region(annotation, names))
     images = [_image(image, regions) for image in tables["images"]]
     for key, lost in regions.items():

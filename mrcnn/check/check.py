@@ -8,6 +8,7 @@ once, in threads. What would make training wrong is an error, what a person shou
     sys.exit(report.exit_code)
 """
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -180,15 +181,11 @@ def _note_photo(subset, path, annotated: AnnotatedImage | None, result, resizing
         subset.annotated += 1
         subset.regions[name] = result.sizes
         factor, _ = scaled_size(*result.shape, **resizing)
-        subset.object_sides += [
-            factor * (size.box[0] * size.box[1]) ** 0.5 for size in result.sizes
-        ]
+        subset.object_sides += [factor * math.prod(size.box) ** 0.5 for size in result.sizes]
     elif not annotated.regions and name not in subset.troubled:
         subset.empty += 1
     if len(result.sizes) > limit:
-        reason = (
-            f"{len(result.sizes)} objects, but MAX_GT_INSTANCES is {limit}: the rest is left out"
-        )
-        note("too many", reason, name)
+        objects = f"{len(result.sizes)} objects, but MAX_GT_INSTANCES is {limit}"
+        note("too many", f"{objects}: the rest is left out", name)
     if annotated.byte_size is not None and annotated.byte_size != path.stat().st_size:
         note("changed", "the file is not the one that was annotated: another length", name)

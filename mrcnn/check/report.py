@@ -13,22 +13,20 @@ from mrcnn.tables import as_lines
 
 # Kinds of findings that make training wrong: something in a photo would be taught as background,
 # at a wrong place or as a wrong class, or the training would stop. All other kinds are warnings.
-ERRORS = frozenset(
-    (
-        "annotations",  # no annotation file, or not readable
-        "no regions",
-        "no images",
-        "unreadable",
-        "file name",
-        "value",
-        "unknown shape",
-        "no label",
-        "outside",
-        "swapped",
-        "other size",
-        "unknown class",
-    )
-)
+ERRORS = {
+    "annotations",  # no annotation file, or not readable
+    "no regions",
+    "no images",
+    "unreadable",
+    "file name",
+    "value",
+    "unknown shape",
+    "no label",
+    "outside",
+    "swapped",
+    "other size",
+    "unknown class",
+}
 
 
 class Finding(NamedTuple):

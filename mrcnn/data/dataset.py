@@ -69,13 +69,10 @@ class Dataset:
         self._image_ids = np.arange(self.num_images)
         self.class_from_source_map = _by_source(self.class_info)
         self.image_from_source_map = _by_source(self.image_info)
-        self.sources = list(dict.fromkeys(info["source"] for info in self.class_info))
+        owners = [info["source"] for info in self.class_info]
+        self.sources = list(dict.fromkeys(owners))
         self.source_class_ids = {
-            source: [
-                index
-                for index, info in enumerate(self.class_info)
-                if index == 0 or info["source"] == source
-            ]
+            source: [0, *(index for index, owner in enumerate(owners) if index and owner == source)]
             for source in self.sources
         }
 

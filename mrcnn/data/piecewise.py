@@ -57,12 +57,10 @@ class QuickPiecewiseAffine(augmenters.PiecewiseAffine):
     def _sources(self, shape, samples, index):
         """Return where each pixel comes from: its row and its column, float32 `[H, W]` each."""
         points = int(samples.nb_rows[index]), int(samples.nb_cols[index])
-        weights = [_hat_weights(size, count) for size, count in zip(shape[:2], points, strict=True)]
+        axes = list(zip(shape[:2], points, strict=True))
+        weights = [_hat_weights(size, count) for size, count in axes]
         jitter = samples.jitter[index].reshape(*points, 2)
-        grid = np.meshgrid(
-            *(np.linspace(0, size, count) for size, count in zip(shape[:2], points, strict=True)),
-            indexing="ij",
-        )
+        grid = np.meshgrid(*(np.linspace(0, *axis) for axis in axes), indexing="ij")
         sources = []
         for axis, size in enumerate(shape[:2]):
             step = jitter[..., axis] * (1 if self.absolute_scale else size)
