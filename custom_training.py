@@ -37,7 +37,7 @@ from mrcnn.commands.splash_command import write_splash
 from mrcnn.commands.training_script import main as run
 from mrcnn.config import Config
 from mrcnn.data.images import read_shape
-from mrcnn.drawing.splash import draw_splash
+from mrcnn.drawing.instances import draw_splash
 
 PROBLEMS_SHOWN = 3
 

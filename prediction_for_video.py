@@ -23,7 +23,7 @@ from pathlib import Path
 
 def parse_arguments(argv=None) -> argparse.Namespace:
     """Return the arguments; a mistake in them ends the program with code 2."""
-    from mrcnn.commands.video_arguments import add_arguments
+    from mrcnn.commands.arguments import add_video
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -34,7 +34,7 @@ def parse_arguments(argv=None) -> argparse.Namespace:
         default="0",
         help="a video file, the number of a camera, or the address of a stream; default: camera 0",
     )
-    add_arguments(parser, "save what is shown; the ending chooses the kind of file")
+    add_video(parser, "save what is shown; the ending chooses the kind of file")
     return parser.parse_args(argv)
 
 

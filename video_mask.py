@@ -107,13 +107,13 @@ def display_instances_mask(
 
 def parse_arguments(argv=None) -> argparse.Namespace:
     """Return the arguments; a mistake in them ends the program with code 2."""
-    from mrcnn.commands.video_arguments import add_arguments, seconds
+    from mrcnn.commands.arguments import add_video, seconds
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("video", type=Path, help="a video file")
-    add_arguments(
+    add_video(
         parser,
         "the masked video; its ending chooses the kind of file; default: <video>_masked.mp4",
     )

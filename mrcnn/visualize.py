@@ -18,8 +18,7 @@ from mrcnn import tables
 from mrcnn.drawing import charts
 from mrcnn.drawing.charts import plot_overlaps, plot_precision_recall
 from mrcnn.drawing.colors import class_color, instance_colors, random_colors
-from mrcnn.drawing.instances import apply_mask, draw_box, draw_instances
-from mrcnn.drawing.splash import draw_splash
+from mrcnn.drawing.instances import apply_mask, draw_box, draw_instances, draw_splash
 from mrcnn.evaluation.per_image import compute_matches
 
 __all__ = [

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mrcnn.detections import Detections
 from mrcnn.drawing import colors, lettering
 from mrcnn.drawing import instances as drawing
-from mrcnn.drawing.splash import draw_splash
+from mrcnn.drawing.instances import draw_splash
 from mrcnn.drawing.styles import STYLES
 
 NAMES = ["BG", "remote", "пульт"]

@@ -13,9 +13,8 @@ from mrcnn.detections import Detections
 from mrcnn.outlines import decode_rle, polygons_to_mask
 from mrcnn.results.formats import FORMATS
 from mrcnn.results.photos import PhotoResult, RunInfo
-from mrcnn.results.records import object_records
+from mrcnn.results.records import count_classes, counts_text, object_records
 from mrcnn.results.via_project import via_project, via_regions
-from mrcnn.results.words import count_classes, counts_text
 
 NAMES = ["BG", "AC Remote", "mug"]
 

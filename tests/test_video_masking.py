@@ -15,7 +15,7 @@ from mrcnn.commands.video_run import mask_video
 from mrcnn.detections import Detections
 from mrcnn.drawing import colors as palette
 from mrcnn.drawing import instances as drawing
-from mrcnn.drawing.splash import draw_splash
+from mrcnn.drawing.instances import draw_splash
 from mrcnn.outlines import decode_rle
 from mrcnn.video.frame_drawing import Labels
 from mrcnn.video.frame_records import FrameRecords

@@ -20,8 +20,8 @@ import prediction_for_video
 import video_mask
 from mrcnn.coco_classes import COCO_CLASS_NAMES
 from mrcnn.commands import display, video_run
+from mrcnn.commands.arguments import seconds
 from mrcnn.commands.opening import Opened
-from mrcnn.commands.video_arguments import seconds
 from mrcnn.commands.video_progress import Tally, clock
 from mrcnn.config import Config
 from tests.video_clips import RedDetector, read_all, remote_frames, write_clip

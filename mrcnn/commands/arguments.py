@@ -4,8 +4,10 @@ Importing this loads neither Keras nor TensorFlow.
 """
 
 import argparse
+import math
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 from mrcnn.drawing.styles import STYLES
 from mrcnn.nn.backbones import BACKBONES
@@ -65,6 +67,21 @@ def backbone(text: str) -> str:
         known = ", ".join(BACKBONES)
         raise argparse.ArgumentTypeError(f"{text} is none of {known} and no module:function")
     return text if text in BACKBONES else function(text)
+
+
+def seconds(text: str) -> float:
+    """Return "90", "1:30" or "0:01:30.5" as seconds; raises ArgumentTypeError for other texts."""
+    parts = text.split(":")
+    try:
+        *before, last = parts
+        values = [*map(int, before), float(last)]
+        good = len(parts) <= 3 and all(0 <= value < math.inf for value in values)
+        good = good and all(value < 60 for value in values[1:])
+    except ValueError:
+        good = False
+    if not good:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90, 1:30 or 0:01:30.5")
+    return sum(value * 60**power for power, value in enumerate(reversed(values)))
 
 
 def _number(text):
@@ -140,6 +157,27 @@ def add_styles(parser: argparse.ArgumentParser):
     style = parser.add_mutually_exclusive_group().add_argument
     for each in STYLES:
         style(f"--{each.name}", dest="style", action="store_const", const=each, help=each.help)
+
+
+def add_video(parser: argparse.ArgumentParser, output_help: str):
+    """Add the options of the scripts for videos."""
+    add = parser.add_argument
+    add("--output", metavar="FILE", type=Path, help=output_help)
+    add(
+        "--json",
+        metavar="FILE",
+        type=Path,
+        help="write the objects of every frame: number, class, score, box, polygons, run lengths",
+    )
+    add(
+        "--every",
+        metavar="N",
+        type=count,
+        default=1,
+        help="look for objects on one frame in N and keep their masks in between; default: 1",
+    )
+    add_styles(parser)
+    add_detection(add, "frame")
 
 
 def detection_options(arguments: argparse.Namespace) -> dict:

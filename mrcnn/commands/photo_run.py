@@ -24,7 +24,7 @@ from mrcnn.drawing.instances import draw_detections
 from mrcnn.progress import Progress, duration
 from mrcnn.results.formats import FORMATS
 from mrcnn.results.photos import PhotoResult, RunInfo, Writer
-from mrcnn.results.words import count_classes, counts_text
+from mrcnn.results.records import count_classes, counts_text
 
 SCORES_SHOWN = 5
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from mrcnn.progress import duration
-from mrcnn.results.words import count_classes, counts_text
+from mrcnn.results.records import count_classes, counts_text
 
 
 def clock(value: float) -> str:

@@ -23,5 +23,5 @@ class Style(NamedTuple):
 
 
 STYLES = (
-    Style("splash", "objects in colour, all else in grey", "mrcnn.drawing.splash:draw_splash"),
+    Style("splash", "objects in colour, all else in grey", "mrcnn.drawing.instances:draw_splash"),
 )

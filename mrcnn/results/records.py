@@ -1,6 +1,7 @@
-"""The objects of an image as plain records, of JSON's types."""
+"""The objects of an image as plain records, of JSON's types, and in words."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from mrcnn.detections import Detections
 from mrcnn.outlines import encode_rle, mask_to_polygons
@@ -35,3 +36,13 @@ def object_records(detections: Detections, class_names: Sequence[str]) -> list[d
             }
         )
     return records
+
+
+def count_classes(class_ids: Iterable[int], class_names: Sequence[str]) -> Counter:
+    """Return how many objects there are of each class, by name."""
+    return Counter(class_names[class_id] for class_id in class_ids)
+
+
+def counts_text(counts: Counter) -> str:
+    """Return counts in words, the commonest class first: "17 AC Remote, 2 mug", or "nothing"."""
+    return ", ".join(f"{count} {name}" for name, count in counts.most_common()) or "nothing"
