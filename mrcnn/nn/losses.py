@@ -1,8 +1,11 @@
-"""The five losses, in float32.
+"""The losses, in float32: LOSSES has all of them.
 
-Legend: see blocks.py; T rows of `target_bbox` an image. Each function returns a scalar: the mean
-over all entries of the batch that count, 0 where none does.
+Legend: see blocks.py; T rows of `target_rpn_bbox` an image. Each function returns a scalar: the
+mean over all entries of the batch that count, 0 where none does. Its parameters are named as the
+tensors that `network.py` has for losses, which is how it gets them.
 """
+
+import inspect
 
 from keras import layers, ops
 
@@ -48,18 +51,18 @@ def rpn_class_loss(rpn_match, rpn_class_logits):
     return _mean_where(_cross_entropy(is_object, rpn_class_logits), match != 0)
 
 
-def rpn_bbox_loss(target_bbox, rpn_match, rpn_bbox):
+def rpn_bbox_loss(target_rpn_bbox, rpn_match, rpn_bbox):
     """Smooth L1 of the deltas of the anchors that hold an object.
 
     Arguments:
-        target_bbox: `[B, T, 4]`; row i belongs to the i-th such anchor of its image.
+        target_rpn_bbox: `[B, T, 4]`; row i belongs to the i-th such anchor of its image.
         rpn_match: int `[B, A, 1]`, as above.
         rpn_bbox: `[B, A, 4]`.
     """
     holds = ops.cast(rpn_match[..., 0], "int32") == 1
     row = ops.cumsum(ops.where(holds, 1, 0), axis=1) - 1
-    row = ops.clip(row, 0, ops.shape(target_bbox)[1] - 1)
-    target = ops.take_along_axis(ops.cast(target_bbox, "float32"), row[..., None], axis=1)
+    row = ops.clip(row, 0, ops.shape(target_rpn_bbox)[1] - 1)
+    target = ops.take_along_axis(ops.cast(target_rpn_bbox, "float32"), row[..., None], axis=1)
     return _mean_where(smooth_l1_loss(target, ops.cast(rpn_bbox, "float32")), holds)
 
 
@@ -100,26 +103,29 @@ def mrcnn_mask_loss(target_masks, target_class_ids, pred_masks):
     Arguments:
         target_masks: `[B, N, H, W]`, 0 or 1.
         target_class_ids: int `[B, N]`, 0 where there is no object.
-        pred_masks: `[B, N, H, W, K]`, probabilities; only the RoI's own class counts.
+        pred_masks: `[B, M, H, W, K]`, probabilities, of the first M RoIs: no other holds an object.
+            Only the RoI's own class counts.
     """
-    class_ids = ops.cast(target_class_ids, "int32")
+    rois = pred_masks.shape[1]
+    class_ids = ops.cast(target_class_ids[:, :rois], "int32")
     own = of_own_class(ops.cast(pred_masks, "float32"), class_ids, axis=4)
     own = ops.clip(own, EPSILON, 1.0 - EPSILON)
-    target = ops.cast(target_masks, "float32")
+    target = ops.cast(target_masks[:, :rois], "float32")
     entropy = -(target * ops.log(own) + (1.0 - target) * ops.log(1.0 - own))
     return _mean_where(entropy, class_ids > 0)
 
 
-LOSSES = {
-    function.__name__: function
-    for function in (
-        rpn_class_loss,
-        rpn_bbox_loss,
-        mrcnn_class_loss,
-        mrcnn_bbox_loss,
-        mrcnn_mask_loss,
-    )
-}
+_ALL = (rpn_class_loss, rpn_bbox_loss, mrcnn_class_loss, mrcnn_bbox_loss, mrcnn_mask_loss)
+_ALL = (rpn_class_loss, rpn_bbox_loss, mrcnn_class_loss, mrcnn_bbox_loss, mrcnn_mask_loss)
+LOSSES = {loss.__name__: loss for loss in _ALL}
+
+
+def of_tensors(tensors: dict) -> dict:
+    """Return all losses by name; `tensors` has what they are computed from, by parameter name."""
+    return {
+        name: Loss(name)([tensors[each] for each in inspect.signature(loss).parameters])
+        for name, loss in LOSSES.items()
+    }
 
 
 @registered

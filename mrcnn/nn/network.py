@@ -11,11 +11,10 @@ from keras import layers, ops
 from mrcnn import boxes as box_math
 from mrcnn import image_meta as meta_rows
 from mrcnn.anchors import level_shapes
-from mrcnn.nn import backbones, fpn, heads, kernels, precision, rpn
+from mrcnn.nn import backbones, fpn, heads, kernels, losses, precision, rpn
 from mrcnn.nn.blocks import registered
 from mrcnn.nn.detection import Detections
 from mrcnn.nn.keras_model import MaskRCNNModel
-from mrcnn.nn.losses import Loss
 from mrcnn.nn.target_layer import DetectionTargets
 
 
@@ -72,19 +71,20 @@ def _build(mode, config):
     logits, _, deltas = class_head(rois)
     # Those that hold an object come first, and no other has a mask to learn.
     with_object = int(config.TRAIN_ROIS_PER_IMAGE * config.ROI_POSITIVE_RATIO)
-    masks = mask_head(rois[:, :with_object])
-    target_masks, mask_ids = target_masks[:, :with_object], class_ids[:, :with_object]
-
-    match, active = inputs["input_rpn_match"], meta_rows.active_class_ids(image_meta)
-    arguments = {
-        "rpn_class_loss": [match, rpn_logits],
-        "rpn_bbox_loss": [inputs["input_rpn_bbox"], match, rpn_deltas],
-        "mrcnn_class_loss": [class_ids, logits, active],
-        "mrcnn_bbox_loss": [target_deltas, class_ids, deltas],
-        "mrcnn_mask_loss": [target_masks, mask_ids, masks],
+    tensors = {
+        "rpn_match": inputs["input_rpn_match"],
+        "rpn_class_logits": rpn_logits,
+        "rpn_bbox": rpn_deltas,
+        "target_rpn_bbox": inputs["input_rpn_bbox"],
+        "target_class_ids": class_ids,
+        "target_bbox": target_deltas,
+        "target_masks": target_masks,
+        "pred_class_logits": logits,
+        "pred_bbox": deltas,
+        "pred_masks": mask_head(rois[:, :with_object]),
+        "active_class_ids": meta_rows.active_class_ids(image_meta),
     }
-    outputs = {name: Loss(name)(tensors) for name, tensors in arguments.items()}
-    return MaskRCNNModel(inputs, outputs, name="mask_rcnn")
+    return MaskRCNNModel(inputs, losses.of_tensors(tensors), name="mask_rcnn")
 
 
 def compiled(model, image_shape, anchors):
