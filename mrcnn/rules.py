@@ -14,7 +14,6 @@ from mrcnn import image_meta
 from mrcnn.nn.backbones import BACKBONES
 
 PRECISIONS = ("float32", "bfloat16", "auto")
-RESIZE_MODES = ("none", "square", "pad64", "crop")
 LOSS_NAMES = (
     "rpn_class_loss",
     "rpn_bbox_loss",
@@ -67,7 +66,7 @@ def _positive(value) -> bool:
     return is_number(value, 0) and value > 0
 
 
-def _optional(kind: Kind, meaning: str) -> Kind:
+def _optional(kind: Kind, meaning: str = "") -> Kind:
     return Kind(f"{kind.words}, or None{meaning}", lambda value: value is None or kind.holds(value))
 
 
@@ -90,28 +89,22 @@ def _is_loss_weights(value) -> bool:
     return isinstance(value, Mapping) and all(is_number(weight, 0) for weight in value.values())
 
 
-def _is_mean(value) -> bool:
-    return is_number(value) or are_numbers(value)
-
-
 def are_numbers(value) -> bool:
     """Tell whether a value is a list, tuple or array of finite numbers, one or more."""
     return _several(value, is_number, 1)
 
 
 WHOLE = Kind("a whole number, 1 or more", is_whole)
-SIDE = _optional(Kind("a whole number, 0 or more", lambda value: is_whole(value, 0)), "")
+SIDE = _optional(Kind("a whole number, 0 or more", lambda value: is_whole(value, 0)))
 POSITIVE = Kind("a number over 0", _positive)
 NOT_NEGATIVE = Kind("a number, 0 or more", lambda value: is_number(value, 0))
 SHARE = Kind("from 0 to 1", lambda value: is_number(value, 0, 1))
 FLAG = Kind("True or False", _is_flag)
 STEPS = _optional(WHOLE, " for the whole data set")
-ANY_TEXT = _optional(Kind("text", lambda value: isinstance(value, str)), "")
-FUNCTION = _optional(Kind("a function", callable), "")
 BACKBONE = _one_of(BACKBONES)
 
 RULES = {
-    "NAME": ANY_TEXT,
+    "NAME": _optional(Kind("text", lambda value: isinstance(value, str))),
     "GPU_COUNT": WHOLE,
     "IMAGES_PER_GPU": WHOLE,
     "STEPS_PER_EPOCH": STEPS,
@@ -119,7 +112,7 @@ RULES = {
     "BACKBONE": Kind(
         f"{BACKBONE.words} or a function", lambda value: callable(value) or BACKBONE.holds(value)
     ),
-    "COMPUTE_BACKBONE_SHAPE": FUNCTION,
+    "COMPUTE_BACKBONE_SHAPE": _optional(Kind("a function", callable)),
     "BACKBONE_STRIDES": _list_of(LEVELS, WHOLE),
     "TOP_DOWN_PYRAMID_SIZE": WHOLE,
     "RPN_CONV_LAYER_SIZE": WHOLE,
@@ -139,10 +132,10 @@ RULES = {
     "POST_NMS_ROIS_INFERENCE": WHOLE,
     "USE_MINI_MASK": FLAG,
     "MINI_MASK_SHAPE": _list_of(2, WHOLE),
-    "IMAGE_RESIZE_MODE": _one_of(RESIZE_MODES),
+    "IMAGE_RESIZE_MODE": _one_of(("none", "square", "pad64", "crop")),
     "IMAGE_MIN_DIM": SIDE,
     "IMAGE_MAX_DIM": WHOLE,
-    "IMAGE_MIN_SCALE": _optional(NOT_NEGATIVE, ""),
+    "IMAGE_MIN_SCALE": _optional(NOT_NEGATIVE),
     "IMAGE_CHANNEL_COUNT": WHOLE,
     "MEAN_PIXEL": Kind(
         "one number a channel", lambda value: is_number(value) or are_numbers(value)
@@ -163,21 +156,21 @@ RULES = {
     "WEIGHT_DECAY": NOT_NEGATIVE,
     "LOSS_WEIGHTS": Kind("a dict of numbers, 0 or more, by loss", _is_loss_weights),
     "USE_RPN_ROIS": FLAG,
-    "TRAIN_BN": _optional(FLAG, ""),
+    "TRAIN_BN": _optional(FLAG),
     "GRADIENT_CLIP_NORM": POSITIVE,
 }
-# What `Config` computes, and from which settings.
+# What `Config` computes, and from which settings; together these are NEEDED.
 COMPUTED = {
     "BATCH_SIZE": ("GPU_COUNT", "IMAGES_PER_GPU"),
     "IMAGE_SHAPE": ("IMAGE_RESIZE_MODE", "IMAGE_MIN_DIM", "IMAGE_MAX_DIM", "IMAGE_CHANNEL_COUNT"),
     "IMAGE_META_SIZE": ("NUM_CLASSES",),
 }
+NEEDED = {name for names in COMPUTED.values() for name in names}
 
 
 def computed(config) -> dict:
     """Return the values of COMPUTED; raises ValueError where a setting that they need is wrong."""
-    wrong = _broken(config, {name for needed in COMPUTED.values() for name in needed})
-    _refuse(config, wrong.values())
+    _refuse(config, _broken(config, NEEDED).values())
     side = config.IMAGE_MIN_DIM if config.IMAGE_RESIZE_MODE == "crop" else config.IMAGE_MAX_DIM
     return {
         "BATCH_SIZE": config.IMAGES_PER_GPU * config.GPU_COUNT,
@@ -202,28 +195,27 @@ def faults(config) -> Iterator[str]:
         (("TRAIN_ROIS_PER_IMAGE", "ROI_POSITIVE_RATIO"), _roi_fault),
         (("LOSS_WEIGHTS",), _loss_fault),
     ):
-        sentence = None if wrong.keys() & set(names) else fault(config)
-        if sentence:
+        if not wrong.keys() & set(names) and (sentence := fault(config)):
             yield sentence
-    if wrong.keys() & {name for needed in COMPUTED.values() for name in needed}:
+    if wrong.keys() & NEEDED:
         return
     for name, expected in computed(config).items():
         value = getattr(config, name)
         if not np.array_equal(value, expected):
-            needed = ", ".join(COMPUTED[name])
+            made = f"{', '.join(COMPUTED[name])} make it {_shown(expected)}"
             yield (
-                f"{name} is {_shown(value)} but {needed} make it {_shown(expected)}: it follows "
-                "when the Config is made, so set the others as class attributes"
+                f"{name} is {_shown(value)} but {made}: it follows when the Config is made, so set "
+                "the others as class attributes"
             )
 
 
 def _broken(config, names: Iterable[str]) -> dict[str, str]:
     """Return a sentence for each of these settings that is not what it must be."""
-    sentences = {}
-    for name, kind in RULES.items():
-        if name in names and not kind.holds(value := getattr(config, name)):
-            sentences[name] = f"{name} is {_shown(value)}, it must be {kind.words}"
-    return sentences
+    return {
+        name: f"{name} is {_shown(value)}, it must be {kind.words}"
+        for name, kind in RULES.items()
+        if name in names and not kind.holds(value := getattr(config, name))
+    }
 
 
 def _refuse(config, sentences: Iterable[str]) -> None:
@@ -255,9 +247,8 @@ def multiple_text(side: int) -> str:
 
 
 def _mean_fault(config):
-    count = np.size(config.MEAN_PIXEL)
-    if count != config.IMAGE_CHANNEL_COUNT:
-        channels = config.IMAGE_CHANNEL_COUNT
+    count, channels = np.size(config.MEAN_PIXEL), config.IMAGE_CHANNEL_COUNT
+    if count != channels:
         return f"MEAN_PIXEL has {count} numbers but IMAGE_CHANNEL_COUNT is {channels}"
 
 

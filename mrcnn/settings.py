@@ -37,18 +37,14 @@ def stored(config) -> dict:
     found = {}
     for name in sorted({*RULES, *COMPUTED}):
         value = getattr(config, name)
-        text = spell(value) if callable(value) else None
-        with contextlib.suppress(TypeError, ValueError):
-            if text or not callable(value):
-                found[name] = json.loads(json.dumps(text or value, default=_plain))
+        if callable(value):
+            value = spell(value)
+            if value is None:
+                continue
+        with contextlib.suppress(AttributeError, TypeError, ValueError):
+            # NumPy's values have `tolist`; other objects are left out.
+            found[name] = json.loads(json.dumps(value, default=lambda array: array.tolist()))
     return found
-
-
-def _plain(value):
-    """Return a NumPy value as JSON has it; raises TypeError for what is none."""
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    raise TypeError
 
 
 def with_settings(
@@ -64,8 +60,7 @@ def with_settings(
     for name, value in settings.items():
         if name in COMPUTED or not name.isupper() or not hasattr(config_class, name):
             continue
-        as_array = isinstance(getattr(config_class, name), np.ndarray)
-        if as_array and are_numbers(value):
+        if isinstance(getattr(config_class, name), np.ndarray) and are_numbers(value):
             value = np.asarray(value, np.float64)
         # A function is none of the class's methods.
         attributes[name] = staticmethod(value) if callable(value) else value
@@ -80,10 +75,7 @@ def with_settings(
 
 
 def to_detect(
-    config_class: type,
-    stored: Mapping[str, object],
-    image_size: int | None = None,
-    **given,
+    config_class: type, stored: Mapping[str, object], image_size: int | None = None, **given
 ):
     """Return the Config to detect with, one image at a time.
 
@@ -93,7 +85,7 @@ def to_detect(
         image_size: the larger side of the image as the network sees it, in pixels.
         given: settings that count above all, unless they are None.
 
-    Raises ValueError as `with_settings` does.
+    Raises ValueError as `with_settings` does, and where images are not RGB.
     """
     kept = {name: value for name, value in stored.items() if name not in NOT_TO_DETECT}
     kept |= {"GPU_COUNT": 1, "IMAGES_PER_GPU": 1}
@@ -101,7 +93,10 @@ def to_detect(
     # Random cuts are for training.
     if image_size or kept.get("IMAGE_RESIZE_MODE", config_class.IMAGE_RESIZE_MODE) == "crop":
         kept["IMAGE_RESIZE_MODE"] = "square"
-    return with_settings(config_class, kept, image_size)
+    config = with_settings(config_class, kept, image_size)
+    if config.IMAGE_CHANNEL_COUNT != 3:
+        raise ValueError(f"IMAGE_CHANNEL_COUNT is {config.IMAGE_CHANNEL_COUNT}, photos have 3")
+    return config
 
 
 # -- Keywords ----------------------------------------------------------------------------------
@@ -122,13 +117,9 @@ def own_backbone(config) -> Callable | None:
     return config.BACKBONE if callable(config.BACKBONE) else None
 
 
-def detecting(config) -> dict:
-    """Return what a script that detects must know: thresholds, and the channels of an image."""
-    return {
-        "min_confidence": config.DETECTION_MIN_CONFIDENCE,
-        "max_instances": config.DETECTION_MAX_INSTANCES,
-        "channels": config.IMAGE_CHANNEL_COUNT,
-    }
+def min_confidence(config) -> float:
+    """Return the least score of what is found."""
+    return config.DETECTION_MIN_CONFIDENCE
 
 
 def resizing(config) -> dict:

@@ -146,7 +146,7 @@ def test_what_the_command_line_says_counts_above_all(tmp_path):
     opened = open_model(path, max_instances=7, image_size=512, min_confidence=0.2)
     config = opened.config
     assert (config.IMAGE_MIN_DIM, config.IMAGE_MAX_DIM) == (512, 512)
-    assert (opened.max_instances, opened.min_confidence) == (7, 0.2)
+    assert (config.DETECTION_MAX_INSTANCES, opened.min_confidence) == (7, 0.2)
     config = open_model(path, image_size=1280, min_confidence=0).config
     assert (config.IMAGE_RESIZE_MODE, config.IMAGE_MIN_DIM) == ("square", 640)
     assert config.IMAGE_SHAPE[0] == 1280 and config.DETECTION_MIN_CONFIDENCE == 0
@@ -161,7 +161,7 @@ def test_what_the_command_line_says_counts_above_all(tmp_path):
         ({"settings": {"RPN_NMS_THRESHOLD": None}}, "w.h5: .*RPN_NMS_THRESHOLD is None"),
         (
             {"settings": {"IMAGE_CHANNEL_COUNT": 1, "MEAN_PIXEL": [99.0]}},
-            "w.h5 is for images of 1 channels, photos have 3",
+            "w.h5: IMAGE_CHANNEL_COUNT is 1, photos have 3",
         ),
     ],
 )

@@ -33,7 +33,7 @@ def run_evaluate(script: Script, arguments: argparse.Namespace) -> int:
         print(f"\nTo predict with that threshold: --min-confidence {threshold:.3f}\n")
 
     places = {dataset.image_reference(image_id): image_id for image_id in dataset.image_ids}
-    folder = arguments.output or opened.path.parent / "evaluation"
+    folder = arguments.output or opened.info.path.parent / "evaluation"
     write_report(
         evaluation,
         folder,

@@ -15,8 +15,6 @@ from mrcnn.commands.weights import backbone_settings
 from mrcnn.config import Config
 from mrcnn.nn.weights_file import WeightsInfo, inspect
 
-# -- The detector ------------------------------------------------------------------------------
-
 
 @dataclass
 class Opened:
@@ -26,28 +24,15 @@ class Opened:
         info: what the file's header tells.
         class_names: "BG" first.
         config: the settings to detect with, one RGB image at a time.
+        min_confidence: the least score of what is found.
         exact: whether convolutions are computed in float32 without rounding.
     """
 
     info: WeightsInfo
     class_names: list[str]
     config: Config
+    min_confidence: float
     exact: bool
-
-    @property
-    def path(self) -> Path:
-        """The weights file."""
-        return self.info.path
-
-    @property
-    def min_confidence(self) -> float:
-        """The least score of what is found."""
-        return settings.detecting(self.config)["min_confidence"]
-
-    @property
-    def max_instances(self) -> int:
-        """The most objects of an image."""
-        return settings.detecting(self.config)["max_instances"]
 
     @functools.cached_property
     def detector(self):
@@ -66,7 +51,7 @@ class Opened:
         # The network lets all scores through: a result tells what scored too little.
         everything = settings.with_settings(type(self.config), {"DETECTION_MIN_CONFIDENCE": 0})
         model = network.build("inference", everything, random_weights=False)
-        print(model.load_published(self.path))
+        print(model.load_published(self.info.path))
         return Detector(model, self.config)
 
 
@@ -112,13 +97,8 @@ def open_model(
         )
     except ValueError as error:
         raise ValueError(f"{info.path}: {error}") from error
-    channels = settings.detecting(config)["channels"]
-    if channels != 3:
-        raise ValueError(f"{info.path} is for images of {channels} channels, photos have 3")
-    return Opened(info, class_names, config, exact=precision == "float32")
-
-
-# -- Class names -------------------------------------------------------------------------------
+    least = settings.min_confidence(config)
+    return Opened(info, class_names, config, least, exact=precision == "float32")
 
 
 def class_names_for(info: WeightsInfo, wanted: str | None = None) -> list[str]:
