@@ -32,8 +32,7 @@ def _linear_weights(target: int, source: int, start: int = 0, stop: int | None =
 
     Pixel centres lie on halves; beyond the first and last centre the image fades to zero.
     """
-    stop = target if stop is None else stop
-    position = (np.arange(start, stop) + 0.5) * (source / target) - 0.5
+    position = (np.arange(start, target if stop is None else stop) + 0.5) * (source / target) - 0.5
     return np.maximum(0, 1 - np.abs(position[:, None] - np.arange(source)))
 
 
@@ -61,9 +60,7 @@ def minimize_mask(bbox: np.ndarray, mask: np.ndarray, mini_shape) -> np.ndarray:
                 f"mask {index} has the box {(int(y1), int(x1), int(y2), int(x2))}, which has no "
                 "area: leave out empty masks first"
             )
-        down, across = (
-            _linear_weights(*sizes) for sizes in zip(mini_shape, patch.shape, strict=True)
-        )
+        down, across = map(_linear_weights, mini_shape, patch.shape)
         # Without anti-aliasing a large mask is only looked at here and there.
         rows, columns = (np.flatnonzero(weights.any(axis=0)) for weights in (down, across))
         seen = patch[np.ix_(rows, columns)].astype(bool).astype(np.float64)
@@ -79,10 +76,7 @@ def expand_mask(bbox: np.ndarray, mini_mask: np.ndarray, image_shape) -> np.ndar
 
 
 def paste_masks(masks: np.ndarray, boxes: np.ndarray, image_shape) -> np.ndarray:
-    """Resize predicted masks to their boxes and paste them into the image: bool `[H, W, N]`.
-
-    Arguments as of `paste_pieces`. The array lies instance by instance in memory.
-    """
+    """Resize predicted masks to their boxes and paste them into the image: bool `[H, W, N]`."""
     pieces = paste_pieces(masks, boxes, image_shape)
     return place_pieces(pieces, windows_of(boxes, image_shape), image_shape)
 
@@ -173,21 +167,11 @@ def shared_pixels(windows1, pieces1, windows2, pieces2) -> np.ndarray:
 
 
 def piece_overlaps(windows1, pieces1, windows2, pieces2) -> np.ndarray:
-    """Return the intersection over union of every pair, float64 `[N, M]`; see `shared_pixels`.
-
-    Two empty masks overlap by 0, never by NaN.
-    """
+    """Return the intersection over union of every pair, float64 `[N, M]`; of two empty masks 0."""
     shared = shared_pixels(windows1, pieces1, windows2, pieces2)
     return shared / np.maximum(areas(pieces1)[:, None] + areas(pieces2) - shared, 1)
 
 
 def overlaps_masks(masks1: np.ndarray, masks2: np.ndarray) -> np.ndarray:
-    """Return the intersection over union of every pair, float32 `[N, M]`.
-
-    Arguments:
-        masks1: `[H, W, N]`, bool, or numbers that count as mask above 0.5.
-        masks2: `[H, W, M]`.
-
-    Two empty masks overlap by 0, never by NaN.
-    """
+    """Return the `piece_overlaps` of masks `[H, W, N]` and `[H, W, M]`, float32 `[N, M]`."""
     return piece_overlaps(*cut_out(masks1), *cut_out(masks2)).astype(np.float32)

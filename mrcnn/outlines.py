@@ -14,7 +14,7 @@ from mrcnn.masks import MASK_THRESHOLD
 def mask_to_polygons(mask: np.ndarray, corner=(0, 0)) -> list[np.ndarray]:
     """Return the outlines of a mask `[H, W]`: one float polygon `[n, 2]` (x, y) a connected part.
 
-    `corner` is the image's (row, column) where the mask begins, if it is a piece.
+    `corner` is the image's (row, column) where a piece begins.
 
     They run along the pixels' edges, so that their area is the mask's and `polygons_to_mask`
     gives the same mask back. Pixels that touch at a corner are connected. A hole is cut out by
@@ -35,13 +35,10 @@ def mask_to_polygons(mask: np.ndarray, corner=(0, 0)) -> list[np.ndarray]:
             np.maximum(corner, mask, out=corner)
     contours, hierarchy = cv2.findContours(fine, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     rings = [_square_corners(contour[:, 0]) for contour in contours]
-    polygons = {}
-    for index, (*_, parent) in enumerate(hierarchy[0]):
-        if parent < 0:
-            polygons[index] = rings[index]
-    for index, (*_, parent) in enumerate(hierarchy[0]):
-        if parent >= 0:
-            polygons[parent] = _join_hole(polygons[parent], rings[index])
+    parents = hierarchy[0, :, 3]
+    polygons = {index: rings[index] for index in np.flatnonzero(parents < 0)}
+    for index in np.flatnonzero(parents >= 0):
+        polygons[parents[index]] = _join_hole(polygons[parents[index]], rings[index])
     return [polygon / 2.0 + origin for polygon in polygons.values()]
 
 
@@ -71,11 +68,8 @@ def _join_hole(outer, hole):
 def polygons_to_mask(polygons, shape) -> np.ndarray:
     """Return the bool mask `[H, W]` of the pixels whose centre lies in one of the polygons.
 
-    Arguments:
-        polygons: a list of `[n, 2]` (x, y) points in pixels of the mask; scale them to the
-            size that is needed. Parts outside the mask are cut off. Where a polygon crosses
-            itself, all that it goes round is inside, as VIA and browsers fill it.
-        shape: (height, width, ...).
+    `polygons` are `[n, 2]` (x, y) points in pixels of the mask. Parts outside it are cut off. Where
+    a polygon crosses itself, all that it goes round is inside, as VIA and browsers fill it.
 
     Raises ValueError for points that are not `[n, 2]` finite numbers.
     """
@@ -123,8 +117,8 @@ def encode_rle(mask: np.ndarray, corner=(0, 0), shape=None) -> dict:
     """Return a mask `[H, W]` as COCO's uncompressed run lengths, ready for JSON.
 
     `{"size": [H, W], "counts": [...]}`: column by column, background first, the lengths of the
-    runs of background and mask in turn. Of a piece, the whole mask is told: `corner` is the
-    (row, column) where it begins, `shape` the image's (height, width).
+    runs of background and mask in turn; of a piece with `corner` and the image's `shape`, those of
+    the whole mask.
     """
     height, width = mask.shape if shape is None else shape
     steps = np.diff(np.asarray(mask, np.int8).T, prepend=0, append=0)

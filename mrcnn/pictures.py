@@ -28,7 +28,7 @@ def encode(picture: np.ndarray, suffix: str = ".jpg", quality: int = 95) -> byte
     height, width = picture.shape[:2]
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix in JPEG else []
     # OpenCV would complain on stderr too.
-    done = min(height, width) > 0 and max(height, width) <= LONGEST_SIDE.get(suffix, np.inf)
+    done = 0 < height * width and max(height, width) <= LONGEST_SIDE.get(suffix, np.inf)
     if done:
         bgr = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2BGR)
         done, data = cv2.imencode(suffix, bgr, options)
@@ -41,10 +41,9 @@ def encode(picture: np.ndarray, suffix: str = ".jpg", quality: int = 95) -> byte
 
 
 def write(path: str | Path, picture: np.ndarray, quality: int = 95) -> Path:
-    """Write a picture as the ending of `path` says, whole or not at all; see `encode`.
+    """`encode` a picture as the ending of `path` says, and write it whole or not at all.
 
-    Raises ValueError, naming `path`, where it cannot be encoded, OSError where it cannot be
-    written.
+    Raises ValueError or OSError, naming `path`.
     """
     try:
         data = encode(picture, Path(path).suffix, quality)

@@ -18,15 +18,9 @@ class JsonFile:
 
     def add(self, photo: PhotoResult) -> None:
         height, width = photo.detections.shape
-        self._images.append(
-            {
-                "file": str(photo.path),
-                "height": height,
-                "width": width,
-                "picture": str(photo.picture),
-                "objects": object_records(photo.detections, self._run.class_names),
-            }
-        )
+        facts = {"file": str(photo.path), "height": height, "width": width}
+        objects = object_records(photo.detections, self._run.class_names)
+        self._images.append(facts | {"picture": str(photo.picture), "objects": objects})
 
     def close(self, failed: list[dict]) -> None:
         run = self._run._asdict() | {"weights": str(self._run.weights)}

@@ -17,9 +17,8 @@ def object_records(detections: Detections, class_names: Sequence[str]) -> list[d
     """
     height, width = detections.shape
     records = []
-    for index, (class_id, area) in enumerate(
-        zip(detections.class_ids.tolist(), detections.areas.tolist(), strict=True)
-    ):
+    areas = detections.areas.tolist()
+    for index, class_id in enumerate(detections.class_ids.tolist()):
         piece, corner = detections.pieces[index], detections.windows[index, :2].tolist()
         polygons = mask_to_polygons(piece, corner)
         sides = zip(("y1", "x1", "y2", "x2"), detections.rois[index], strict=True)
@@ -29,8 +28,8 @@ def object_records(detections: Detections, class_names: Sequence[str]) -> list[d
                 "class_id": class_id,
                 "score": round(float(detections.scores[index]), 6),
                 "box": {name: int(value) for name, value in sides},
-                "area_px": area,
-                "area_share": area / (height * width),
+                "area_px": areas[index],
+                "area_share": areas[index] / (height * width),
                 "polygons": [part.astype(int).tolist() for part in polygons],
                 "rle": encode_rle(piece, corner, detections.shape),
             }

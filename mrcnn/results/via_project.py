@@ -89,22 +89,15 @@ def via_project(
     """Return a VIA 2 project that VIA 2.0.x opens and `mrcnn.annotation.read` reads.
 
     Arguments:
-        images: `(file name, size in bytes, regions)` of each image; without regions it is in
-            the project all the same, so that a person can add what was missed.
+        images: `(file name, size in bytes, regions)` of each image, also of one without regions.
         class_names: the choices that VIA offers for a region, after the background.
-        name: the project's name, which VIA proposes when it is saved.
-        folder: where VIA finds the images, a path or URL that ends in a slash; the file names
-            are put after it.
+        name: what VIA proposes when the project is saved.
+        folder: what VIA puts before the file names, a path or URL that ends in a slash.
     """
-    metadata = {
-        f"{filename}{size}": {
-            "filename": filename,
-            "size": size,
-            "regions": regions,
-            "file_attributes": {},
-        }
-        for filename, size, regions in images
-    }
+    metadata = {}
+    for filename, size, regions in images:
+        image = {"filename": filename, "size": size, "regions": regions, "file_attributes": {}}
+        metadata[f"{filename}{size}"] = image
     choices = {
         "type": "dropdown",
         "description": "",
