@@ -89,6 +89,7 @@ def _check_network():
         from mrcnn.config import Config
         from mrcnn.detector import Detector
         from mrcnn.nn import network
+        from mrcnn.nn.backbones import BACKBONES
 
         names = devices.gpu_names()
         print(f"Keras runs on {keras.backend.backend()}; {', '.join(names) or 'no GPU'}")
@@ -97,7 +98,7 @@ def _check_network():
 
         class DoctorConfig(Config):
             NAME = "doctor"
-            BACKBONE = "resnet50"
+            BACKBONE = next(iter(BACKBONES))
             NUM_CLASSES = 2
             IMAGES_PER_GPU = 1
             IMAGE_MIN_DIM = IMAGE_MAX_DIM = 128

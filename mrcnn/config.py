@@ -33,7 +33,7 @@ class Config:
     VALIDATION_STEPS = 50
 
     # -- Backbone and feature pyramid ----------------------------------------------------------
-    # "resnet50", "resnet101", "compact", or a function (image, stage5, train_bn) -> [C1, .. C5].
+    # A name in mrcnn/nn/backbones.py, or a function (image, stage5, train_bn) -> [C1, .. C5].
     BACKBONE = "resnet101"
     # With a BACKBONE of your own: a function (image_shape) -> [[height, width] of P2..P6]. None:
     # they follow from BACKBONE_STRIDES.

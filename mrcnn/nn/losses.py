@@ -116,7 +116,6 @@ def mrcnn_mask_loss(target_masks, target_class_ids, pred_masks):
 
 
 _ALL = (rpn_class_loss, rpn_bbox_loss, mrcnn_class_loss, mrcnn_bbox_loss, mrcnn_mask_loss)
-_ALL = (rpn_class_loss, rpn_bbox_loss, mrcnn_class_loss, mrcnn_bbox_loss, mrcnn_mask_loss)
 LOSSES = {loss.__name__: loss for loss in _ALL}
 
 
