@@ -4,13 +4,12 @@
     python benchmarks/predict_run.py
     python benchmarks/predict_run.py --photo 1024x1024 --count 10 --precision float32
     python benchmarks/predict_run.py --max-instances 10
-    python benchmarks/predict_run.py --photos folder --weights-file log/custom.h5
 
 The script runs over --count made-up photos, once for each --photo size; each step is timed. Start
 (imports, building, loading) and the first photo, which compiles, are told apart from the rest, so
 that the share holds for a run of any length; reading, drawing and writing overlap with the network.
-With made-up weights everything that the network finds is kept, 100 objects a photo, which is more
-work than most photos are; --max-instances 10 keeps ten. Then, without a network, 100 objects on a
+Everything that the network finds is kept, 100 objects a photo, which is more work than most photos
+are; --max-instances 10 keeps ten. Then, without a network, 100 objects on a
 photo of 12 megapixels are unmolded and drawn.
 """
 
@@ -41,15 +40,8 @@ def parse_arguments():
         default=[(1024, 1024), LARGE],
         dest="sizes",
     )
-    add("--photos", type=Path, metavar="FOLDER", help="your photos instead of made-up ones")
     add("--backbone", choices=made_up.RESNETS, default="resnet101")
-    add("--weights-file", type=Path, metavar="FILE", help="instead of made-up ones")
-    add(
-        "--min-confidence",
-        metavar="SCORE",
-        help="of the script; default: 0 with made-up weights, else the script's own",
-    )
-    add("--max-instances", metavar="N", help="of the script")
+    add("--max-instances", metavar="N", default="100", help="of the script; default: 100")
     add("--precision", choices=("float32", "bfloat16", "auto"), default="auto")
     add("--side", type=measuring.positive, default=1024, help="that the network sees, in pixels")
     add("--objects", type=measuring.positive, default=100, help="of the last table")
@@ -81,8 +73,6 @@ def run_script(photos: Path, weights: Path, output: Path, arguments) -> tuple:
 
         return run
 
-    least = arguments.min_confidence or (None if arguments.weights_file else "0")
-    most = arguments.max_instances
     steps = {
         "read": (photo_run, "read_image"),
         "detect": (detector.Detector, "detect"),
@@ -98,8 +88,7 @@ def run_script(photos: Path, weights: Path, output: Path, arguments) -> tuple:
                     str(photos),
                     *("--weights", str(weights), "--precision", arguments.precision),
                     *("--image-size", str(arguments.side), "--output", str(output)),
-                    *(("--min-confidence", least) if least else ()),
-                    *(("--max-instances", most) if most else ()),
+                    *("--min-confidence", "0", "--max-instances", arguments.max_instances),
                 ]
             )
     finally:
@@ -165,19 +154,14 @@ def main():
     arguments = parse_arguments()
     measuring.introduce("A predict run")
     with tempfile.TemporaryDirectory() as name, made_up.weights_folder(arguments.weights) as kept:
-        weights = arguments.weights_file or made_up.weights(kept, arguments.backbone)
-        runs = {}
-        if arguments.photos:
-            runs[str(arguments.photos)] = arguments.photos
-        else:
-            for height, width in arguments.sizes:
-                folder = Path(name, f"{height}x{width}")
-                folder.mkdir()
-                for seed in range(arguments.count):
-                    made_up.write_photo(folder / f"photo{seed}.jpg", height, width, seed)
-                runs[f"{height} x {width}"] = folder
-        for title, folder in runs.items():
-            shares(title, *run_script(folder, weights, Path(name, "out", folder.name), arguments))
+        weights = made_up.weights(kept, arguments.backbone)
+        for height, width in arguments.sizes:
+            folder = Path(name, f"{height}x{width}")
+            folder.mkdir()
+            for seed in range(arguments.count):
+                made_up.write_photo(folder / f"photo{seed}.jpg", height, width, seed)
+            measured = run_script(folder, weights, Path(name, "out", folder.name), arguments)
+            shares(f"{height} x {width}", *measured)
     large_photo(arguments)
 
 

@@ -54,10 +54,8 @@ class RemoteConfig(Config):
     NAME = "remote"
     BACKBONE = "compact"
     NUM_CLASSES = 1 + 1
-    TOP_DOWN_PYRAMID_SIZE = 64
-    RPN_CONV_LAYER_SIZE = 64
+    TOP_DOWN_PYRAMID_SIZE = RPN_CONV_LAYER_SIZE = MASK_CONV_LAYERS_SIZE = 64
     FPN_CLASSIF_FC_LAYERS_SIZE = 256
-    MASK_CONV_LAYERS_SIZE = 64
     IMAGE_MIN_DIM = IMAGE_MAX_DIM = 512
     # Remotes are long: a box of one is up to four times as long as wide.
     RPN_ANCHOR_SCALES = (24, 48, 96, 192, 384)
@@ -96,23 +94,14 @@ class Stage:
     settings: Mapping[str, object] = field(default_factory=dict)
 
 
+# What remains in the end is telling look-alikes apart: more RoIs per picture, a larger class loss.
+MORE_ROIS = {"TRAIN_ROIS_PER_IMAGE": 192, "ROI_POSITIVE_RATIO": 0.1}
+CLASS_LOSS = {"LOSS_WEIGHTS": {"mrcnn_class_loss": 3.0}}
 STAGES = (
     Stage("small", 320, 1.5e-3, 14),
     Stage("large", 384, 1e-3, 18),
     Stage("hard", 448, 1e-3, 22, ("train", "lookalikes")),
-    # What remains is telling look-alikes apart: more RoIs per picture, and a larger class loss.
-    Stage(
-        "apart",
-        448,
-        1e-3,
-        20,
-        ("train", "lookalikes"),
-        {
-            "TRAIN_ROIS_PER_IMAGE": 192,
-            "ROI_POSITIVE_RATIO": 0.1,
-            "LOSS_WEIGHTS": {"mrcnn_class_loss": 3.0},
-        },
-    ),
+    Stage("apart", 448, 1e-3, 20, ("train", "lookalikes"), MORE_ROIS | CLASS_LOSS),
 )
 # Average precision wants the uncertain detections too.
 LEAST_SCORE = 0.05
@@ -125,29 +114,23 @@ def augmentation():
     def sometimes(chance, *choices):
         return iaa.Sometimes(chance, iaa.OneOf(list(choices)) if choices[1:] else choices[0])
 
+    moved = iaa.Affine(
+        scale=(0.6, 1.25),
+        translate_percent=(-0.15, 0.15),
+        rotate=(-25, 25),
+        shear=(-8, 8),
+        cval=(0, 255),
+    )
+    brighter = iaa.MultiplyAndAddToBrightness(mul=(0.6, 1.4), add=(-25, 25))
+    harder = iaa.LinearContrast((0.6, 1.5)), iaa.GammaContrast((0.6, 1.6))
     return iaa.Sequential(
         [
             iaa.Fliplr(0.5),
             iaa.Flipud(0.5),
             iaa.Rot90((0, 3)),
-            sometimes(
-                0.7,
-                iaa.Affine(
-                    scale=(0.6, 1.25),
-                    translate_percent=(-0.15, 0.15),
-                    rotate=(-25, 25),
-                    shear=(-8, 8),
-                    cval=(0, 255),
-                ),
-            ),
+            sometimes(0.7, moved),
             sometimes(0.2, iaa.Cutout((1, 3), size=(0.05, 0.2), fill_mode="gaussian")),
-            sometimes(
-                0.5,
-                iaa.MultiplyAndAddToBrightness(mul=(0.6, 1.4), add=(-25, 25)),
-                iaa.LinearContrast((0.6, 1.5)),
-                iaa.GammaContrast((0.6, 1.6)),
-                iaa.ChangeColorTemperature((3500, 10000)),
-            ),
+            sometimes(0.5, brighter, *harder, iaa.ChangeColorTemperature((3500, 10000))),
             sometimes(0.3, iaa.AddToHueAndSaturation((-25, 25)), iaa.Grayscale((0.3, 1.0))),
             sometimes(0.3, iaa.GaussianBlur((0.4, 1.6)), iaa.MotionBlur((3, 7))),
             sometimes(0.3, iaa.AdditiveGaussianNoise(scale=(2, 14)), iaa.JpegCompression((40, 85))),
@@ -252,14 +235,11 @@ def main(argv=None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--work", type=Path, metavar="FOLDER", help="default: rendered")
-    parser.add_argument(
-        "--images", type=float, default=1.0, metavar="SHARE", help="of the pictures to learn from"
-    )
-    parser.add_argument(
-        "--epochs", type=float, default=1.0, metavar="SHARE", help="of the epochs of each stage"
-    )
-    parser.add_argument("--output", type=Path, metavar="FILE", help="default: log/custom.h5")
+    add = parser.add_argument
+    add("--work", type=Path, metavar="FOLDER", help="default: rendered")
+    add("--images", type=float, default=1, metavar="SHARE", help="of the pictures to learn from")
+    add("--epochs", type=float, default=1, metavar="SHARE", help="of the epochs of each stage")
+    add("--output", type=Path, metavar="FILE", help="default: log/custom.h5")
     arguments = parser.parse_args(argv)
     trial = (arguments.images, arguments.epochs) != (1, 1)
     work = arguments.work or ROOT / ("rendered_trial" if trial else "rendered")

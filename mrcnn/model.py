@@ -66,10 +66,7 @@ class MaskRCNN:
     # -- Weights -----------------------------------------------------------------------------------
 
     def find_last(self):
-        """Return the path of the newest checkpoint of this config's NAME under `model_dir`.
-
-        Raises FileNotFoundError where there is none.
-        """
+        """Return the path of the newest checkpoint of this NAME; FileNotFoundError without one."""
         path = run_files.find_last(self.model_dir, settings.name(self.config))
         if path is None:
             raise FileNotFoundError(
@@ -104,9 +101,8 @@ class MaskRCNN:
     def set_log_dir(self, model_path=None):
         """Choose the folder that training writes to, and the epoch that it starts after.
 
-        A checkpoint of a run of this NAME under `model_dir` continues that run: same folder, next
-        epoch. Anything else starts a run of its own, `<model_dir>/<name><time>`; the folder is made
-        when it is needed.
+        A checkpoint of a run of this NAME under `model_dir` continues that run. Anything else
+        starts a run of its own, `<model_dir>/<name><time>`; the folder is made when it is needed.
         """
         name = settings.name(self.config)
         known = model_path and run_files.run_of(model_path, self.model_dir, name)
