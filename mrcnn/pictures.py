@@ -28,7 +28,7 @@ def encode(picture: np.ndarray, suffix: str = ".jpg", quality: int = 95) -> byte
     height, width = picture.shape[:2]
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix in JPEG else []
     # OpenCV would complain on stderr too.
-    done = 0 < height * width and max(height, width) <= LONGEST_SIDE.get(suffix, np.inf)
+    done = height * width > 0 and max(height, width) <= LONGEST_SIDE.get(suffix, np.inf)
     if done:
         bgr = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2BGR)
         done, data = cv2.imencode(suffix, bgr, options)

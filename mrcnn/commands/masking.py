@@ -70,7 +70,7 @@ def draw_objects(
     labels, objects, described = Labels(), None, None
     for item in found:
         (frame, detections, numbers), picture = item, None
-        if draw and style is not None:
+        if draw and style:
             picture = style(frame.image, detections)
         elif draw:
             picture = draw_frame(frame.image, detections, numbers, class_names, labels)
@@ -92,11 +92,10 @@ def pipeline(
     live: bool = False,
     **drawing,
 ) -> AbstractContextManager[Ahead]:
-    """Give an `Ahead` of `Masked`, each stage in its thread; all end with the `with` block.
+    """Give an `Ahead` of `Masked`, a `chain` of the stages; `drawing` are `draw_objects`' options.
 
     With `live`, each stage takes the newest of the one before and the others are dropped: what is
-    shown is as old as the work on it takes, however slow a stage is. `drawing` are the options of
-    `draw_objects`.
+    shown is as old as the work on it takes, however slow a stage is.
     """
     return chain(
         frames,

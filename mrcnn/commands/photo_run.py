@@ -33,7 +33,7 @@ SCORES_SHOWN = 5
 class Outcome:
     """What came of a run."""
 
-    # The photos that were looked at, and a dict of `file` and `reason` of each that failed.
+    # The photos that were looked at, and `file` and `reason` of each that failed.
     done: list[Path] = field(default_factory=list)
     failed: list[dict] = field(default_factory=list)
     counts: Counter = field(default_factory=Counter)
@@ -56,8 +56,7 @@ def run(arguments: argparse.Namespace, config_class: type) -> int:
     where a weights file has none. Raises ValueError or OSError in one sentence.
     """
     sources = find_images(arguments.sources)
-    name = settings.name(config_class)
-    path = weights.find(arguments.weights, LOG_FOLDER, name, ROOT)
+    path = weights.find(arguments.weights, LOG_FOLDER, settings.name(config_class), ROOT)
     check_files(arguments, FORMATS, [*sources, path])
     make_folder(arguments)
     if arguments.show:
@@ -163,10 +162,7 @@ def finish(
     writers: Sequence[Writer],
     draw: Callable | None,
 ) -> np.ndarray:
-    """Draw and write the picture of a photo, and hand it to the result files; return the picture.
-
-    `draw(image, detections)` is a style of drawing.
-    """
+    """Make the picture of a photo, in the style `draw`, and write it and the result files."""
     found = photo.detections
     picture = draw(image, found) if draw else draw_detections(image, found, class_names)
     pictures.write(photo.picture, picture)
@@ -193,19 +189,14 @@ def found_text(source: Path, found: Detections, class_names: Sequence[str], most
 def summary_text(outcome: Outcome, min_confidence: float) -> str:
     """Return the summary, and where nothing was found what came closest."""
     images, failed = len(outcome.done), len(outcome.failed)
-    first = (
-        f"{images} image{'s' if images != 1 else ''}, {counts_text(outcome.counts)}, "
-        f"{duration(outcome.seconds_each)} each"
-    )
-    lines = [first + (f", {failed} failed" if failed else "")]
+    text = f"{images} image{'s' if images != 1 else ''}, {counts_text(outcome.counts)}, "
+    text += f"{duration(outcome.seconds_each)} each" + (f", {failed} failed" if failed else "")
     if outcome.counts or not images:
-        return lines[0]
+        return text
     if not outcome.closest:
-        lines.append(
-            "The network saw nothing but background: are these weights trained for such objects?"
-        )
-        return "\n".join(lines)
-    lines.append(f"Nothing scored {min_confidence:g} or more. What came closest:")
+        question = "are these weights trained for such objects?"
+        return f"{text}\nThe network saw nothing but background: {question}"
+    lines = [text, f"Nothing scored {min_confidence:g} or more. What came closest:"]
     lines += [f"  {score:.2f} {name} in {path}" for score, name, path in outcome.closest]
     lines.append(f"To see it, add --min-confidence {outcome.closest[0][0] * 0.9:.2g}")
     return "\n".join(lines)

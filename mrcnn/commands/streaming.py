@@ -4,8 +4,8 @@
         for result in found:
             ...
 
-Reading, detecting and the loop's body then go on at the same time, on different items, and each
-queue is bounded, so that a slow stage holds up the ones before it instead of filling the memory.
+Each queue is bounded, so that a slow stage holds up the ones before it instead of filling the
+memory.
 """
 
 import contextlib
@@ -53,8 +53,7 @@ class Ahead(Iterator):
     def close(self, seconds: float | None = None):
         """Stop after the item at work, and drop what waits; who takes from it is at its end.
 
-        Waits for the item, at most `seconds`: then the thread is left alone, to end with the
-        program.
+        After `seconds` the thread is left alone, to end with the program.
         """
         with self._changed:
             self._stopped = self._ended = True
@@ -90,8 +89,7 @@ def chain(
 ) -> Iterator[Ahead]:
     """Give the last of `stages`, each an `Ahead` of what it makes of the one before.
 
-    The first takes from `source`, which runs ahead itself. `size` and `newest` are those of each
-    `Ahead`. All end with the `with` block.
+    The first takes from `source`, which runs ahead itself. All end with the `with` block.
     """
     threads = [Ahead(source, size, newest)]
     for stage in stages:

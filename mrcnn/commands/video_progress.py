@@ -38,9 +38,8 @@ class Tally:
         self.most = max(self.most, len(found.numbers))
         class_ids = found.detections.class_ids
         self.now = count_classes(class_ids, self._class_names)
-        self.objects += count_classes(
-            class_ids[found.numbers > self._last_number], self._class_names
-        )
+        new = class_ids[found.numbers > self._last_number]
+        self.objects += count_classes(new, self._class_names)
         self._last_number = max([self._last_number, *map(int, found.numbers)])
         self.closest = max([self.closest, *found.detections.below])
 
@@ -64,9 +63,9 @@ class Tally:
         text += counts_text(self.objects)
         if self.objects:
             return f"{text}, at most {self.most} at once"
-        score, class_id = self.closest
         if not self.frames:
             return text
+        score, class_id = self.closest
         if not class_id:
             return (
                 f"{text}\nThe network saw nothing but background: were these weights trained for "

@@ -57,22 +57,12 @@ def mask_video(
 ) -> bool:
     """Mask a video from `start` to `end`; return whether a signal ended it early.
 
-    Arguments:
-        video: what is read.
-        detect: as `Detector.detect`; it is called in a thread, with one RGB frame.
-        class_names: of its class ids, the background first.
-        writer, records: get the pictures and the objects; they are left open.
-        window: `show(picture)` shows one, `wait()` is called while none has come yet; both return
-            False to end. `paused` counts the seconds that it held up the video.
-        every, style: see `masking`.
-        on_frame: is called after each frame.
+    `detect`, as `Detector.detect`, is called in a thread, with one RGB frame. `writer` and
+    `records` get the pictures and the objects, and are left open. A `window` is as
+    `display.Window`. `every` and `style` are those of `masking`.
     """
-    drawing = {
-        "style": style,
-        "draw": writer is not None or window is not None,
-        "describe": records is not None,
-    }
-    options = drawing | {"every": every, "live": video.live}
+    options = {"every": every, "live": video.live, "style": style}
+    options |= {"draw": bool(writer or window), "describe": bool(records)}
     frames = video.frames(start, end)
     with (
         stop_on_signal() as stop,
@@ -110,10 +100,9 @@ def _copies(video, frame, writer, window) -> int:
 def run(arguments: argparse.Namespace, config_class: type, video: Video, window=None) -> int:
     """Run a script on an open video; return the exit code.
 
-    `arguments` are those of `arguments.add_video`, with `start` and `end` where the
-    script has them; `config_class` is the Config whose runs `--weights` is about. Raises ValueError
-    or OSError with one clear sentence. However it ends, what was masked until then is in files
-    that can be used.
+    `arguments` are those of `arguments.add_video`, with `start` and `end` where the script has
+    them; `config_class` is the Config whose runs `--weights` is about. Raises ValueError or OSError
+    in one sentence. However it ends, what was masked until then is in files that can be used.
     """
     path = weights.find(arguments.weights, LOG_FOLDER, settings.name(config_class), ROOT)
     _check_outputs(arguments, [path, *([Path(video.source)] if video.is_file else [])])
@@ -132,18 +121,16 @@ def run(arguments: argparse.Namespace, config_class: type, video: Video, window=
             writer = VideoWriter(arguments.output, video.size, video.rate)
             files.callback(_finish, writer, video, start)
         if arguments.json:
-            records = FrameRecords(
-                arguments.json,
-                {
-                    "video": str(video.source),
-                    "height": video.size[0],
-                    "width": video.size[1],
-                    "frames_per_second": video.rate,
-                    "weights": str(path),
-                    "class_names": opened.class_names,
-                    "min_confidence": opened.min_confidence,
-                },
-            )
+            head = {
+                "video": str(video.source),
+                "height": video.size[0],
+                "width": video.size[1],
+                "frames_per_second": video.rate,
+                "weights": str(path),
+                "class_names": opened.class_names,
+                "min_confidence": opened.min_confidence,
+            }
+            records = FrameRecords(arguments.json, head)
             files.callback(records.close)
         # TensorFlow starts here, once all that can be wrong has been looked at.
         detector = opened.detector

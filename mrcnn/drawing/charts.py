@@ -79,10 +79,7 @@ def box_pairs(axes, image, boxes, refined_boxes, masks, captions, visibilities, 
 
 
 def match_captions(scores, matches, overlaps) -> list[str]:
-    """Return "score / IoU" of each prediction: with its object, else the best there is.
-
-    `matches` `[N]` are the objects' indices, -1 for none, `overlaps` `[N, M]` the IoU.
-    """
+    """Return "score / IoU" of each prediction, the IoU with its match or else the best there is."""
     captions = []
     for score, match, row in zip(scores, np.asarray(matches, int), overlaps, strict=True):
         overlap = row[match] if match >= 0 else row.max(initial=0)
@@ -93,7 +90,7 @@ def match_captions(scores, matches, overlaps) -> list[str]:
 def roi_pairs(image, rois, refined_rois, mask, class_ids, class_names, limit):
     """Choose RoIs to show, the same ones at every call; arguments as of `visualize.draw_rois`.
 
-    Returns how many RoIs are objects and how many background, zeros being padding, and the
+    Returns how many RoIs are objects and how many background, without the padding, and the
     arguments of `visualize.draw_boxes` for those chosen.
     """
     rois, class_ids = np.asarray(rois), np.asarray(class_ids)
@@ -108,18 +105,15 @@ def roi_pairs(image, rois, refined_rois, mask, class_ids, class_names, limit):
     masks = np.zeros((*shape[:2], len(chosen)), bool)
     for index in np.flatnonzero(class_ids > 0):
         masks[..., index] = unmold_mask(mask[chosen[index]], rois[index].astype(int), shape)
-    return (
-        len(objects),
-        len(background),
-        {
-            "boxes": rois,
-            "refined_boxes": np.where(class_ids[:, None] > 0, np.asarray(refined_rois)[chosen], 0),
-            "masks": masks,
-            "captions": [class_names[i] if i > 0 else "" for i in class_ids],
-            "visibilities": np.where(class_ids > 0, 1, 0),
-            "title": f"{len(chosen)} of {total} RoIs: dashed as proposed, solid as refined",
-        },
-    )
+    shown = {
+        "boxes": rois,
+        "refined_boxes": np.where(class_ids[:, None] > 0, np.asarray(refined_rois)[chosen], 0),
+        "masks": masks,
+        "captions": [class_names[i] if i > 0 else "" for i in class_ids],
+        "visibilities": np.where(class_ids > 0, 1, 0),
+        "title": f"{len(chosen)} of {total} RoIs: dashed as proposed, solid as refined",
+    }
+    return len(objects), len(background), shown
 
 
 def class_shades(mask, class_ids, limit) -> dict:
@@ -129,10 +123,8 @@ def class_shades(mask, class_ids, limit) -> dict:
     """
     class_ids = np.asarray(class_ids)
     by_class = {i: np.asarray(mask)[..., class_ids == i] for i in np.unique(class_ids) if i > 0}
-    largest = sorted(by_class, key=lambda i: -np.count_nonzero(by_class[i]))[:limit]
-    return {
-        i: (by_class[i] * np.arange(1, by_class[i].shape[-1] + 1)).max(axis=-1) for i in largest
-    }
+    largest = sorted(by_class.items(), key=lambda each: -np.count_nonzero(each[1]))[:limit]
+    return {i: (own * np.arange(1, own.shape[-1] + 1)).max(axis=-1) for i, own in largest}
 
 
 def plot_precision_recall(AP, precisions, recalls, ax=None):
@@ -142,11 +134,8 @@ def plot_precision_recall(AP, precisions, recalls, ax=None):
     """
     axes = new_axes((6, 6))[0] if ax is None else ax
     axes.plot(recalls, precisions)
+    axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.05), ylim=(0, 1.05))
     axes.set_title(f"precision and recall, AP@50 = {AP:.3f}")
-    axes.set_xlabel("recall")
-    axes.set_ylabel("precision")
-    axes.set_xlim(0, 1.05)
-    axes.set_ylim(0, 1.05)
     return axes
 
 
@@ -156,9 +145,7 @@ def plot_overlaps(
     """Draw the overlap of every prediction with every object as a grid; return the axes.
 
     Arguments:
-        gt_class_ids: int `[M]`, zeros (padding) at the end are skipped.
-        pred_class_ids: int `[N]`.
-        pred_scores: `[N]`.
+        gt_class_ids, pred_class_ids: int `[M]`, `[N]`; zeros (padding) at the end are skipped.
         overlaps: `[N, M]` IoU of predictions and objects.
         threshold: from this IoU on a cell says whether the classes agree.
 
@@ -172,14 +159,12 @@ def plot_overlaps(
     if grid.size:
         axes.imshow(grid, interpolation="nearest", cmap="Blues", vmin=0, vmax=1, aspect="auto")
     axes.set_xticks(range(len(gt_class_ids)), [class_names[i] for i in gt_class_ids], rotation=90)
-    axes.set_yticks(
-        range(len(pred_class_ids)), default_captions(pred_class_ids, class_names, pred_scores)
-    )
+    captions = default_captions(pred_class_ids, class_names, pred_scores)
+    axes.set_yticks(range(len(captions)), captions)
     for (row, column), overlap in np.ndenumerate(grid):
         same = gt_class_ids[column] == pred_class_ids[row]
         verdict = "" if overlap < threshold else "\nmatch" if same else "\nwrong class"
         color = "white" if overlap > 0.5 else "black"
         axes.text(column, row, f"{overlap:.2f}{verdict}", ha="center", va="center", color=color)
-    axes.set_xlabel("ground truth")
-    axes.set_ylabel("predictions")
+    axes.set(xlabel="ground truth", ylabel="predictions")
     return axes

@@ -56,20 +56,13 @@ def precision_recall(
     """Draw precision over recall, one line a class that has objects, named with its AP50.
 
     Arguments:
-        recalls: `[R]`.
-        precision: `[K, R]` at IoU 0.5; NaN for a class without objects.
+        recalls, precision: `[R]`, `[K, R]` at IoU 0.5; NaN for a class without objects.
         class_names: K names; the background's, the first, is not drawn.
     """
     figure, axes = _curves("Precision over recall at IoU 0.5", "recall", "precision")
     average = precision.mean(axis=1)
     known = [k for k in range(1, len(class_names)) if not np.isnan(average[k])]
-    _lines(
-        axes,
-        {k: (recalls, precision[k]) for k in known},
-        {k: f"{average[k]:.2f}  {_name(class_names[k])}" for k in known},
-        average,
-        "AP50",
-    )
+    _lines(axes, {k: (recalls, precision[k]) for k in known}, average, class_names, "AP50")
     return figure
 
 
@@ -84,36 +77,24 @@ def f1_over_threshold(
     Arguments:
         curves: of K classes, thresholds `[P]`, falling, and the F1 `[P]` at each; None for a class
             without objects. The background's, the first, is not drawn.
-        overall: those of all classes together.
+        overall: that of all classes together.
         best: the threshold, to be marked, and the F1 at it; NaN where there is none.
-        class_names: K names.
     """
     figure, axes = _curves("F1 over the score threshold at IoU 0.5", "score threshold", "F1")
     known = {k: curve for k, curve in enumerate(curves) if k and curve is not None}
     greatest = {k: f1.max(initial=0) for k, (_, f1) in known.items()}
-    _lines(
-        axes,
-        {k: _steps(*curve) for k, curve in known.items()},
-        {k: f"{greatest[k]:.2f}  {_name(class_names[k])}" for k in known},
-        greatest,
-        "best F1",
-    )
+    lines = {k: _steps(*curve) for k, curve in known.items()}
+    _lines(axes, lines, greatest, class_names, "best F1")
     threshold, f1 = best
     if not np.isnan(threshold):
         if len(known) > 1:
             axes.plot(*_steps(*overall), color="black", linewidth=2)
         axes.axvline(threshold, color="black", linewidth=1, linestyle=":")
-        told = f"best at {threshold:.3f}, F1 {f1:.2f}"
-        left = threshold < 0.5
-        axes.annotate(
-            told if len(known) == 1 else f"all classes: {told}",
-            (threshold, 1.0),
-            xytext=(5 if left else -5, -6),
-            textcoords="offset points",
-            ha="left" if left else "right",
-            va="top",
-            fontsize=9,
-        )
+        told = "" if len(known) == 1 else "all classes: "
+        told += f"best at {threshold:.3f}, F1 {f1:.2f}"
+        offset, side = (5, "left") if threshold < 0.5 else (-5, "right")
+        look = {"textcoords": "offset points", "ha": side, "va": "top", "fontsize": 9}
+        axes.annotate(told, (threshold, 1.0), (offset, -6), **look)
     return figure
 
 
@@ -123,9 +104,8 @@ def confusion(matrix: np.ndarray, class_names: Sequence[str], threshold: float) 
     Arguments:
         matrix: int `[K, K]`, objects in rows, what they were detected as in columns.
         class_names: K names, the background's first.
-        threshold: the least score of the detections, for the title.
+        threshold: the least score of the detections.
     """
-    matrix = np.asarray(matrix)
     names = ["background", *map(_name, class_names[1:])]
     size = np.clip(0.45 * len(names) + 3.0, 5.0, 15.0)
     figure = Figure(figsize=(size + 1, size), layout="constrained")
@@ -142,15 +122,9 @@ def confusion(matrix: np.ndarray, class_names: Sequence[str], threshold: float) 
     figure.suptitle(f"Confusions at the score threshold {threshold:.3f}, IoU 0.5")
     if len(names) <= WRITTEN_CLASSES:
         for true_id, class_id in np.argwhere(matrix):
-            axes.text(
-                class_id,
-                true_id,
-                matrix[true_id, class_id],
-                ha="center",
-                va="center",
-                fontsize=fontsize,
-                color="white" if share[true_id, class_id] > 0.5 else "black",
-            )
+            color = "white" if share[true_id, class_id] > 0.5 else "black"
+            look = {"ha": "center", "va": "center", "fontsize": fontsize, "color": color}
+            axes.text(class_id, true_id, matrix[true_id, class_id], **look)
     return figure
 
 
@@ -162,7 +136,7 @@ def _curves(title, x, y) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _lines(axes, lines, labels, values, legend_title):
+def _lines(axes, lines, values, class_names, legend_title):
     """Draw the `lines` {class id: (x, y)}; the legend names them by falling `values[class id]`."""
     ranked = sorted(lines, key=lambda k: -values[k])
     half = NAMED_CLASSES // 2
@@ -174,7 +148,7 @@ def _lines(axes, lines, labels, values, legend_title):
     if handles:
         axes.legend(
             handles,
-            [labels[k] for k in named],
+            [f"{values[k]:.2f}  {_name(class_names[k])}" for k in named],
             title=legend_title,
             loc="upper left",
             bbox_to_anchor=(1.01, 1.0),

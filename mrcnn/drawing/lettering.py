@@ -36,7 +36,6 @@ def _font_for(characters: frozenset) -> str:
         return font.scalable and all(ord(character) in known for character in needed)
 
     needed = characters | set("A0")
-
     shipped = str(Path(get_data_path(), "fonts", "ttf", "DejaVuSans-Bold.ttf"))
     if covers(shipped):
         return shipped

@@ -21,10 +21,7 @@ class Labels:
         self._sides: dict[int, int] = {}
 
     def draw(self, frame: np.ndarray, boxes, numbers, captions, colors):
-        """Draw the labels into `frame` itself; older objects, of lower numbers, choose first.
-
-        `colors` are `(red, green, blue)` in 0..255.
-        """
+        """Draw the labels into `frame` itself; older objects, of lower numbers, choose first."""
         taken, sides = [], {}
         for index in np.argsort(numbers):
             # One by one: the size of the text then does not depend on how many objects there are.
@@ -58,16 +55,9 @@ def _hits(place, taken) -> bool:
 
 
 def draw_frame(
-    frame: np.ndarray,
-    detections: Detections,
-    numbers: Sequence[int],
-    class_names: Sequence[str],
-    labels: Labels,
+    frame: np.ndarray, detections: Detections, numbers, class_names: Sequence[str], labels: Labels
 ) -> np.ndarray:
-    """Return a copy of a frame, uint8 `[H, W, 3]`, with its objects drawn on it.
-
-    `numbers` are the objects', `labels` those of the frames before.
-    """
+    """Return a copy of a frame with its objects on it; `labels` are of the frames before."""
     colors = [class_color(number) for number in numbers]
     drawn = draw_detections(frame, detections, (), colors, [""] * len(colors))
     names = default_captions(detections.class_ids, class_names)
