@@ -68,37 +68,20 @@ def apply_mask(image: np.ndarray, mask: np.ndarray, color, alpha: float = 0.5) -
 
 
 def display_instances_mask(
-    image: np.ndarray,
-    boxes: np.ndarray,
-    masks: np.ndarray,
-    ids: np.ndarray,
-    names,
-    scores: np.ndarray | None,
-    colors=None,
+    image: np.ndarray, boxes, masks, ids, names, scores, colors=None
 ) -> np.ndarray:
-    """Draw masks, boxes and labels on a frame.
+    """Draw masks, boxes and labels on a frame; changes `image` itself and returns it.
 
-    Changes `image` itself and returns it.
-
-    Arguments:
-        image: uint8 `[H, W, 3]`, BGR.
-        boxes: `[N, 4]`, (y1, x1, y2, x2) in pixels, the end outside.
-        masks: bool `[H, W, N]`.
-        ids: int `[N]`, places in `names`, whose first name is the background's.
-        scores: `[N]` in 0..1, or None.
-        colors: N colours or more, BGR in 0..255, or floats in 0..1 as fractions of it; one fixed
-            colour per class by default.
-
-    Raises ValueError where the lengths or sizes do not agree.
+    `image` is uint8 BGR `[H, W, 3]`, `colors` are N or more as `apply_mask` takes them; the other
+    arguments are those of `mrcnn.visualize.draw_instances`. Raises ValueError as it does.
     """
     from mrcnn.drawing.instances import draw_instances
 
     if colors is not None:
         colors = [np.array(_color(color)[::-1]) / 255 for color in colors[: len(boxes)]]
     ids = np.asarray(ids, int)
-    image[...] = draw_instances(image[..., ::-1], boxes, masks, ids, names, scores, colors)[
-        ..., ::-1
-    ]
+    drawn = draw_instances(image[..., ::-1], boxes, masks, ids, names, scores, colors)
+    image[...] = drawn[..., ::-1]
     return image
 
 
