@@ -72,7 +72,7 @@ def true_rate(announced: float, times: Sequence[float]) -> float:
     return measured if repeats else announced
 
 
-class Video:
+class Video(contextlib.AbstractContextManager):
     """A video file, a camera (its index) or a stream (its address), read frame by frame.
 
     `size` (height, width), `rate`, `duration` in seconds as announced, None where unknown; `live`
@@ -174,9 +174,6 @@ class Video:
         if self._free.acquire(blocking=False):
             self._capture.release()
             self._free.release()
-
-    def __enter__(self):
-        return self
 
     def __exit__(self, *_):
         self.close()
