@@ -79,11 +79,13 @@ class CustomDataset(utils.Dataset):
         names = class_names or self.CLASSES or None
         if names is None and subset != "train":
             names = read_folder(Path(dataset_dir, "train"), self.ATTRIBUTE).class_names
-        annotations = checked and checked.annotations
-        if annotations is None:
+        if checked:
+            annotations, paths = checked.annotations, checked.paths
+        else:
             # Regions without any label are of the only class.
             unlabelled = names[0] if names and len(names) == 1 else "object"
             annotations = read_folder(folder, self.ATTRIBUTE, unlabelled)
+            paths = locate(folder, [image.filename for image in annotations.images])
         names = annotations.class_names if names is None else names
         for class_id, name in enumerate(names, start=1):
             self.add_class("object", class_id, name)
@@ -92,10 +94,6 @@ class CustomDataset(utils.Dataset):
             print(f"{folder}: left out, {problem}")
         if problems[PROBLEMS_SHOWN:]:
             print(f"{folder}: left out, {len(problems) - PROBLEMS_SHOWN} more; see the check")
-        if checked:
-            paths = checked.paths
-        else:
-            paths = locate(folder, [image.filename for image in annotations.images])
         for image in annotations.images:
             name = image.filename
             if name not in paths:
@@ -199,10 +197,7 @@ def color_splash(image, mask):
 
 
 def detect_and_color_splash(model, image_path=None, video_path=None, output=None):
-    """Write the color splash of what a MaskRCNN finds in an image or a video.
-
-    `output` is the file to write, by default `splash_<time>.png` or `.mp4`. Returns its path.
-    """
+    """Write the color splash of what a MaskRCNN finds in an image or a video; return its path."""
 
     def splash(image):
         return color_splash(image, model.detect([image])[0]["masks"])

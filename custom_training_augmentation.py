@@ -16,12 +16,7 @@ import dataclasses
 import sys
 
 import custom_training
-from custom_training import (
-    CustomConfig,
-    CustomDataset,
-    color_splash,
-    detect_and_color_splash,
-)
+from custom_training import CustomConfig, CustomDataset, color_splash, detect_and_color_splash
 from mrcnn.commands.training_script import main as run
 
 __all__ = [

@@ -33,13 +33,8 @@ def parse_arguments(argv=None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("sources", nargs="+", metavar="SOURCE", help="images, folders or quoted glob patterns")
-    add(
-        "--output",
-        metavar="FOLDER",
-        type=Path,
-        default=Path("predictions"),
-        help="where the pictures go; default: predictions",
-    )
+    text = "where the pictures go; default: predictions"
+    add("--output", metavar="FOLDER", type=Path, default=Path("predictions"), help=text)
     add("--show", action="store_true", help="show each picture; any key goes on, q shows no more")
     for name, form in FORMATS.items():
         add(f"--{name}", metavar="FILE", type=Path, help=form.help)

@@ -90,20 +90,15 @@ def _check_network():
         from mrcnn.detector import Detector
         from mrcnn.nn import network
         from mrcnn.nn.backbones import BACKBONES
+        from mrcnn.settings import with_settings
 
         names = devices.gpu_names()
         print(f"Keras runs on {keras.backend.backend()}; {', '.join(names) or 'no GPU'}")
         if devices.is_gpu_unseen():
             yield devices.UNSEEN_GPU
 
-        class DoctorConfig(Config):
-            NAME = "doctor"
-            BACKBONE = next(iter(BACKBONES))
-            NUM_CLASSES = 2
-            IMAGES_PER_GPU = 1
-            IMAGE_MIN_DIM = IMAGE_MAX_DIM = 128
-
-        config = DoctorConfig()
+        small = {"IMAGES_PER_GPU": 1, "BACKBONE": next(iter(BACKBONES)), "NUM_CLASSES": 2}
+        config = with_settings(Config, small, image_size=128)
         detector = Detector(network.build("inference", config), config)
         image = np.random.default_rng(0).integers(0, 256, (100, 120, 3), dtype=np.uint8)
         detector.detect([image])

@@ -134,7 +134,7 @@ class Config:
         return {name: getattr(self, name) for name in names}
 
     def to_json(self) -> dict:
-        """Return the settings of every Config as JSON has them; see `settings.stored`."""
+        """Return the settings as JSON has them; see `settings.stored`."""
         return settings.stored(self)
 
     def display(self):

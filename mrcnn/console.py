@@ -9,15 +9,11 @@ from mrcnn.progress import Progress, duration
 
 
 class Console(keras.callbacks.Callback):
-    """Prints how far training is, how the losses stand, and how long it will take.
-
-    `stream` is standard output by default.
-    """
+    """Prints how far training is, how the losses stand, and how long it will take."""
 
     def __init__(self, stream=None):
         super().__init__()
-        self.stream = stream
-        self.progress = Progress(0, stream=stream)
+        self.stream, self.progress = stream, Progress(0, stream=stream)
         self.told = False
         # What an epoch takes besides its steps: validation, checkpoint.
         self.aside = 0.0

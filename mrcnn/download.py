@@ -85,9 +85,8 @@ def download(
     except (ConnectionError, TimeoutError, http.client.HTTPException) as error:
         raise _failure(remote, path, str(error) or type(error).__name__) from error
     if total is not None and done < total:
-        raise _failure(
-            remote, path, f"the connection ended after {done} of {total} bytes; try again to go on"
-        )
+        reason = f"the connection ended after {done} of {total} bytes; try again to go on"
+        raise _failure(remote, path, reason)
     fault = _fault(remote, part)
     if fault:
         part.unlink()
@@ -133,7 +132,6 @@ def _fault(remote, part):
             found = hashlib.file_digest(file, algorithm).hexdigest()
         if found != expected:
             return f"the file's {algorithm} is {found}, it should be {expected}"
-    return None
 
 
 def _failure(remote, path, reason):

@@ -122,7 +122,11 @@ def _detection_targets(rois, truth, image_shape, config, rng):
     return roi_targets.detection_targets(
         rois,
         *truth,
-        **settings.roi_targets(config),
+        num_classes=config.NUM_CLASSES,
+        count=config.TRAIN_ROIS_PER_IMAGE,
+        positive_ratio=config.ROI_POSITIVE_RATIO,
+        bbox_std_dev=config.BBOX_STD_DEV,
+        mask_shape=config.MASK_SHAPE,
         mini_masks_in=image_shape if config.USE_MINI_MASK else None,
         rng=rng,
     )

@@ -187,12 +187,13 @@ class MaskRCNN:
             epochs=epochs,
             resume=resume,
         )
+        sources = no_augmentation_sources or ()
+        augmenting = {"augmentation": augmentation, "no_augmentation_sources": sources}
         run.feed(
             train_dataset,
             val_dataset,
             workers=workers,
-            augmentation=augmentation,
-            no_augmentation_sources=no_augmentation_sources or (),
+            augmenting=augmenting,
             keep_negatives=keep_negatives,
             seed=seed,
             **settings.feeding(self.config),
@@ -228,10 +229,7 @@ class MaskRCNN:
         return [each.as_dict() for each in results]
 
     def detect_molded(self, molded_images, image_metas, verbose=0):
-        """Find objects in images that `mold_inputs` has molded; results are in their pixels.
-
-        Arguments and results as of `mold_inputs` and `detect`; `masks` span the whole molded image.
-        """
+        """Find objects in what `mold_inputs` returned; results as `detect`'s, in molded pixels."""
         self._require("inference")
         report = log if verbose else None
         results = self.detector.detect_molded(molded_images, image_metas, report)
@@ -277,8 +275,7 @@ class MaskRCNN:
     def ancestor(self, tensor, name, checked=None):
         """Return the output of the layer `name` that `tensor` depends on, or None.
 
-        What is within a layer, such as "ROI/refined_anchors:0", is no tensor of its own any more:
-        None. `checked` is not needed.
+        What is within a layer, "ROI/refined_anchors:0", is None too. `checked` is not needed.
         """
         above = keras.Model(self.keras_model.inputs, tensor).layers
         wanted = name.split(":")[0]

@@ -155,17 +155,6 @@ def rpn_targets(config) -> dict:
     }
 
 
-def roi_targets(config) -> dict:
-    """Return the keywords of `targets.rois.detection_targets`."""
-    return {
-        "num_classes": config.NUM_CLASSES,
-        "count": config.TRAIN_ROIS_PER_IMAGE,
-        "positive_ratio": config.ROI_POSITIVE_RATIO,
-        "bbox_std_dev": config.BBOX_STD_DEV,
-        "mask_shape": config.MASK_SHAPE,
-    }
-
-
 def batches(config) -> dict:
     """Return the keywords of `data.batches.DataGenerator`."""
     return {

@@ -13,6 +13,8 @@ from mrcnn.drawing.styles import STYLES
 from mrcnn.nn.backbones import BACKBONES
 from mrcnn.rules import PRECISIONS, SIZE_MULTIPLE, multiple_text
 
+FUNCTION = re.compile(r"[\w.]+:[\w.]+")
+
 # -- Kinds of values ---------------------------------------------------------------------------
 
 
@@ -56,7 +58,7 @@ def side(text: str) -> int:
 
 def function(text: str) -> str:
     """A function of a module, as "module:function"."""
-    if not re.fullmatch(r"[\w.]+:[\w.]+", text):
+    if not FUNCTION.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text} is no function: write module:function")
     return text
 

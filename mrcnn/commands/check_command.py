@@ -2,7 +2,7 @@
 
 import argparse
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from mrcnn.check.check import SUBSETS, check_dataset
 from mrcnn.check.preview import Preview
 from mrcnn.check.report import CheckReport
 from mrcnn.commands.script import Script
+from mrcnn.data.augment import augment
 from mrcnn.drawing.instances import draw_instances
 from mrcnn.progress import Progress
 
@@ -40,10 +41,13 @@ def check(
 
     `classes`, without the background, are by default the script's.
     """
-    preview = None
+    preview = change = None
+    if preview_folder and script.augmentation:
+        # Another way each time.
+        options = {"pipeline": script.augmentation(), "rng": np.random.default_rng()}
+        change = functools.partial(augment, **options)
     if preview_folder:
-        augment = script.augmentation and _augment(script.augmentation())
-        preview = Preview(preview_folder, draw_instances, augment)
+        preview = Preview(preview_folder, draw_instances, change)
     classes = classes or script.dataset.CLASSES
     only = {"default_class": classes[0]} if classes and len(classes) == 1 else {}
     with Progress(None, "Photos read") as progress:
@@ -67,19 +71,11 @@ def refuse_errors(report: CheckReport, why: str) -> None:
         raise ValueError(f"{why}: {errors[0]}{more}")
 
 
-def _augment(pipeline) -> Callable:
-    """Return a function that augments an image and its masks, another way each time."""
-    from mrcnn.data.augment import augment
-
-    return functools.partial(augment, pipeline=pipeline, rng=np.random.default_rng())
-
-
 def _check_preview(preview: Path, dataset: Path, overwrite: bool) -> None:
     """Raise ValueError where the pictures of `--preview` would take the place of others."""
     place, data = preview.resolve(), dataset.resolve()
     if place == data or any(place.is_relative_to(data / name) for name in SUBSETS):
         raise ValueError(f"--preview {preview} holds the photos themselves: take another folder")
     if preview.is_dir() and any(preview.iterdir()) and not overwrite:
-        raise ValueError(
-            f"--preview {preview} is not empty: take another folder, or add --overwrite"
-        )
+        text = "is not empty: take another folder, or add --overwrite"
+        raise ValueError(f"--preview {preview} {text}")

@@ -14,12 +14,7 @@ from mrcnn.commands.splash_command import run_splash
 from mrcnn.commands.train_command import run_train
 from mrcnn.commands.training_arguments import parse_arguments
 
-COMMANDS = {
-    "train": run_train,
-    "evaluate": run_evaluate,
-    "check": run_check,
-    "splash": run_splash,
-}
+COMMANDS = {"train": run_train, "evaluate": run_evaluate, "check": run_check, "splash": run_splash}
 
 
 def main(script: Script, argv: Sequence[str] | None = None) -> int:

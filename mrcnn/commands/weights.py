@@ -4,11 +4,11 @@ Every command and script asks here, so that what is measured is what predicts. I
 loads neither Keras nor TensorFlow.
 """
 
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from mrcnn.commands.arguments import FUNCTION
 from mrcnn.commands.process import LOG_FOLDER
 from mrcnn.download import COCO_WEIGHTS, IMAGENET_WEIGHTS, fetch
 from mrcnn.nn.backbones import BACKBONES, resolve
@@ -16,12 +16,8 @@ from mrcnn.nn.weights_file import WeightsInfo
 from mrcnn.quiet import start_keras
 from mrcnn.training import run_files
 
-SHIPPED_WEIGHTS = "custom.h5"
 # Words that `--weights` may be, of files that are downloaded where they are not there.
 DOWNLOADED = {"coco": COCO_WEIGHTS, "imagenet": IMAGENET_WEIGHTS}
-FUNCTION = re.compile(r"[\w.]+:[\w.]+")
-
-# -- Which file --------------------------------------------------------------------------------
 
 
 def find(
@@ -48,7 +44,7 @@ def find(
     if wanted is None or wanted in ("last", "best"):
         of_run = run_files.find_last if wanted == "last" else run_files.find_best
         path = of_run(log_folder, name)
-        shipped = Path(root, LOG_FOLDER.name, SHIPPED_WEIGHTS)
+        shipped = Path(root, LOG_FOLDER.name, "custom.h5")
         if path is None and wanted is None and shipped.exists():
             path = shipped
         if path is None:
@@ -75,9 +71,6 @@ def present(wanted: str | None, path: Path) -> Path:
     if wanted in DOWNLOADED and not path.exists():
         fetch(DOWNLOADED[wanted], path)
     return path
-
-
-# -- Code of one's own -------------------------------------------------------------------------
 
 
 def backbone_settings(info: WeightsInfo, asked: str | None, own: Callable | None = None) -> dict:

@@ -1,6 +1,5 @@
 """What a network is fed while it is trained."""
 
-import os
 import time
 
 import keras
@@ -49,8 +48,3 @@ class Batches(keras.utils.PyDataset):
         batch["input_gt_masks"] = batch["input_gt_masks"].view(np.uint8)
         self.seconds += time.perf_counter() - start
         return (batch,)
-
-
-def default_workers() -> int:
-    """Return how many threads prepare batches: one a core, but no more than eight."""
-    return max(1, min(8, os.cpu_count() or 1))

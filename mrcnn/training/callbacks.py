@@ -24,10 +24,10 @@ class EpochCounter(keras.callbacks.Callback):
 
     def __init__(self, *batches):
         super().__init__()
-        self.batches = [b for b in batches if b is not None]
+        self.batches = batches
 
     def on_epoch_begin(self, epoch, logs=None):
-        for batches in self.batches:
+        for batches in filter(None, self.batches):
             batches.epoch, batches.seconds = epoch, 0.0
 
 
@@ -61,7 +61,7 @@ class Checkpoints(keras.callbacks.Callback):
         save_weights: writes all weights to a path.
         monitor: the value whose lowest epoch is the best, `val_loss` or `loss`.
         patience: epochs without a better one after which training stops; None for never.
-        report: called with a sentence where it stops.
+        console: has `line(sentence)`, which says where it stops.
     """
 
     def __init__(
@@ -70,17 +70,15 @@ class Checkpoints(keras.callbacks.Callback):
         name: str,
         save_weights: Callable[[str], None],
         monitor: str,
-        patience: int | None = None,
-        report: Callable[[str], None] = lambda sentence: None,
+        patience: int | None,
+        console,
     ):
         super().__init__()
-        self.folder, self.name = Path(folder), name
-        self.save_weights = save_weights
-        self.monitor = monitor
+        self.folder, self.name, self.save_weights = Path(folder), name, save_weights
+        self.monitor, self.patience, self.console = monitor, patience, console
         header = run_files.read_header(folder)
         known = header if header.get("monitor") == monitor else {}
         self.best, self.best_epoch = known.get("best"), known.get("best_epoch")
-        self.patience, self.report = patience, report
 
     def on_train_begin(self, logs=None):
         # What a killed run was writing.
@@ -111,7 +109,7 @@ class Checkpoints(keras.callbacks.Callback):
             monitor=self.monitor,
         ).save(self.folder)
         if self.patience and epoch + 1 - self.best_epoch >= self.patience:
-            self.report(
+            self.console.line(
                 f"no better {self.monitor} than {self.best:.4f} of epoch {self.best_epoch} for "
                 f"{self.patience} epochs: stopping"
             )
@@ -124,9 +122,7 @@ class Checkpoints(keras.callbacks.Callback):
 class Losses(keras.callbacks.Callback):
     """Writes the losses and draws their curves, both anew after every epoch.
 
-    Arguments:
-        folder: of the run.
-        first_epoch: epochs done before; what is written of them is kept.
+    What `folder`, the run's, has of epochs up to `first_epoch` is kept.
     """
 
     def __init__(self, folder: str | Path, first_epoch: int):

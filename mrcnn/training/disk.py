@@ -10,12 +10,8 @@ from mrcnn.training.run_files import STATE_FILE
 def disk_text(folder: str | Path, weights: int, state: int, epochs: int) -> str:
     """Say what a run will take of the disk, and where that is more than is free, how far it gets.
 
-    Arguments:
-        folder: of the run; it need not be there yet.
-        weights, state: bytes of a checkpoint and of the training state, such as `bytes_of` all
-            variables and of those that learn, of which the optimizer keeps the momentum.
-        epochs: to come.
-
+    `folder` is the run's and need not be there yet; `weights` and `state` are bytes of a checkpoint
+    and of the training state, the optimizer's momentum of all that learns; `epochs` are to come.
     Raises OSError where not even one epoch could be written.
     """
     folder = Path(folder).absolute()

@@ -1,7 +1,9 @@
 """A training run: its optimizer, its folder, and the epochs from one to another."""
 
 import importlib.util
-from collections.abc import Callable, Sequence
+import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -11,22 +13,15 @@ from mrcnn.data.batches import DataGenerator
 from mrcnn.nn.blocks import leaf_layers
 from mrcnn.training import callbacks as happenings
 from mrcnn.training import run_files
-from mrcnn.training.batches import Batches, default_workers
+from mrcnn.training.batches import Batches
 from mrcnn.training.callbacks import TrainingError
 from mrcnn.training.disk import bytes_of, disk_text
 from mrcnn.training.layers import layer_pattern, set_trainable
 from mrcnn.training.plan import Plan
 from mrcnn.training.state import State, restore_optimizer
 
-__all__ = ["Run", "TrainingError", "compile_model"]
-
-OUT_OF_MEMORY = (
-    "ResourceExhausted",
-    "OOM when",
-    "out of memory",
-    "OutOfMemory",
-    "RESOURCE_EXHAUSTED",
-)
+OUT_OF_MEMORY = re.compile("resource_?exhausted|oom when|out ?of ?memory", re.IGNORECASE)
+MOST_WORKERS = 8
 MEMORY_ADVICE = (
     "lower IMAGES_PER_GPU, IMAGE_MAX_DIM or TRAIN_ROIS_PER_IMAGE, or take a smaller BACKBONE"
 )
@@ -43,10 +38,9 @@ def compile_model(
     steps: int = 0,
     state: State | None = None,
 ) -> bool:
-    """Compile a training network by a plan, for `steps` to come.
+    """Compile a training network by a plan, for `steps` to come after those of `state`.
 
-    Returns False where there is a `state` whose optimizer was for other layers than learn now, and
-    so could not go on.
+    Returns False where the state's optimizer was for other layers than learn now and starts anew.
     """
 
     def optimizer_for(steps):
@@ -82,15 +76,7 @@ class Run:
     """
 
     def __init__(
-        self,
-        model,
-        console,
-        *,
-        name: str,
-        folder: str | Path,
-        first_epoch: int,
-        epochs: int,
-        resume: bool = False,
+        self, model, console, *, name: str, folder, first_epoch: int, epochs: int, resume: bool
     ):
         self.model, self.console = model, console
         self.name, self.folder = name, Path(folder)
@@ -115,9 +101,8 @@ class Run:
         num_classes: int,
         steps: int | None,
         validation_steps: int | None,
-        workers: int | None = None,
-        augmentation=None,
-        no_augmentation_sources: Sequence[str] = (),
+        workers: int | None,
+        augmenting: dict,
         **options,
     ) -> None:
         """Take what to learn from, and what to validate on.
@@ -126,23 +111,17 @@ class Run:
             training, validation: prepared `Dataset`s; the second may be None.
             num_classes: of the network; ValueError where the data set has others.
             steps, validation_steps: batches an epoch; None for the whole data set.
-            workers: threads that make batches; one a core unless given.
-            augmentation, no_augmentation_sources, options: of `DataGenerator`; `options` are those
-                for both.
+            workers: threads that make batches; None for one a core, eight at most.
+            augmenting, options: keywords of `DataGenerator`, the first for training alone.
         """
         if training.num_classes != num_classes:
             raise ValueError(
                 f"NUM_CLASSES is {num_classes}, but with the background the data set has "
                 f"{training.num_classes}: {', '.join(training.class_names)}"
             )
-        workers = workers or default_workers()
+        workers = workers or min(MOST_WORKERS, os.cpu_count() or 1)
         options["report"] = self.console.line
-        generator = DataGenerator(
-            training,
-            augmentation=augmentation,
-            no_augmentation_sources=no_augmentation_sources,
-            **options,
-        )
+        generator = DataGenerator(training, **augmenting, **options)
         self.batches, self.validation = Batches(generator, steps, workers), None
         if validation:
             generator = DataGenerator(validation, shuffle=False, **options)
@@ -151,12 +130,10 @@ class Run:
     def compile(self, plan: Plan, learning_rate: float, **minimised) -> None:
         """Compile by a plan; `minimised` are further keywords of `compile_model`."""
         steps = (self.epochs - self.first_epoch) * len(self.batches)
-        if not compile_model(
-            self.model, plan, learning_rate, steps=steps, state=self.state, **minimised
-        ):
-            self.console.line(
-                "Other layers learn now than in the run before: the optimizer starts anew"
-            )
+        goes_on = {"steps": steps, "state": self.state}
+        if not compile_model(self.model, plan, learning_rate, **goes_on, **minimised):
+            text = "Other layers learn now than in the run before: the optimizer starts anew"
+            self.console.line(text)
 
     def claim(self) -> Path:
         """Make the folder, and say where and how training starts; return it.
@@ -164,12 +141,8 @@ class Run:
         A run that starts may get the folder of the next free minute. Raises OSError where it
         cannot be made, or the disk has no room.
         """
-        disk = disk_text(
-            self.folder,
-            bytes_of(self.model.weights),
-            bytes_of(self.model.trainable_variables),
-            self.epochs - self.first_epoch,
-        )
+        weights, state = map(bytes_of, (self.model.weights, self.model.trainable_variables))
+        disk = disk_text(self.folder, weights, state, self.epochs - self.first_epoch)
         if not self.first_epoch or not self.folder.exists():
             self.folder = run_files.claim_folder(self.folder)
         for name, batches in (("Training", self.batches), ("Validation", self.validation)):
@@ -184,19 +157,11 @@ class Run:
         )
         return self.folder
 
-    def fit(
-        self,
-        callbacks: list,
-        save_weights: Callable[[str], None],
-        patience: int | None = None,
-    ):
+    def fit(self, callbacks: list, save_weights: Callable[[str], None], patience: int | None):
         """Train, and write the run's files after each epoch; return the Keras History.
 
-        Arguments:
-            callbacks: Keras callbacks. What they set, such as the learning rate, is part of the
-                state that is saved.
-            save_weights, patience: see `callbacks.Checkpoints`.
-
+        `callbacks` are Keras callbacks: what they set, such as the learning rate, is part of the
+        state that is saved. `save_weights` and `patience` are those of `callbacks.Checkpoints`.
         Losses go to TensorBoard too, where it is installed. Raises TrainingError for a loss that
         is not finite, for batches that cannot be made, and for too little memory.
         """
@@ -210,12 +175,13 @@ class Run:
             *callbacks,
             # What an epoch leaves is written before anybody reads that it is done.
             happenings.Checkpoints(
-                self.folder, self.name, save_weights, monitor, patience, console.line
+                self.folder, self.name, save_weights, monitor, patience, console
             ),
             console,
             happenings.Losses(self.folder, self.first_epoch),
-            *_tensorboard(self.folder),
         ]
+        if keras.backend.backend() == "tensorflow" and importlib.util.find_spec("tensorboard"):
+            callbacks.append(keras.callbacks.TensorBoard(str(self.folder), write_graph=False))
         try:
             return self.model.fit(
                 batches,
@@ -228,7 +194,7 @@ class Run:
                 verbose=0,
             )
         except Exception as error:
-            if any(sign in f"{type(error).__name__} {error}" for sign in OUT_OF_MEMORY):
+            if OUT_OF_MEMORY.search(f"{type(error).__name__} {error}"):
                 raise TrainingError(f"the device has too little memory: {MEMORY_ADVICE}") from error
             for part in (batches, validation):
                 if part and isinstance(part.error, ValueError | OSError):
@@ -236,9 +202,3 @@ class Run:
             raise
         finally:
             console.close()
-
-
-def _tensorboard(folder):
-    if keras.backend.backend() != "tensorflow" or not importlib.util.find_spec("tensorboard"):
-        return []
-    return [keras.callbacks.TensorBoard(str(folder), write_graph=False)]

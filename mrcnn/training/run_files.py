@@ -8,7 +8,6 @@ weights, which `state` reads and writes. Epochs count from 1. Importing this loa
 TensorFlow.
 """
 
-import contextlib
 import csv
 import datetime
 import io
@@ -24,6 +23,8 @@ from mrcnn import atomic
 
 STATE_FILE = "training_state.hdf5"
 CLASSES_FILE = "classes.txt"
+# The attribute of the state that holds its numbers, as JSON.
+STATE_HEADER = "state"
 LOSSES_FILE = "losses.csv"
 CURVES_FILE = "losses.png"
 RUN = re.compile(r"(?P<name>.*?)(?P<time>\d{8}T\d{4})")
@@ -69,12 +70,10 @@ def claim_folder(folder: str | Path) -> Path:
 
 def runs(model_dir: str | Path, name: str) -> Iterator[Path]:
     """Yield the folders of the runs of `name` that have a checkpoint, the newest first."""
-    root, name = Path(model_dir), name.lower()
-    found = []
-    for folder in root.iterdir() if root.is_dir() else ():
-        match = RUN.fullmatch(folder.name)
-        if match and match["name"] == name:
-            found.append((match["time"], folder))
+    matches = ((RUN.fullmatch(folder.name), folder) for folder in Path(model_dir).glob("*"))
+    found = [
+        (run["time"], folder) for run, folder in matches if run and run["name"] == name.lower()
+    ]
     yield from (folder for _, folder in sorted(found, reverse=True) if list_checkpoints(folder))
 
 
@@ -105,9 +104,7 @@ def run_of(path: str | Path, model_dir: str | Path, name: str) -> tuple[Path, in
 
 def list_checkpoints(folder: str | Path) -> dict[int, Path]:
     """Return the checkpoints of a run's folder by epoch; none where there is no such folder."""
-    folder = Path(folder)
-    files = folder.iterdir() if folder.is_dir() else ()
-    epochs = ((epoch_of(path), path) for path in files)
+    epochs = ((epoch_of(path), path) for path in Path(folder).glob("*"))
     return {epoch: path for epoch, path in epochs if epoch is not None}
 
 
@@ -128,7 +125,7 @@ def find_best(model_dir: str | Path, name: str) -> Path | None:
 
 def best_of(folder: str | Path) -> Path | None:
     """Return the best checkpoint of a run's folder, or None."""
-    return next(Path(folder).glob("mask_rcnn_*_best.h5"), None)
+    return next(Path(folder).glob(checkpoint_name("*", "best")), None)
 
 
 def find_resumable(folder: str | Path) -> Path | None:
@@ -146,7 +143,7 @@ def _last(folder):
     return checkpoints[max(checkpoints)] if checkpoints else None
 
 
-# -- The state's header ------------------------------------------------------------------------
+# -- What is beside the checkpoints ------------------------------------------------------------
 
 
 def read_header(folder: str | Path) -> dict:
@@ -156,30 +153,9 @@ def read_header(folder: str | Path) -> dict:
     """
     try:
         with h5py.File(Path(folder) / STATE_FILE, "r") as file:
-            return dict(header_of(file))
+            return dict(json.loads(file.attrs[STATE_HEADER]))
     except (OSError, KeyError, TypeError, ValueError):
         return {}
-
-
-def header_of(file: h5py.File) -> dict:
-    """Return the header of an open state; raises KeyError, TypeError or ValueError for no state."""
-    return json.loads(file.attrs["state"])
-
-
-def write_header(file: h5py.File, numbers: dict) -> None:
-    """Write the header of a state."""
-    file.attrs["state"] = json.dumps(numbers)
-
-
-# -- Class names -------------------------------------------------------------------------------
-
-
-def read_class_names(weights_path: str | Path) -> list[str] | None:
-    """Return the classes, with "BG" first, that stand beside a weights file, or None."""
-    with contextlib.suppress(FileNotFoundError):
-        text = (Path(weights_path).parent / CLASSES_FILE).read_text(encoding="utf-8")
-        return ["BG", *(line.strip() for line in text.splitlines() if line.strip())]
-    return None
 
 
 def write_class_names(folder: str | Path, class_names: list[str]) -> None:

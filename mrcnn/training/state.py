@@ -3,6 +3,7 @@
 Importing this loads neither Keras nor TensorFlow.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,7 @@ class State:
             atomic.replacing(Path(folder) / run_files.STATE_FILE) as beside,
             h5py.File(beside, "w") as file,
         ):
-            run_files.write_header(file, numbers)
+            file.attrs[run_files.STATE_HEADER] = json.dumps(numbers)
             for index, (name, array) in enumerate(variables.items()):
                 dataset = file.create_dataset(f"variable_{index:04d}", data=array)
                 dataset.attrs["name"] = name
@@ -48,7 +49,7 @@ class State:
         try:
             with h5py.File(path, "r") as file:
                 variables = {d.attrs["name"]: d[()] for d in file.values()}
-                state = cls(variables=variables, **run_files.header_of(file))
+                state = cls(variables=variables, **json.loads(file.attrs[run_files.STATE_HEADER]))
         except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(
                 f"{path} is not the state of a training run ({error}): start from the weights "
