@@ -22,22 +22,23 @@ def area(boxes):
     return (y2 - y1) * (x2 - x1)
 
 
-def overlaps(boxes1, boxes2, xp=np):
-    """Return the intersection over union of every pair, `[..., N, M]`.
-
-    Arguments:
-        boxes1: `[..., N, 4]`.
-        boxes2: `[..., M, 4]`.
-
-    Two boxes whose union is empty overlap by 0, never by NaN.
-    """
+def shared_areas(boxes1, boxes2, xp=np):
+    """Return the area that every pair of `[..., N, 4]` and `[..., M, 4]` shares, `[..., N, M]`."""
     first, second = boxes1[..., :, None, :], boxes2[..., None, :, :]
     y1 = xp.maximum(first[..., 0], second[..., 0])
     x1 = xp.maximum(first[..., 1], second[..., 1])
     y2 = xp.minimum(first[..., 2], second[..., 2])
     x2 = xp.minimum(first[..., 3], second[..., 3])
-    intersection = xp.maximum(y2 - y1, 0) * xp.maximum(x2 - x1, 0)
-    union = area(first) + area(second) - intersection
+    return xp.maximum(y2 - y1, 0) * xp.maximum(x2 - x1, 0)
+
+
+def overlaps(boxes1, boxes2, xp=np):
+    """Return the intersection over union of every pair, `[..., N, M]`; see `shared_areas`.
+
+    Two boxes whose union is empty overlap by 0, never by NaN.
+    """
+    intersection = shared_areas(boxes1, boxes2, xp)
+    union = area(boxes1)[..., :, None] + area(boxes2)[..., None, :] - intersection
     empty = union <= 0
     return xp.where(empty, xp.zeros_like(union), intersection / xp.where(empty, 1.0, union))
 

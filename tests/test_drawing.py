@@ -402,7 +402,7 @@ def test_splash_keeps_colour_on_objects_alone():
 def test_splash_without_objects_is_grey_and_other_sizes_are_refused():
     splash = draw_splash(picture(5, 6), np.zeros((5, 6, 0), bool))
     assert (splash == splash[..., :1]).all()
-    with pytest.raises(ValueError, match=r"masks are \[6, 5, 1\]"):
+    with pytest.raises(ValueError, match=r"on a picture of \[6, 5\]"):
         draw_splash(picture(5, 6), np.zeros((6, 5, 1), bool))
 
 

@@ -231,17 +231,14 @@ def draw_splash(image: np.ndarray, objects: Detections | np.ndarray) -> np.ndarr
     """
     color = as_rgb(image)
     shape = color.shape[:2]
+    if not isinstance(objects, Detections):
+        masks = np.asarray(objects, bool)
+        objects = Detections.of_masks(masks, np.zeros(masks.shape[-1]))
+    check_shape(objects, shape)
     inside = np.zeros(shape, bool)
-    if isinstance(objects, Detections):
-        check_shape(objects, shape)
-        pieces = [True] * len(objects) if objects.pieces is None else objects.pieces
-        for piece, (y1, x1, y2, x2) in zip(pieces, objects.windows, strict=True):
-            inside[y1:y2, x1:x2] |= piece
-    else:
-        if np.shape(objects)[:2] != shape:
-            raise ValueError(f"masks are {list(np.shape(objects))} for a picture of {list(shape)}")
-        for mask in np.moveaxis(np.asarray(objects, bool), -1, 0):
-            inside |= mask  # nine times faster than np.any over the last axis, for five objects
+    pieces = [True] * len(objects) if objects.pieces is None else objects.pieces
+    for piece, (y1, x1, y2, x2) in zip(pieces, objects.windows, strict=True):
+        inside[y1:y2, x1:x2] |= piece
     splash = cv2.cvtColor(cv2.cvtColor(color, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     return cv2.copyTo(color, inside.view(np.uint8), splash)
 

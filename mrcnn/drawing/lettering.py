@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mrcnn.boxes import area, shared_areas
+
 # Pixels for each 1000 pixels of the picture's side (the square root of its area).
 TEXT_SIZE = 17
 # Below this DejaVu Sans is hard to read.
@@ -88,13 +90,6 @@ def texts(captions, shape) -> list[np.ndarray]:
     return lines
 
 
-def _shared_areas(boxes1, boxes2) -> np.ndarray:
-    """Return the intersection area of every pair of boxes `[N, 4]` and `[M, 4]`, `[N, M]`."""
-    low = np.maximum(boxes1[:, None, :2], boxes2[None, :, :2])
-    high = np.minimum(boxes1[:, None, 2:], boxes2[None, :, 2:])
-    return np.prod(np.maximum(high - low, 0), axis=-1)
-
-
 def place(box, size, shape, boxes, taken) -> np.ndarray:
     """Return where the label of `box` stands: in the picture, off other labels, hiding little.
 
@@ -110,8 +105,8 @@ def place(box, size, shape, boxes, taken) -> np.ndarray:
     wanted = np.array([*near, *beside, *apart])
     corner = np.clip(wanted, 0, np.array(shape[:2]) - size)
     places = np.concatenate([corner, corner + size], axis=1)
-    hidden = _shared_areas(places, boxes) / np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    covered = _shared_areas(places, taken) / (height * width)
+    hidden = shared_areas(places, boxes) / area(boxes)
+    covered = shared_areas(places, taken) / (height * width)
     moved = np.abs(corner - wanted).sum(axis=1) / height
     dislike = np.repeat([0, 0.1, 0.2, 0.4], [4, 4, 2, 4]) + 0.01 * np.arange(len(places))
     cost = 100 * covered.sum(axis=1) + 2 * hidden.sum(axis=1) + 0.1 * moved + dislike

@@ -29,12 +29,9 @@ def box_overlaps(pred_boxes: np.ndarray, gt_boxes: np.ndarray, crowd: np.ndarray
 
     Intersection over union; with a crowd (bool `[G]`), over the detection's own area.
     """
-    pred_boxes = np.asarray(pred_boxes, np.float64)[:, None]
-    gt_boxes = np.asarray(gt_boxes, np.float64)[None]
-    starts = np.maximum(pred_boxes[..., :2], gt_boxes[..., :2])
-    sides = np.minimum(pred_boxes[..., 2:], gt_boxes[..., 2:]) - starts
-    shared = np.where((sides > 0).all(axis=-1), sides.prod(axis=-1), 0.0)
-    return _ratio(shared, boxes.area(pred_boxes), boxes.area(gt_boxes), crowd)
+    pred_boxes, gt_boxes = np.asarray(pred_boxes, np.float64), np.asarray(gt_boxes, np.float64)
+    shared = boxes.shared_areas(pred_boxes, gt_boxes)
+    return _ratio(shared, boxes.area(pred_boxes)[:, None], boxes.area(gt_boxes), crowd)
 
 
 def mask_overlaps(found: Detections, truth: Detections, crowd: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mrcnn.boxes import shared_areas
 from mrcnn.detections import Detections
 from mrcnn.drawing import lettering
 from mrcnn.drawing.colors import class_color, to_bytes
@@ -30,7 +31,8 @@ class Labels:
             places = _places(boxes[index], text.shape, frame.shape[:2])
             wanted = self._sides.get(number, 0)
             order = [wanted, *(side for side in range(len(places)) if side != wanted)]
-            free = [side for side in order if not _hits(places[side], taken)]
+            covered = shared_areas(places, np.reshape(taken, (-1, 4))).any(axis=1)
+            free = [side for side in order if not covered[side]]
             side = sides[number] = free[0] if free else wanted
             taken.append(places[side])
             lettering.draw(frame, places[side], text, colors[index])
@@ -45,13 +47,6 @@ def _places(box, size, shape) -> np.ndarray:
     tops = np.clip(rows, 0, shape[0] - height)
     left = int(np.clip(x1, 0, shape[1] - width))
     return np.array([(top, left, top + height, left + width) for top in tops])
-
-
-def _hits(place, taken) -> bool:
-    return any(
-        (np.maximum(place[:2], other[:2]) < np.minimum(place[2:], other[2:])).all()
-        for other in taken
-    )
 
 
 def draw_frame(
