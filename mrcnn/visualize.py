@@ -120,10 +120,9 @@ def display_differences(
     """
     gt_box, pred_box = np.reshape(gt_box, (-1, 4)), np.reshape(pred_box, (-1, 4))
     gt = np.flatnonzero(np.any(gt_box != 0, axis=1))
-    best_first = np.argsort(-np.asarray(pred_score)[: len(pred_box)], kind="stable")
-    pred = np.array(
-        [i for i in best_first if pred_score[i] >= score_threshold and np.any(pred_box[i])], int
-    )
+    scores = np.asarray(pred_score)[: len(pred_box)]
+    pred = np.argsort(-scores, kind="stable")
+    pred = pred[(scores[pred] >= score_threshold) & np.any(pred_box[pred] != 0, axis=1)]
     gt_box, gt_class_id = gt_box[gt], np.asarray(gt_class_id)[gt]
     pred_box, pred_class_id = pred_box[pred], np.asarray(pred_class_id)[pred]
     gt_mask, pred_mask = gt_mask[..., gt], pred_mask[..., pred]
@@ -134,7 +133,7 @@ def display_differences(
         gt_box, gt_class_id, gt_mask, pred_box, pred_class_id, ranks, pred_mask,
         iou_threshold=iou_threshold,
     )  # fmt: skip
-    found = charts.match_captions(np.asarray(pred_score)[pred], pred_match, overlaps)
+    found = charts.match_captions(scores[pred], pred_match, overlaps)
 
     return display_instances(
         image,

@@ -19,15 +19,12 @@ GAP = 8
 def evaluate(
     detector, dataset, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> Evaluation:
-    """Compare what a detector finds in all images of a data set with their annotation.
+    """Compare what a `Detector` finds in all images of a prepared `Dataset` with their annotation.
 
-    Arguments:
-        detector: a `Detector`. For average precision it should keep detections of low scores too.
-        dataset: a prepared `Dataset` whose classes have the detector's ids.
-        progress: called with (images done, of how many).
-
-    Images are known to the Evaluation by `dataset.image_reference`. Raises ValueError, which
-    names the image, for one that cannot be read or whose masks do not fit.
+    For average precision it should keep detections of low scores too; the classes of both have the
+    same ids. `progress` is called with (images done, of how many). Images are known to the
+    Evaluation by `dataset.image_reference`. Raises ValueError, which names the image, for one that
+    cannot be read or whose masks do not fit.
     """
     evaluation = Evaluation(dataset.class_names)
     for done, image_id in enumerate(dataset.image_ids, start=1):

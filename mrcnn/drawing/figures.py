@@ -99,12 +99,9 @@ def f1_over_threshold(
 
 
 def confusion(matrix: np.ndarray, class_names: Sequence[str], threshold: float) -> Figure:
-    """Draw a confusion matrix: counts, coloured by their share of the row.
+    """Draw a confusion matrix int `[K, K]`: counts, coloured by their share of the row.
 
-    Arguments:
-        matrix: int `[K, K]`, objects in rows, what they were detected as in columns.
-        class_names: K names, the background's first.
-        threshold: the least score of the detections.
+    Objects are in rows, what they were detected as, by `threshold` or more, in columns.
     """
     names = ["background", *map(_name, class_names[1:])]
     size = np.clip(0.45 * len(names) + 3.0, 5.0, 15.0)

@@ -75,12 +75,9 @@ class Evaluation:
             detections = (overlaps[kind], scores, found.class_ids, areas[kind])
             coco.add(*detections, truth.class_ids, gt_areas)
         order = np.argsort(-scores, kind="stable")
+        compared = overlaps[kinds[-1]][order]
         self._scenes[image_id] = Scene(
-            image_id,
-            overlaps[kinds[-1]][order],
-            scores[order],
-            found.class_ids[order],
-            truth.class_ids,
+            image_id, compared, scores[order], found.class_ids[order], truth.class_ids
         )
 
     def _check_ids(self, where, class_ids):
