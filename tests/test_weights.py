@@ -282,6 +282,22 @@ def test_another_backbone_is_refused(golden_runs, published_weights):
             model.load_weights(published_weights(other), by_name=True)
 
 
+def test_training_starts_from_a_deeper_backbone_that_has_all_layers(published_weights):
+    class Other(ResNet50Config):
+        NUM_CLASSES = 2
+
+    model = MaskRCNN("training", Other(), "log")
+    heads = ["mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_bbox", "mrcnn_mask"]
+    path = published_weights("resnet101")
+    report = model.load_weights(path, by_name=True, exclude=heads)
+    assert not report.missing and {each.split("/")[0] for each in report.excluded} <= set(heads)
+    assert "the file is of resnet101, which has all layers of resnet50 and more" in str(report)
+    with h5py.File(path) as file:
+        np.testing.assert_array_equal(
+            arrays(model)["res4f_branch2c", "kernel"], file["res4f_branch2c/res4f_branch2c/kernel:0"]
+        )
+
+
 def test_another_config_is_refused(small_file):
     class Wider(SmallConfig):
         TOP_DOWN_PYRAMID_SIZE = 48

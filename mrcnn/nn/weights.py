@@ -32,6 +32,8 @@ class LoadReport:
     mismatched: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    # A sentence about a file of another backbone that has all that this one needs.
+    deeper: str | None = None
 
     def __str__(self):
         lines = [f"{self.path}: {len(self.loaded)} weights of {_layers(self.loaded)} loaded"]
@@ -45,6 +47,8 @@ class LoadReport:
             entries = getattr(self, name)
             if entries:
                 lines.append(f"  {_layers(entries)} {note}: {_some(entries)}")
+        if self.deeper:
+            lines.append(f"  {self.deeper}")
         if self.unknown:
             lines.append(f"  exclude names what the network does not have: {_some(self.unknown)}")
         return "\n".join(lines)
@@ -75,8 +79,9 @@ def load(leaves, path, exclude=(), training=False) -> LoadReport:
         training: whether the network is about to be trained. Only then may layers be excluded,
             and may a file that holds nothing but a backbone leave the others new.
 
-    Backbone biases that a file lacks beside their kernel count as zeros. Raises WeightsError,
-    before anything is assigned, where a weight of the network would stay random unasked.
+    Backbone biases that a file lacks beside their kernel count as zeros. A deeper backbone's file
+    starts a training where it has all layers of the network's. Raises WeightsError, before anything
+    is assigned, where a weight of the network would stay random unasked.
     """
     leaves, exclude = list(leaves), set(exclude or ())
     report = LoadReport(Path(path))
@@ -122,10 +127,17 @@ def _may_lack(layer, variable):
 def _refuse_other_layers(report, in_file, used, training):
     path = report.path
     theirs, ours = backbones.of_layers(in_file), backbones.of_layers(used)
-    if theirs and ours and theirs != ours:
+    others = bool(theirs and ours and theirs != ours)
+    # A part of a backbone detects nothing, but it is a start.
+    if others and (report.missing or not training):
         raise WeightsError(
             f"{path} has weights of {theirs}, the config's BACKBONE is {ours}: "
             f"set BACKBONE = {theirs!r} or take another file"
+        )
+    if others:
+        report.deeper = (
+            f"the file is of {theirs}, which has all layers of {ours} and more: let the backbone "
+            'learn too (layers "4+" or "all"), it never worked without the others'
         )
     if not report.loaded and not report.mismatched:
         raise WeightsError(f"{path} has none of the network's layers (it has {_some(in_file)})")
