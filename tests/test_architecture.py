@@ -32,6 +32,7 @@ LEAVES = {
     "coco_classes",
     "detections",
     "download",
+    "files",
     "image_meta",
     "log",
     "masks",

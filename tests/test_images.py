@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, WebPImagePlugin
 from skimage import transform
 
-from mrcnn.data.images import ImageError, find_images, read_image, read_shape
+from mrcnn.data.images import ImageError, read_image, read_shape
 from mrcnn.data.resizing import mold_image, resize, resize_image, unmold_image
+from mrcnn.data.sources import find_images
 from tests import golden as golden_files
 
 MEAN = np.array([123.7, 116.8, 103.9])
@@ -368,16 +369,62 @@ def test_enormous_images_are_refused_by_their_header(tmp_path, make):
 def test_photos_of_just_under_200_megapixels_pass_the_header(tmp_path, make):
     # Some telephones make them; they are more than Pillow takes by itself.
     path = tmp_path / "large"
-    path.write_bytes(make(16_320, 12_240))
+    path.write_bytes(make(16_320, 12_240) + bytes(200_000))
     with pytest.raises(ImageError) as caught:
         read_image(path)
-    assert "megapixels" not in str(caught.value)
+    assert " pixels" not in str(caught.value)
 
 
-def test_the_limit_of_pillow_stays_as_the_process_has_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5000)
-    read_image(saved(tmp_path, photo(), "a.png"))
-    assert Image.MAX_IMAGE_PIXELS == 5000
+@pytest.mark.parametrize("make", [huge_png, huge_jpeg, huge_float_tiff])
+def test_more_pixels_than_so_few_bytes_can_tell_are_refused(tmp_path, make):
+    path = tmp_path / "trap"
+    path.write_bytes(make(8_000, 8_000))
+    refused(path, f"8000 x 8000 pixels in {path.stat().st_size:,} bytes: damaged, or a trap")
+    path.write_bytes(huge_png(150_000, 8))
+    refused(path, "a side of more than 100,000 is too long")
+
+
+def test_an_animation_is_refused_before_there_is_room_for_its_pixels(tmp_path, monkeypatch):
+    frames = [Image.new("RGB", (80, 60), colour) for colour in ("red", "blue")]
+    path = saved(tmp_path, frames[0], "a.webp", save_all=True, append_images=frames[1:])
+    data = bytearray(path.read_bytes())
+    assert data[12:16] == b"VP8X" and data[27:30] == struct.pack("<I", 59)[:3]
+    data[29] = 0x20  # 80 x 2,097,212
+    path.write_bytes(data)
+    monkeypatch.setattr(Image, "open", None)
+    refused(path, "80 x 2097212 pixels")
+    with pytest.raises(ImageError, match="80 x 2097212 pixels"):
+        read_shape(path)
+
+
+def test_one_frame_of_an_animation_is_decoded(tmp_path, monkeypatch):
+    frames = [Image.new("RGB", (80, 60), colour) for colour in ("red", "blue", "lime")]
+    path = saved(tmp_path, frames[0], "a.webp", save_all=True, append_images=frames[1:])
+    decoded, of_one = [], WebPImagePlugin.WebPImageFile._get_next
+    monkeypatch.setattr(
+        WebPImagePlugin.WebPImageFile,
+        "_get_next",
+        lambda self: decoded.append(1) or of_one(self),
+    )
+    assert read_image(path)[0, 0, 0] > 200
+    assert len(decoded) == 1
+
+
+def test_a_jpeg_of_too_many_scans(tmp_path):
+    data = encoded(photo(), "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    scan = data[last:-2]
+    (tmp_path / "a.jpg").write_bytes(data[:-2] + 50 * scan + data[-2:])
+    assert read_image(tmp_path / "a.jpg").shape == (40, 60, 3)
+    (tmp_path / "b.jpg").write_bytes(data[:-2] + 200 * scan + data[-2:])
+    refused(tmp_path / "b.jpg", "more than 100 scans")
+
+
+def test_a_file_too_long_for_an_image(tmp_path):
+    path = saved(tmp_path, photo(), "a.png")
+    with path.open("r+b") as file:
+        file.truncate(1_500_000_000)
+    refused(path, "1.5 GB are too much for an image")
 
 
 # -- Finding -----------------------------------------------------------------------------------
@@ -419,6 +466,23 @@ def test_a_named_file_needs_no_extension(folder):
 def test_a_file_name_may_look_like_a_glob(tmp_path):
     (tmp_path / "a[1].jpg").touch()
     assert names(find_images(tmp_path / "a[1].jpg")) == ["a[1].jpg"]
+
+
+def test_what_a_folder_holds_and_is_not_read_is_counted(folder):
+    lines = []
+    for name in ("a.heic", "b.HEIC", "logo.svg", "raw", "via.json"):
+        (folder / name).touch()
+    assert len(find_images([folder, folder / "below"], lines.append)) == 4
+    assert lines == [
+        f"{folder}: not read: 2 .heic (to be saved as JPEG first), 1 .svg, "
+        "1 folder named as a photo, 1 without an extension"
+    ]
+
+
+def test_a_folder_that_holds_only_what_is_not_read(tmp_path):
+    (tmp_path / "a.heic").touch()
+    with pytest.raises(ImageError, match=r"no images in this folder \(not read: 1 \.heic"):
+        find_images(tmp_path)
 
 
 @pytest.mark.parametrize(

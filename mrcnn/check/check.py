@@ -26,8 +26,9 @@ from mrcnn.check.judge import judge_classes, judge_duplicates, judge_labels, jud
 from mrcnn.check.preview import Preview
 from mrcnn.check.regions import RegionFault, RegionSize, measure
 from mrcnn.check.report import CheckReport, Finding, SubsetReport
-from mrcnn.data.images import ImageError, find_images, read_image
+from mrcnn.data.images import ImageError, read_image
 from mrcnn.data.resizing import scaled_size
+from mrcnn.data.sources import find_images
 
 SUBSETS = ("train", "val")
 
@@ -105,7 +106,7 @@ def _read_subset(subset: SubsetReport, folder: Path, attribute, default_class):
     except AnnotationError as error:
         note("annotations", str(error))
     try:
-        files = find_images(folder)
+        files = find_images(folder, partial(note, "photos"))
     except ImageError as error:
         if folder.is_dir():
             note("no images", str(error))

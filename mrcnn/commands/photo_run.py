@@ -18,7 +18,8 @@ from mrcnn.commands.display import check_display, show_picture
 from mrcnn.commands.opening import open_model
 from mrcnn.commands.outputs import check_files, key, make_folder, picture_path
 from mrcnn.commands.process import INTERRUPTED, LOG_FOLDER, ROOT
-from mrcnn.data.images import ImageError, find_images, read_image
+from mrcnn.data.images import ImageError, read_image
+from mrcnn.data.sources import find_images
 from mrcnn.detections import Detections
 from mrcnn.drawing.instances import draw_detections
 from mrcnn.progress import Progress, duration
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace, config_class: type) -> int:
     `config_class` is that of the training script: its NAME tells its runs, and its settings count
     where a weights file has none. Raises ValueError or OSError in one sentence.
     """
-    sources = find_images(arguments.sources)
+    sources = find_images(arguments.sources, print)
     path = weights.find(arguments.weights, LOG_FOLDER, settings.name(config_class), ROOT)
     check_files(arguments, FORMATS, [*sources, path])
     make_folder(arguments)

@@ -1,7 +1,7 @@
-"""Image files: found, and read from any common format as uint8 RGB `[H, W, 3]`, upright."""
+"""Image files: read from any common format as uint8 RGB `[H, W, 3]`, upright."""
 
 import contextlib
-import glob
+import io
 import re
 import threading
 from pathlib import Path
@@ -10,13 +10,19 @@ import cv2
 import numpy as np
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
+from mrcnn import files
+
+# What one image may cost is told by its header and its length, before anything is decoded.
 MAX_PIXELS = 200_000_000
+MAX_SIDE = 100_000
+MAX_BYTES = 1_000_000_000
+# No photo takes less than a thousandth of a byte a pixel; drawings that do are small.
+PIXELS_PER_BYTE, SMALL_PIXELS = 1000, 16_000_000
+# Each scan of a JPEG goes over all its pixels; cameras and programs make up to a dozen.
+MAX_SCANS = 100
 
 # Formats read by Pillow. Its others are left out: some start programs (EPS), none are photos.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF")
-# HEIC is listed so that the photos of a telephone are refused by name, not passed over.
-EXTENSIONS = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
-EXTENSIONS |= {".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".jp2", ".avif", ".heic", ".heif"}
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 WIDTH, HEIGHT, ORIENTATION = 256, 257, 274  # TIFF 6.0 tags; EXIF shares them
@@ -24,7 +30,7 @@ UPRIGHT = 1
 
 # A JPEG marker: 0xff and a code that is neither a stuffed zero, nor padding, nor a restart.
 JPEG_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
-JPEG_END = b"\xd9"
+JPEG_END, JPEG_SCAN = b"\xd9", b"\xda"
 
 # Pillow's own limit lies below MAX_PIXELS and is one number for the whole process.
 _pillow_limit = threading.Lock()
@@ -43,12 +49,12 @@ def read_image(path) -> np.ndarray:
     0..65535; where they are larger or negative, the smallest becomes black and the largest white.
 
     Raises ImageError, which names the file and the reason, for a file that is missing, empty, no
-    image, broken, truncated or larger than `MAX_PIXELS`; the size is read from the header, before
-    anything is decoded.
+    image, broken, truncated or larger than `MAX_PIXELS` and the other limits; the size is read from
+    the header, before anything is decoded.
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
+        with _opened(path) as file:
             return _read(file)
     except FileNotFoundError:
         reason = "no such file"
@@ -72,7 +78,7 @@ def read_shape(path) -> tuple[int, int]:
     Raises ImageError as `read_image` does.
     """
     # Whatever is wrong, or of an unusual kind: reading it all tells, or succeeds.
-    with contextlib.suppress(Exception), Path(path).open("rb") as file:
+    with contextlib.suppress(Exception), _opened(Path(path)) as file:
         image = _open(file)
         width, height = image.size
         # Pillow turns other formats upright itself, when it decodes them.
@@ -81,28 +87,33 @@ def read_shape(path) -> tuple[int, int]:
     return read_image(path).shape[:2]
 
 
+def _opened(path: Path):
+    if files.is_special(path):
+        raise ImageError("is a pipe or a device, not an image")
+    return path.open("rb")
+
+
 def _read(file) -> np.ndarray:
     head = file.read(12)
     if not head:
         raise ImageError("the file is empty")
     if head[4:8] == b"ftyp" and head[8:12] in HEIC_BRANDS:
         raise ImageError("HEIC photos cannot be read: save it as JPEG first")
-    file.seek(0)
     try:
         image = _open(file)
     except UnidentifiedImageError:
         if head.startswith(TIFF_MAGIC):
             return _read_tiff(file)
         raise
-    _check_size(*image.size)
+    # The decoders paint what a half-written file lacks grey or black.
+    if image.format in ("JPEG", "MPO"):
+        file.seek(0)
+        _check_jpeg(file.read())
+    file.seek(0)
     image.load()
     pixels = _to_rgb(image)
-    # The decoders paint what a half-written file lacks grey or black.
-    file.seek(0)
     if image.format == "PNG":
         _open(file).verify()
-    elif image.format == "JPEG" and not _has_jpeg_end(file.read()):
-        raise ImageError("truncated: the JPEG data has no end")
     return _turn(pixels, _orientation(image))
 
 
@@ -116,31 +127,52 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _open(file) -> Image.Image:
-    """Read an image's header."""
+    """Read an image's header; raises ImageError where the image would cost too much."""
+    length = file.seek(0, io.SEEK_END)
+    if length > MAX_BYTES:
+        raise ImageError(f"{length / 1e9:.1f} GB are too much for an image")
+    file.seek(0)
+    head = file.read(30)
+    # Pillow makes room for an animation's pixels as soon as it opens it.
+    if head[:4] == b"RIFF" and head[12:16] == b"VP8X":
+        sides = (1 + int.from_bytes(head[at : at + 3], "little") for at in (24, 27))
+        _check_size(*sides, length)
+    file.seek(0)
     with _pillow_limit:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(file, formats=FORMATS)
+            image = Image.open(file, formats=FORMATS)
         finally:
             Image.MAX_IMAGE_PIXELS = limit
+    _check_size(*image.size, length)
+    return image
 
 
-def _check_size(width: int, height: int):
+def _check_size(width: int, height: int, length: int):
+    """Raise ImageError where a file of `length` bytes tells too many pixels."""
+    size = f"{width} x {height} pixels"
     if width * height > MAX_PIXELS:
         raise ImageError(
-            f"{width} x {height} pixels are more than {MAX_PIXELS // 10**6} megapixels: "
+            f"{size} are more than {MAX_PIXELS // 10**6} megapixels: "
             "make it smaller or cut it into parts"
+        )
+    if max(width, height) > MAX_SIDE:
+        raise ImageError(f"{size}: a side of more than {MAX_SIDE:,} is too long, cut it into parts")
+    if width * height > max(SMALL_PIXELS, PIXELS_PER_BYTE * length):
+        raise ImageError(
+            f"{size} in {length:,} bytes: damaged, or a trap; a true picture can be saved as JPEG"
         )
 
 
 def _read_tiff(file) -> np.ndarray:
     """Read a TIFF that Pillow does not know: several channels of 16 bits or float."""
+    length = file.seek(0, io.SEEK_END)
     file.seek(0)
     head = file.read(8)
     tags = TiffImagePlugin.ImageFileDirectory_v2(head + (file.read(8) if 43 in head[2:4] else b""))
     file.seek(tags.next)
     tags.load(file)
-    _check_size(tags[WIDTH], tags[HEIGHT])
+    _check_size(tags[WIDTH], tags[HEIGHT], length)
     file.seek(0)
     data = np.frombuffer(file.read(), np.uint8)
     try:
@@ -166,7 +198,7 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
         page = Image.new("RGBA", image.size, "white")
         page.alpha_composite(image.convert("RGBA"))
         image = page
-    return np.array(image.convert("RGB"))
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _to_bytes(values: np.ndarray) -> np.ndarray:
@@ -190,16 +222,22 @@ def _to_bytes(values: np.ndarray) -> np.ndarray:
     return np.rint(scaled.clip(0, 255)).astype(np.uint8)
 
 
-def _has_jpeg_end(data: bytes) -> bool:
-    """Tell whether a JPEG's data come to their end, and not to that of the file before."""
-    at = 2
+def _check_jpeg(data: bytes):
+    """Raise ImageError where a JPEG's data do not come to their end, or in too many scans.
+
+    A preview in the header has an end of its own.
+    """
+    at, scans = 2, 0
     while marker := JPEG_MARKER.search(data, at):
         if marker[1] == JPEG_END:
-            return True
+            return
+        scans += marker[1] == JPEG_SCAN
+        if scans > MAX_SCANS:
+            raise ImageError(f"more than {MAX_SCANS} scans are too many for a JPEG")
         at = marker.end()
         # Segments tell their length; that of a scan is its header's, its data follow.
         at += int.from_bytes(data[at : at + 2], "big")
-    return False
+    raise ImageError("truncated: the JPEG data has no end")
 
 
 def _turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
@@ -211,46 +249,3 @@ def _turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     return np.ascontiguousarray(pixels)
-
-
-def find_images(sources) -> list[Path]:
-    """Return the image files of `sources`, in their order and each once.
-
-    Arguments:
-        sources: a path or several: files (of any extension), folders (the images in them, not in
-            folders below) or glob patterns (`**` goes through folders). Images of a folder or a
-            pattern are those with a known extension, in natural order.
-
-    Raises ImageError for a source that does not exist or has no images.
-    """
-    found = {}
-    for source in [sources] if isinstance(sources, str | Path) else sources:
-        path = Path(source)
-        if path.is_dir():
-            images = sorted(filter(_is_image, path.iterdir()), key=_natural_key)
-            fault = f"{source}: no images in this folder"
-        elif path.exists():
-            images = [path]
-        elif glob.has_magic(str(source)):
-            matches = map(Path, glob.glob(str(source), recursive=True))
-            images = sorted(filter(_is_image, matches), key=_natural_key)
-            fault = f"{source}: the pattern matches no images"
-        else:
-            raise ImageError(f"{source}: no such file or folder")
-        if not images:
-            raise ImageError(fault)
-        for image in images:
-            found.setdefault(image.resolve(), image)
-    return list(found.values())
-
-
-def _natural_key(path: Path):
-    """Sort `img2` before `img10`, whatever the case."""
-    parts = re.split(r"(\d+)", str(path).casefold())
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], str(path)
-
-
-def _is_image(path: Path) -> bool:
-    # macOS leaves "._photo.jpg" files, which hold no picture, beside the photos of other discs.
-    visible = not path.name.startswith(".")
-    return visible and path.suffix.casefold() in EXTENSIONS and path.is_file()

@@ -20,7 +20,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from mrcnn import atomic
+from mrcnn import atomic, files
 from mrcnn.nn import backbones
 
 # A root attribute that other readers pass over: class names and settings, as JSON.
@@ -66,8 +66,11 @@ def _reading(path):
     """Make one clear sentence of every fault of the file that shows meanwhile: a WeightsError."""
     try:
         yield
-    except (OSError, RuntimeError, KeyError) as error:
-        reason = str(error).strip("'\"").splitlines()[0]
+    except WeightsError:
+        raise
+    # A damaged file makes h5py raise anything: TypeError, ValueError, MemoryError, ...
+    except Exception as error:
+        reason = next(iter(str(error).strip("'\"").splitlines()), type(error).__name__)
         raise WeightsError(
             f"{path} is damaged or cut short ({Path(path).stat().st_size:,} bytes): "
             f"copy or download it again ({reason})"
@@ -81,6 +84,8 @@ def opened(path) -> h5py.File:
         raise WeightsError(f"{path}: no such weights file")
     if path.is_dir():
         raise WeightsError(f"{path} is a folder, not a weights file")
+    if files.is_special(path):
+        raise WeightsError(f"{path} is a pipe or a device, not a weights file")
     try:
         with path.open("rb") as file:
             start = file.read(len(HDF5_SIGNATURE))
@@ -101,11 +106,12 @@ def _text(value):
 
 def _names(attributes, name):
     """Read a list of names, which Keras splits into `name0`, `name1`... where it is long."""
-    if name in attributes:
-        return [_text(value) for value in attributes[name]]
-    parts = []
+    parts = [attributes[name]] if name in attributes else []
     while f"{name}{len(parts)}" in attributes:
         parts.append(attributes[f"{name}{len(parts)}"])
+    for part in parts:
+        if np.ndim(part) != 1 or not all(isinstance(value, bytes | str) for value in part):
+            raise ValueError(f"{name} is not a list of names")
     return [_text(value) for part in parts for value in part]
 
 

@@ -16,6 +16,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from mrcnn import files
+
 # FFmpeg inside OpenCV writes its complaints to stderr; what matters is raised here.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
@@ -184,6 +186,8 @@ def _check_file(path: Path):
         raise VideoError(f"{path} is a folder, a video is needed")
     if not path.exists():
         raise VideoError(f"{path}: no such file")
+    if files.is_special(path):
+        raise VideoError(f"{path} is a pipe or a device, a video or a camera's number is needed")
     if not path.stat().st_size:
         raise VideoError(f"{path} is empty")
     try:

@@ -1,0 +1,57 @@
+"""Weights files as files: every fault is one sentence with the file's name."""
+
+import h5py
+import numpy as np
+import pytest
+
+from mrcnn.nn import weights_file
+
+
+@pytest.fixture
+def path(tmp_path):
+    layers = {"conv1": {"conv1/kernel:0": np.ones((3, 4), "f4"), "conv1/bias:0": np.ones(4, "f4")}}
+    weights_file.write(tmp_path / "small.h5", layers)
+    return tmp_path / "small.h5"
+
+
+def refused(path, reason):
+    """Assert that each way to look at a file raises one sentence with its name."""
+
+    def read():
+        with weights_file.opened(path) as file:
+            return list(map(weights_file.array, weights_file.datasets(file).values()))
+
+    for look in (read, lambda: weights_file.inspect(path)):
+        with pytest.raises(weights_file.WeightsError, match=reason) as caught:
+            look()
+        assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("of_what", ["layer_names", "weight_names"])
+@pytest.mark.parametrize("value", [True, 5, "conv1", b"conv1", [1.0], [[b"a"]], h5py.Empty("f4")])
+def test_what_is_no_list_of_names(path, of_what, value):
+    with h5py.File(path, "r+") as file:
+        (file if of_what == "layer_names" else file["conv1"]).attrs[of_what] = value
+    refused(path, f"damaged .*{of_what} is not a list of names")
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_names_that_are_references(path, several):
+    with h5py.File(path, "r+") as file:
+        one = file["conv1"].ref
+        value = np.array([one, one], h5py.ref_dtype) if several else one
+        file.attrs.create("layer_names", value, dtype=h5py.ref_dtype)
+    refused(path, "damaged .*layer_names is not a list of names")
+
+
+def test_a_float_that_no_machine_has(path):
+    """Bits of a type's description are flipped: its exponent has 12 bits, not 8."""
+    with h5py.File(path) as file:
+        dataset = file["conv1/conv1/bias:0"]
+        kind = dataset.id.get_type()
+        assert kind.get_fields() == (31, 23, 8, 0, 23)
+    data = bytearray(path.read_bytes())
+    fields = bytes([23, 8, 0, 23])  # where exponent and mantissa begin, and how many bits they have
+    assert data.count(fields) == 2
+    path.write_bytes(data.replace(fields, bytes([15, 16, 0, 15])))
+    refused(path, "damaged")
