@@ -162,9 +162,8 @@ def train(
 ):
     """Train a model, its weights loaded, on `<dataset_dir>/train` and validate it on `val`.
 
-    `keep_negatives` learns from photos without objects too. `report` is what `check_dataset` said
-    of the data set; with it the annotations are not read once more. The other arguments and the
-    result are those of `MaskRCNN.train`.
+    `keep_negatives` learns from photos without objects too. With `report`, a `CheckReport`, the
+    annotations are not read once more. What else there is, is that of `MaskRCNN.train`.
     """
     datasets, class_names = [], None
     for subset in ("train", "val"):

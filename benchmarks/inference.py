@@ -35,12 +35,6 @@ def parse_arguments():
     add("--backbone", choices=BACKBONES, default="resnet101")
     add("--precision", nargs="+", choices=made_up.PRECISIONS, default=made_up.PRECISIONS)
     add("--side", type=measuring.positive, default=1024, help="of the image, in pixels")
-    add(
-        "--photo",
-        type=measuring.picture_size,
-        metavar="HEIGHTxWIDTH",
-        help="size of the photo that the stages start from; default: --side squared",
-    )
     add("--sides", nargs="+", type=int, default=[256, 512, 768, 1024, 1280, 1536])
     add("--batches", nargs="+", type=int, default=[1, 2, 4, 8])
     add("--batch-side", type=int, default=512, help="of the images of the table batch")
@@ -147,8 +141,7 @@ def stages(arguments, folder):
     from mrcnn.detector import unmold
     from mrcnn.drawing.instances import draw_detections
 
-    height, width = arguments.photo or (arguments.side, arguments.side)
-    path = made_up.write_photo(folder / "photo.jpg", height, width)
+    path = made_up.write_photo(folder / "photo.jpg", arguments.side, arguments.side)
     image = read_image(path)
     cases = {"read": partial(read_image, path)}
     for precision in arguments.precision:
@@ -169,8 +162,7 @@ def stages(arguments, folder):
             f"detect, {precision}": partial(model.detector.detect, [image]),
             f"detect with full-size masks, {precision}": partial(model.detect, [image]),
         }
-    title = f"Stages, {arguments.backbone}, photo {height} x {width}, image {arguments.side}"
-    show(title, cases, arguments, compare=False)
+    show(f"Stages, {arguments.backbone}, image {arguments.side}", cases, arguments, compare=False)
 
 
 def parts(arguments, folder):

@@ -25,8 +25,6 @@ COMPACT_WIDTHS = {
 }
 CLASS_NAMES = ["BG", *(f"thing {number}" for number in range(1, NUM_CLASSES))]
 
-# -- Networks ----------------------------------------------------------------------------------
-
 
 @contextlib.contextmanager
 def weights_folder(given: Path | None = None) -> Iterator[Path]:
@@ -85,9 +83,6 @@ def model(mode: str, network_config: Config, folder: Path):
         with contextlib.redirect_stdout(io.StringIO()):
             made.load_weights(str(path), by_name=True)
     return made
-
-
-# -- Photos and objects ------------------------------------------------------------------------
 
 
 def photo(height: int, width: int, seed: int = 0) -> np.ndarray:

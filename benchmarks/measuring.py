@@ -207,15 +207,9 @@ def machine() -> str:
         parts.append(f"load {os.getloadavg()[0]:.1f} before the run")
     parts += [f"{name}={value}" for name, value in os.environ.items() if VARIABLES.fullmatch(name)]
     parts.append(f"Python {platform.python_version()}")
-    parts += [f"{name} {version}" for name in PACKAGES if (version := _version(name))]
+    versions = {installed.name: installed.version for installed in metadata.distributions()}
+    parts += [f"{name} {versions[name]}" for name in PACKAGES if name in versions]
     return ", ".join(filter(None, parts))
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def introduce(title: str) -> None:

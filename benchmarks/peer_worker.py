@@ -25,9 +25,6 @@ LEARNING_RATE = 1e-6
 LOGIT_SPREAD = 3.0
 
 
-# -- Ours --------------------------------------------------------------------------------------
-
-
 def ours(request, scene) -> tuple[Callable, str]:
     sys.path.insert(0, str(ROOT))
     from benchmarks import made_up, training_step
@@ -42,9 +39,6 @@ def ours(request, scene) -> tuple[Callable, str]:
         return model.detector.detect([scene["photo"]])
 
     return run, f"this package, {len(run()[0])} detections"
-
-
-# -- The older package -------------------------------------------------------------------------
 
 
 def older(request, scene) -> tuple[Callable, str]:
@@ -87,9 +81,6 @@ def older(request, scene) -> tuple[Callable, str]:
     model.compile(LEARNING_RATE, config.LEARNING_MOMENTUM)
     inputs, outputs = next(data_generator(dataset, config, shuffle=False, batch_size=1))
     return lambda: model.keras_model.train_on_batch(inputs, outputs), request["checkout"]
-
-
-# -- torchvision -------------------------------------------------------------------------------
 
 
 def torchvision(request, scene) -> tuple[Callable, str]:
@@ -162,9 +153,6 @@ def torchvision(request, scene) -> tuple[Callable, str]:
     return detect, f"{text}, {len(detect())} detections"
 
 
-# -- ultralytics -------------------------------------------------------------------------------
-
-
 def ultralytics(request, scene) -> tuple[Callable, str]:
     from ultralytics import YOLO
 
@@ -177,8 +165,6 @@ def ultralytics(request, scene) -> tuple[Callable, str]:
     version = metadata.version("ultralytics")
     return run, f"ultralytics {version}, {len(run()[0].boxes)} detections"
 
-
-# -- The conversation --------------------------------------------------------------------------
 
 PEERS = {"ours": ours, "older": older, "torchvision": torchvision, "ultralytics": ultralytics}
 

@@ -48,9 +48,6 @@ def parse_arguments():
     return parser.parse_args()
 
 
-# -- Commands ----------------------------------------------------------------------------------
-
-
 def run_python(*arguments):
     """Run Python in the project's folder; raises CalledProcessError where it fails."""
     command = [sys.executable, *map(str, arguments)]
@@ -66,9 +63,6 @@ def commands(arguments):
     }
     measured = measuring.in_turns(cases, arguments.repeats)
     measuring.section("Commands", measuring.timing_table(measured, compare=False))
-
-
-# -- The predict script ------------------------------------------------------------------------
 
 
 def predict_once(arguments, weights, photo, folder):
@@ -103,9 +97,6 @@ def predict(arguments, weights, photo, folder):
     title = f"maskrcnn_predict_for_images.py, {weights.stem}, {arguments.precision}"
     text = measuring.timing_table({"first result": first, "end": end}, compare=False)
     measuring.section(title, text)
-
-
-# -- Where the time goes -----------------------------------------------------------------------
 
 
 def child(photo, weights, arguments) -> dict:

@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from custom_training import CustomDataset
 from mrcnn.commands import process
 from mrcnn.commands.opening import open_model
+from mrcnn.commands.training_arguments import EVALUATION_CONFIDENCE
 from mrcnn.config import Config
 from mrcnn.settings import with_settings
 from mrcnn.training.run_files import find_last
@@ -56,16 +57,16 @@ class RemoteConfig(Config):
     NUM_CLASSES = 1 + 1
     TOP_DOWN_PYRAMID_SIZE = RPN_CONV_LAYER_SIZE = MASK_CONV_LAYERS_SIZE = 64
     FPN_CLASSIF_FC_LAYERS_SIZE = 256
-    IMAGE_MIN_DIM = IMAGE_MAX_DIM = 512
-    # Remotes are long: a box of one is up to four times as long as wide.
     RPN_ANCHOR_SCALES = (24, 48, 96, 192, 384)
+    # Remotes are long: a box of one is up to four times as long as wide.
     RPN_ANCHOR_RATIOS = [0.4, 1, 2.5]
+    IMAGE_MIN_DIM = IMAGE_MAX_DIM = 512
+    # Most of what looks like a remote is not one.
+    ROI_POSITIVE_RATIO = 0.2
+    TRAIN_ROIS_PER_IMAGE = 96
     PRE_NMS_LIMIT = 2000
     POST_NMS_ROIS_TRAINING = 500
     POST_NMS_ROIS_INFERENCE = 200
-    TRAIN_ROIS_PER_IMAGE = 96
-    # Most of what looks like a remote is not one.
-    ROI_POSITIVE_RATIO = 0.2
     MAX_GT_INSTANCES = 8
     DETECTION_MAX_INSTANCES = 20
     # Below it more than 2 % of pictures of look-alikes have a false detection.
@@ -103,8 +104,6 @@ STAGES = (
     Stage("hard", 448, 1e-3, 22, ("train", "lookalikes")),
     Stage("apart", 448, 1e-3, 20, ("train", "lookalikes"), MORE_ROIS | CLASS_LOSS),
 )
-# Average precision wants the uncertain detections too.
-LEAST_SCORE = 0.05
 
 
 def augmentation():
@@ -136,9 +135,6 @@ def augmentation():
             sometimes(0.3, iaa.AdditiveGaussianNoise(scale=(2, 14)), iaa.JpegCompression((40, 85))),
         ]
     )
-
-
-# -- The steps -----------------------------------------------------------------------------------
 
 
 def render_sets(work: Path, share: float) -> None:
@@ -216,13 +212,11 @@ def measure(work: Path, weights: Path) -> None:
     """Print how good weights are on the sets that training never saw."""
     from mrcnn.commands.evaluating import evaluate
 
-    detector = open_model(weights, min_confidence=LEAST_SCORE).detector
+    detector = open_model(weights, min_confidence=EVALUATION_CONFIDENCE).detector
     print(evaluate(detector, load_sets(work, "test")).text())
     empty = load_sets(work, "empty")
-    found = [
-        detector.detect([empty.load_image(image_id)])[0].scores for image_id in empty.image_ids
-    ]
-    best = np.array([max(scores, default=0.0) for scores in found])
+    found = (detector.detect([empty.load_image(image_id)])[0] for image_id in empty.image_ids)
+    best = np.array([max(each.scores, default=0.0) for each in found])
     threshold = RemoteConfig.DETECTION_MIN_CONFIDENCE
     print(
         f"Of {len(best)} pictures without a remote {np.mean(best >= threshold):.1%} have a "

@@ -26,10 +26,6 @@ class Console(keras.callbacks.Callback):
         """Print a line that stays."""
         self.progress.line(text)
 
-    def close(self) -> None:
-        """Wipe what does not stay."""
-        self.progress.close()
-
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch, self.epochs, steps = epoch, self.params["epochs"], len(self.batches)
         self.progress = Progress(steps, f"epoch {epoch + 1}/{self.epochs}", self.stream)
@@ -56,7 +52,7 @@ class Console(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         now = time.perf_counter()
         self.aside = now - self.last[0]
-        self.close()
+        self.progress.close()
         values = "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
         self.line(f"epoch {epoch + 1}/{self.epochs}: {duration(now - self.started)}  {values}")
         if len(self.batches) > 1:

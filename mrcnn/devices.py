@@ -35,9 +35,8 @@ def gpu_names() -> list[str]:
     if backend == "tensorflow":
         import tensorflow as tf
 
-        details = map(
-            tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU")
-        )
+        gpus = tf.config.list_physical_devices("GPU")
+        details = map(tf.config.experimental.get_device_details, gpus)
         return [detail.get("device_name", "unknown") for detail in details]
     if backend == "jax":
         import jax

@@ -90,8 +90,9 @@ def build_rpn_targets(image_shape, anchors, gt_class_ids, gt_boxes, config):
 
     `targets.rpn.rpn_targets` says what they are; `image_shape` is not needed for it.
     """
+    options = settings.batches(config)["rpn_targets"]
     rng = np.random.default_rng()
-    return rpn_targets(anchors, gt_class_ids, gt_boxes, **settings.rpn_targets(config), rng=rng)
+    return rpn_targets(anchors, gt_class_ids, gt_boxes, **options, rng=rng)
 
 
 def generate_random_rois(image_shape, count, gt_class_ids, gt_boxes) -> np.ndarray:

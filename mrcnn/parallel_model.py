@@ -4,18 +4,11 @@ import keras
 
 
 class ParallelModel(keras.Model):
-    """A model that trains on `gpu_count` GPUs at once.
+    """The model that it is given, in all but name, for scripts that wrap one by hand.
 
-    `MaskRCNN` trains on several GPUs by itself where `Config.GPU_COUNT` says so: the variables of
-    its model are made under a `tf.distribute.MirroredStrategy`, which splits every batch, and that
-    is all there is to it. This class stands for scripts that wrap a model by hand: it is the model
-    it is given, in all but name.
-
-    Arguments:
-        keras_model: a model built under a strategy of `gpu_count` replicas (`devices.strategy`).
-        gpu_count: how many GPUs a batch is split over.
-
-    Raises ValueError where the model was built for another number of GPUs.
+    `MaskRCNN` trains on several GPUs by itself where `Config.GPU_COUNT` says so: its variables are
+    made under a `tf.distribute.MirroredStrategy` (`devices.strategy`), which splits every batch
+    over `gpu_count` GPUs. Raises ValueError where `keras_model` was built for another number.
     """
 
     def __init__(self, keras_model, gpu_count):

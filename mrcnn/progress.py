@@ -7,9 +7,6 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-# Between two lines where there is no terminal.
-FILE_SECONDS = 30.0
-
 
 def duration(seconds: float) -> str:
     """Return such as "0.04 s", "0.8 s", "12 s", "3 min 20 s" or "2 h 05 min"."""
@@ -49,7 +46,7 @@ class Progress:
         total: float | None,
         what: str = "",
         stream: TextIO | None = None,
-        every: float = FILE_SECONDS,
+        every: float = 30.0,
         number: Callable[[float], str] = str,
     ):
         self.total, self.what, self.every, self.number = total, what, every, number
@@ -141,15 +138,8 @@ def _bar(stream):
     """Return a line of tqdm's, whose text is its description."""
     from tqdm import tqdm
 
-    return tqdm(
-        file=stream,
-        bar_format="{desc}",
-        leave=False,
-        ncols=_width(stream),
-        nrows=2,
-        miniters=0,
-        position=0,
-    )
+    options = {"bar_format": "{desc}", "leave": False, "nrows": 2, "miniters": 0, "position": 0}
+    return tqdm(file=stream, ncols=_width(stream), **options)
 
 
 def _width(stream) -> int:

@@ -1,7 +1,4 @@
-"""What each setting of a Config must be: RULES has all of them, `faults` what does not hold.
-
-Importing this loads neither Keras nor TensorFlow.
-"""
+"""What each setting of a Config must be: RULES has all of them, `faults` what does not hold."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,8 +26,6 @@ SIZE_MULTIPLE = 2**6
 # The setting that fixes the side of the molded image.
 SIDES = {"square": "IMAGE_MAX_DIM", "pad64": "IMAGE_MIN_DIM", "crop": "IMAGE_MIN_DIM"}
 SHOWN_LETTERS = 60
-
-# -- What a setting must be --------------------------------------------------------------------
 
 
 class Kind(NamedTuple):

@@ -1,8 +1,5 @@
 """Settings between a Config, files and the rooms: how they are stored, how a Config is made of
-them, and the keywords that they become for code that takes no Config.
-
-Importing this loads neither Keras nor TensorFlow.
-"""
+them, and the keywords that they become for code that takes no Config."""
 
 import contextlib
 import json
@@ -147,14 +144,6 @@ def anchors(config) -> dict:
     }
 
 
-def rpn_targets(config) -> dict:
-    """Return the keywords of `targets.rpn.rpn_targets`."""
-    return {
-        "anchors_per_image": config.RPN_TRAIN_ANCHORS_PER_IMAGE,
-        "bbox_std_dev": config.RPN_BBOX_STD_DEV,
-    }
-
-
 def batches(config) -> dict:
     """Return the keywords of `data.batches.DataGenerator`."""
     return {
@@ -166,7 +155,10 @@ def batches(config) -> dict:
         "random_rois": 0 if config.USE_RPN_ROIS else config.POST_NMS_ROIS_TRAINING,
         "resizing": resizing(config),
         "anchors": anchors(config),
-        "rpn_targets": rpn_targets(config),
+        "rpn_targets": {
+            "anchors_per_image": config.RPN_TRAIN_ANCHORS_PER_IMAGE,
+            "bbox_std_dev": config.RPN_BBOX_STD_DEV,
+        },
     }
 
 

@@ -35,7 +35,7 @@ def train(clock, batches, epochs, seconds, prepared=0.0):
             told.on_train_batch_end(batch, {"loss": 3 - epoch})
         clock.time += 5
         told.on_epoch_end(epoch, {"loss": 2.5 - epoch, "val_loss": 3})
-    told.close()
+    told.progress.close()
     return stream.getvalue().splitlines()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from mrcnn.training import run_files as runs
 from mrcnn.training.callbacks import Losses
-from mrcnn.training.disk import disk_text
+from mrcnn.training.run_files import disk_text
 
 NOON = datetime.datetime(2026, 11, 23, 12, 0)
 # How the older package finds name and time in a folder's name.

@@ -1,7 +1,4 @@
-"""What the command lines of the scripts have in common: kinds of values, and options to detect.
-
-Importing this loads neither Keras nor TensorFlow.
-"""
+"""What the command lines of the scripts have in common: kinds of values, and options to detect."""
 
 import argparse
 import math

@@ -1,7 +1,4 @@
-"""From a weights file to a detector: which classes, which settings, and the network.
-
-Importing this loads neither Keras nor TensorFlow.
-"""
+"""From a weights file to a detector: which classes, which settings, and the network."""
 
 import functools
 import os
@@ -71,11 +68,10 @@ def open_model(
     Arguments:
         path: the weights file; its settings count.
         config_class: the Config whose settings count where the file tells none.
-        classes: see `class_names_for`.
+        classes, backbone: see `class_names_for` and `weights.backbone_settings`.
         min_confidence, max_instances: the least score, and the most objects of an image.
         image_size: pixels, a multiple of 64: the larger side of the image as the network sees it.
         precision: PRECISION.
-        backbone: "module:function" whose code may be run; see `weights.backbone_settings`.
 
     What is None is as the file's settings say. Raises ValueError in one sentence.
     """
@@ -138,9 +134,8 @@ def class_names_for(info: WeightsInfo, wanted: str | None = None) -> list[str]:
         names = names[1:]
     if len(names) != info.num_classes - 1:
         shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-        raise ValueError(
-            f"{origin} names {len(names)} ({shown}), but {info.path} has {_classes(info)}"
-        )
+        given = f"{origin} names {len(names)} ({shown})"
+        raise ValueError(f"{given}, but {info.path} has {_classes(info)}")
     return ["BG", *names]
 
 
@@ -148,9 +143,8 @@ def _names_in(path: Path) -> Sequence[str]:
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        raise ValueError(
-            f"{path} is not a text file, in UTF-8, with one class name a line"
-        ) from None
+        text = "is not a text file, in UTF-8, with one class name a line"
+        raise ValueError(f"{path} {text}") from None
 
 
 def _classes(info) -> str:

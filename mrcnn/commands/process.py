@@ -17,7 +17,10 @@ def run(body: Callable[[], int], script: str | Path | None = None) -> int:
     A ValueError or OSError is printed as one sentence after the script's name, with code 1;
     Ctrl-C ends it with INTERRUPTED. `script` is by default the file that Python was started with.
     """
-    _escape_odd_letters()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # Letters of file names that a terminal's encoding does not have would end the program.
+            stream.reconfigure(errors="backslashreplace")
     try:
         return body()
     except KeyboardInterrupt:
@@ -26,13 +29,3 @@ def run(body: Callable[[], int], script: str | Path | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"{Path(script or sys.argv[0]).name}: {error}", file=sys.stderr)
         return 1
-
-
-def _escape_odd_letters():
-    """Let file names that the terminal's encoding does not have be printed, their letters escaped.
-
-    Else they would end the program.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")

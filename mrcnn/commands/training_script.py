@@ -1,7 +1,6 @@
 """The commands of a training script: train, evaluate, check, splash.
 
-A script brings its Config, its Dataset and what is special to it, and calls `main`; everything
-else is in this folder. Importing this loads neither Keras nor TensorFlow.
+A script brings what is special to it, a `Script`, and calls `main`.
 """
 
 from collections.abc import Sequence

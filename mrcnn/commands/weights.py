@@ -1,7 +1,6 @@
 """Which weights `--weights` means, and the code that a backbone of one's own needs.
 
-Every command and script asks here, so that what is measured is what predicts. Importing this
-loads neither Keras nor TensorFlow.
+Every command and script asks here, so that what is measured is what predicts.
 """
 
 import sys

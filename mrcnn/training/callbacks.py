@@ -88,7 +88,8 @@ class Checkpoints(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         score = float((logs or {})[self.monitor])
         # The step's own check of the losses comes before the step has changed the weights.
-        if not (math.isfinite(score) and _all_finite(self.model.trainable_variables)):
+        learned = map(np.asarray, self.model.trainable_variables)
+        if not (math.isfinite(score) and all(np.isfinite(array).all() for array in learned)):
             raise TrainingError(
                 f"{self.monitor} or a weight is not finite after epoch {epoch + 1}, which is not "
                 "saved: lower the learning rate, and go on from the epoch before"
@@ -137,10 +138,6 @@ class Losses(keras.callbacks.Callback):
         values = {name: [run_files.number(row.get(name)) for row in self.rows] for name in names}
         curves = figures.png(figures.losses(values))
         atomic.write_bytes(self.folder / run_files.CURVES_FILE, curves)
-
-
-def _all_finite(variables) -> bool:
-    return all(np.isfinite(np.asarray(variable)).all() for variable in variables)
 
 
 def _same_file(source: Path, target: Path) -> None:

@@ -15,7 +15,6 @@ from mrcnn.training import callbacks as happenings
 from mrcnn.training import run_files
 from mrcnn.training.batches import Batches
 from mrcnn.training.callbacks import TrainingError
-from mrcnn.training.disk import bytes_of, disk_text
 from mrcnn.training.layers import layer_pattern, set_trainable
 from mrcnn.training.plan import Plan
 from mrcnn.training.state import State, restore_optimizer
@@ -141,8 +140,9 @@ class Run:
         A run that starts may get the folder of the next free minute. Raises OSError where it
         cannot be made, or the disk has no room.
         """
-        weights, state = map(bytes_of, (self.model.weights, self.model.trainable_variables))
-        disk = disk_text(self.folder, weights, state, self.epochs - self.first_epoch)
+        weights = run_files.bytes_of(self.model.weights)
+        state = run_files.bytes_of(self.model.trainable_variables)
+        disk = run_files.disk_text(self.folder, weights, state, self.epochs - self.first_epoch)
         if not self.first_epoch or not self.folder.exists():
             self.folder = run_files.claim_folder(self.folder)
         for name, batches in (("Training", self.batches), ("Validation", self.validation)):
@@ -201,4 +201,4 @@ class Run:
                     raise TrainingError(str(part.error)) from part.error
             raise
         finally:
-            console.close()
+            console.progress.close()

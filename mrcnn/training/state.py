@@ -1,7 +1,4 @@
-"""What a training run needs besides its weights, to go on where it was.
-
-Importing this loads neither Keras nor TensorFlow.
-"""
+"""What a training run needs besides its weights, to go on where it was."""
 
 import json
 from dataclasses import dataclass
