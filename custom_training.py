@@ -163,7 +163,7 @@ def train(
     """Train a model, its weights loaded, on `<dataset_dir>/train` and validate it on `val`.
 
     `keep_negatives` learns from photos without objects too. With `report`, a `CheckReport`, the
-    annotations are not read once more. What else there is, is that of `MaskRCNN.train`.
+    annotations are not read once more. All else, and the result, is as of `MaskRCNN.train`.
     """
     datasets, class_names = [], None
     for subset in ("train", "val"):
