@@ -186,5 +186,6 @@ def checking(config) -> dict:
     return {
         "max_instances": config.MAX_GT_INSTANCES,
         "anchor_scales": config.RPN_ANCHOR_SCALES,
+        "anchor_ratios": config.RPN_ANCHOR_RATIOS,
         "resizing": resizing(config),
     }

@@ -2,7 +2,7 @@
 
 import html
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 
 import numpy as np
@@ -31,6 +31,14 @@ def as_lines(rows: Sequence[Sequence], left: int | None = None) -> list[str]:
 def shortened(name: str) -> str:
     """Return a name that leaves room for other columns."""
     return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+
+
+def few(names: Iterable, most: int = 5) -> str:
+    """Return names in one line; of more than `most` only the first, and how many there are."""
+    names = list(map(str, names))
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])}, ... ({len(names)} in all)"
 
 
 def as_html(rows: Sequence[Sequence]) -> str:

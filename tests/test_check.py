@@ -46,8 +46,8 @@ def test_good_data(dataset):
     assert (val.images, val.annotated) == (1, 1)
     (size,) = val.regions["v.png"]
     assert (size.label, size.area, size.box) == ("mug", 600, (20, 30))
-    # 90 pixels become 1024: 600 ** 0.5 * 1024 / 90
-    assert val.object_sides == pytest.approx([278.7], abs=0.1)
+    # 90 pixels become 1024.
+    assert val.object_boxes == [pytest.approx((20 * 1024 / 90, 30 * 1024 / 90))]
     assert "Verdict: fit for training." in report.text()
 
 
@@ -208,10 +208,44 @@ def test_rare_class(dataset):
 
 
 def test_more_objects_than_training_takes(dataset):
-    make_subset(dataset / "val", {"v.png": GOOD * 4}, 50)
+    make_subset(dataset / "val", {"v.png": [rect(20 * i, 9, 18, 14) for i in range(4)]}, 50)
     assert kinds(check_dataset(dataset, max_instances=4)) == set()
     finding = only(check_dataset(dataset, max_instances=3), "too many")
     assert finding.image == "v.png" and "4 objects, but MAX_GT_INSTANCES is 3" in finding.reason
+
+
+@pytest.mark.parametrize("label", ["mug", "pan"])
+def test_a_region_that_was_drawn_twice(dataset, label):
+    twice = [rect(10, 10, 30, 20), rect(50, 10, 30, 20), rect(11, 10, 30, 20, object=label)]
+    other = polygon([10, 40, 40], [10, 10, 30])  # half of the box that all three share
+    make_subset(
+        dataset / "train", {f"{i}.png": GOOD for i in range(5)} | {"6.png": [*twice, other]}
+    )
+    finding = only(check_dataset(dataset), "drawn twice")
+    assert (finding.image, finding.region, finding.is_error) == ("6.png", 3, False)
+    like = "" if label == "mug" else ", there as 'mug'"
+    assert finding.reason == f"covers the same as region 1{like}: was it drawn twice?"
+
+
+def test_valid_is_val(dataset):
+    """As Roboflow calls it; where both are there, `val` counts."""
+    (dataset / "val").rename(dataset / "valid")
+    (dataset / "valid" / "v.png").write_bytes((dataset / "train" / "1.png").read_bytes())
+    report = check_dataset(dataset)
+    assert report.subset("val").annotated == 1
+    finding = only(report, "duplicate")
+    assert str(finding).startswith("valid/v.png: is a copy of train/1.png")
+    make_subset(dataset / "val", {"w.png": GOOD}, 60)
+    assert list(check_dataset(dataset).subset("val").regions) == ["w.png"]
+
+
+def test_many_classes_are_cut_with_their_number(dataset):
+    boxes = [rect(2 * i, i, 9, 9, object=f"c{i:02}") for i in range(40)]
+    make_subset(dataset / "train", {"0.png": boxes, "1.png": boxes})
+    text = check_dataset(dataset, class_names=[f"x{i}" for i in range(40)]).text()
+    assert "classes: c00, c01, c02, c03, c04, ... (40 in all)" in text
+    assert "none of those to find (x0, x1, x2, x3, x4, ... (40 in all))" in text
+    assert "and 10 more classes" in text and "c29" in text and "c30  train" not in text
 
 
 def test_photo_that_changed_after_it_was_annotated(dataset):
@@ -292,11 +326,15 @@ def test_long_lists_are_shortened_in_the_text(dataset):
 
 # -- Anchors ------------------------------------------------------------------------------------
 
-SCALES = (32, 64, 128, 256, 512)
+SCALES, RATIOS = (32, 64, 128, 256, 512), (0.5, 1, 2)
+
+
+def squares(*sides):
+    return [(side, side) for side in sides]
 
 
 def test_histogram_of_sizes():
-    fit = fit_anchors([5, 22.6, 22.7, 32, 45.2, 45.3, 500, 724, 725], SCALES)
+    fit = fit_anchors(squares(5, 22.6, 22.7, 32, 45.2, 45.3, 500, 724, 725), SCALES, RATIOS)
     # Half-way between scales, as a ratio: 32 / 2 ** 0.5 is 22.63, then 45.25, ..., 724.08.
     assert fit.counts == (2, 3, 1, 0, 0, 2, 1)
     assert len(fit.lines()) == 7
@@ -304,25 +342,42 @@ def test_histogram_of_sizes():
 
 
 def test_fitting_sizes_need_no_suggestion():
-    assert fit_anchors([30, 60, 120, 240, 480] * 5, SCALES).suggestion is None
-    assert fit_anchors([], SCALES).suggestion is None
+    assert fit_anchors(squares(30, 60, 120, 240, 480) * 5, SCALES, RATIOS).suggestion is None
+    assert fit_anchors([], SCALES, RATIOS).suggestion is None
 
 
 def test_small_objects_suggest_smaller_anchors():
-    suggestion = fit_anchors([14, 15, 16, 40], SCALES).suggestion
+    suggestion = fit_anchors(squares(14, 15, 16, 40), SCALES, RATIOS).suggestion
     assert "75% of the objects are smaller than the smallest anchor" in suggestion
     assert "RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256) reaches 100% instead of 25%" in suggestion
     assert "larger IMAGE_MAX_DIM" in suggestion
 
 
 def test_large_objects_suggest_larger_anchors():
-    suggestion = fit_anchors([900, 1000, 300], SCALES).suggestion
+    suggestion = fit_anchors(squares(900, 1000, 300), SCALES, RATIOS).suggestion
     assert "(64, 128, 256, 512, 1024)" in suggestion and "IMAGE_MAX_DIM" not in suggestion
 
 
+def test_long_thin_objects_suggest_other_ratios():
+    """Their area is an anchor's, their shape is not: 20 x 160 overlaps with 40 x 80 by a third."""
+    fit = fit_anchors([(20, 160), (160, 20), (64, 64), (45, 90)], SCALES, RATIOS)
+    assert fit.counts == (0, 0, 4, 0, 0, 0, 0) and fit.thin == 2
+    assert "longer than any anchor      2  50%" in fit.lines()[-1]
+    assert fit.suggestion == (
+        "50% of the objects are longer and thinner than any anchor: "
+        "RPN_ANCHOR_RATIOS = (0.25, 1, 4) reaches 100% instead of 50% (an overlap of 0.5)"
+    )
+    assert fit_anchors([(20, 160), (160, 20), (64, 64)], SCALES, (0.25, 1, 4)).suggestion is None
+
+
+def test_a_shape_that_no_ratio_reaches_is_told_all_the_same():
+    fit = fit_anchors([(4, 1024)] * 9, SCALES, RATIOS)
+    assert fit.suggestion == "100% of the objects are longer and thinner than any anchor"
+
+
 def test_training_size_decides(dataset):
-    sides = check_dataset(dataset, resizing={"mode": "none"}).subsets[1].object_sides
-    assert sides == pytest.approx([600**0.5])
+    boxes = check_dataset(dataset, resizing={"mode": "none"}).subsets[1].object_boxes
+    assert boxes == [(20, 30)]
     report = check_dataset(dataset, anchor_scales=(1000, 2000))
     assert only(report, "anchors").is_error is False
 

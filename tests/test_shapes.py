@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from skimage import draw
 
 from mrcnn.annotation.records import Region
+from mrcnn.annotation.run_lengths import decompress_counts
 from mrcnn.annotation.shapes import (
     ShapeError,
     bounds,
     build_shape,
     crosses_itself,
-    decompress_counts,
     region_mask,
 )
 from mrcnn.outlines import encode_rle
@@ -166,7 +166,7 @@ def test_run_lengths_at_another_size():
         (polygon([0, 1, 2], [0, 0, 0], "extreme_circle"), "zero area", "line"),
         (polygon([9, 10, 11, 0], [10, 20, 30, 50], "extreme_circle"), "zero area", "line"),
         ({"name": "segmentation", "parts": [[0.0]]}, "under 3 points", "1 number"),
-        ({"name": "segmentation", "parts": []}, "under 3 points", "empty"),
+        ({"name": "segmentation", "parts": []}, "under 3 points", "neither an outline"),
         ({"name": "rle", "size": [2, 2], "counts": [1, 1]}, "value", "add up to 2"),
         ({"name": "rle", "size": [2, 2], "counts": [4]}, "zero area", "empty"),
         ({"name": "rle", "size": [2, 2], "counts": "\u2028"}, "value", "damaged"),

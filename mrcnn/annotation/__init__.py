@@ -1,1 +1,1 @@
-"""Annotation files: every form that VIA writes, and COCO's JSON."""
+"""Annotation files: every form that VIA writes, labelme's, and COCO's JSON."""

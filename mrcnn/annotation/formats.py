@@ -11,13 +11,13 @@ content of another format. To add a format, write its module and name it in FORM
 import json
 from collections import Counter
 
-from mrcnn.annotation import coco_json, via3_json, via_csv, via_json
+from mrcnn.annotation import coco_json, labelme_json, via3_json, via_csv, via_json
 from mrcnn.annotation.raw import Rank, Source
 from mrcnn.annotation.records import AnnotationError, DamagedFile
 
 # Of the files in a folder of photos, those that are looked at.
 SUFFIXES = (".json", ".csv", ".txt", "")
-FORMATS = (via_json, via3_json, via_csv, coco_json)
+FORMATS = (via_json, via3_json, via_csv, labelme_json, coco_json)
 RANKS: dict[str, Rank] = {form: rank for module in FORMATS for form, rank in module.FORMS.items()}
 
 
@@ -32,9 +32,11 @@ def recognise(text: str) -> Source:
         raise AnnotationError(
             f"is neither JSON nor a CSV of VIA: it starts with {text.strip()[:30]!r}"
         )
+    if isinstance(document, list) and '"original_width"' in text:
+        raise AnnotationError("is Label Studio's JSON: export it from there as COCO, with images")
     keys = ", ".join(map(repr, list(document)[:4])) if isinstance(document, dict) else "a list"
     raise AnnotationError(
-        f"is JSON, but no annotation of VIA or COCO: it holds {keys[:100] or 'nothing'}"
+        f"is JSON, but no annotation of VIA, COCO or labelme: it holds {keys[:100] or 'nothing'}"
     )
 
 

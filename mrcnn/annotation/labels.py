@@ -8,12 +8,22 @@ class, so it is inferred here, and every doubt is put into words.
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+
+from mrcnn.annotation.raw import Declared
+from mrcnn.tables import few
 
 # Names that people give to the class, likeliest first; compared in lower case.
 USUAL_NAMES = ("class", "class_name", "label", "category", "object", "object_name", "name", "type")
-# What VIA fills in itself when nobody chose a value.
+# Regions of an image with one label and one value of this attribute are parts of one object.
+PART_OF = "part_of"
+# What VIA fills in itself when nobody chose a value, unless the file declares other defaults.
 UNSET = {("name", "not_defined"), ("type", "unknown")}
 ONE_CHOICE = ("dropdown", "radio")
+# Values that differ in each of so many regions are rather no classes, and surely none.
+FEW_REGIONS, MANY_REGIONS = 4, 10
+ONE = "all regions are one class"
+NOTHING_DECLARED = MappingProxyType({})
 
 
 class LabelError(ValueError):
@@ -26,67 +36,96 @@ def clean(text: str) -> str:
     return "".join(character for character in folded if character.isprintable())
 
 
-def label_of(attributes: Mapping, attribute: str) -> str:
+def label_of(
+    attributes: Mapping, names: Sequence[str], declared: Mapping[str, Declared] = NOTHING_DECLARED
+) -> str:
     """Return the label that a region's attributes give.
 
-    Raises LabelError where the attribute is missing or empty, or several boxes are ticked.
+    `names` are the attributes of which one has it: one in most files, else one for each class.
+    Raises LabelError where none has a value, or there are several.
     """
-    ticked = [value for value in _values(attributes.get(attribute)) if value]
-    if not ticked or (attribute, ticked[0]) in UNSET:
-        raise LabelError(f"it has no label: its attribute {attribute!r} is empty")
+    ticked = [value for name in names for value in _chosen(attributes, name, declared)]
+    if not ticked:
+        raise LabelError(f"it has no label: {_why_none(attributes, names, declared)}")
     if len(ticked) > 1:
-        listed = ", ".join(ticked)
-        raise LabelError(f"it has {len(ticked)} labels ({listed}) in {attribute!r}, one is needed")
+        where = few(map(repr, names))
+        raise LabelError(f"it has {len(ticked)} labels ({few(ticked)}) in {where}, one is needed")
     return ticked[0]
 
 
 def find_attribute(
-    regions: Sequence[Mapping], declared: Mapping[str, str]
-) -> tuple[str | None, list[str]]:
-    """Return the attribute that carries the class and warnings about the choice.
+    regions: Sequence[Mapping], declared: Mapping[str, Declared] = NOTHING_DECLARED
+) -> tuple[tuple[str, ...], list[str]]:
+    """Return the attributes that carry the class, see `label_of`, and warnings about the choice.
 
     Arguments:
         regions: the attributes of every region of the file.
-        declared: types of attributes ("text", "dropdown", "radio", "checkbox") by name, where
-            the file declares them.
+        declared: what the file says of attributes, in its order.
 
-    None means that no region has a value in any attribute: the file knows one class. Otherwise
-    the choice is, in this order: an attribute whose regions mostly have one value, not several
-    ticked boxes; one that at least half as many regions have as have the commonest; a dropdown
-    or radio; a usual name; the one that most regions have; the one with the fewest values.
+    None at all means that the file knows one class: no region has a value in any attribute, or
+    only such as name each region apart. Several are attributes that each have their own name as
+    only value. Otherwise the choice is, in this order: an attribute whose regions mostly have
+    one value, not several ticked boxes; one that at least half as many regions have as have the
+    commonest; one whose values repeat; a dropdown or radio; a usual name; the first.
     """
     single, several, values = Counter(), Counter(), {}
     for attributes in regions:
         for name in attributes:
-            try:
-                values.setdefault(name, set()).add(label_of(attributes, name))
-                single[name] += 1
-            except LabelError:
-                if sum(map(bool, _values(attributes[name]))) > 1:
-                    several[name] += 1
-    names = single.keys() | several.keys()
+            chosen = _chosen(attributes, name, declared)
+            single[name] += len(chosen) == 1
+            several[name] += len(chosen) > 1
+            values.setdefault(name, set()).update(chosen)
+    names = [name for name in dict.fromkeys((*declared, *values)) if values.get(name)]
+    names = [name for name in names if name != PART_OF]
     if not names:
-        return None, _unused(regions, declared)
-    most = max(single.values(), default=0)
+        return (), _unused(regions, declared)
+    most = max(single.values())
+    own = [name for name in names if {*map(_letters, values[name])} == {_letters(name)}]
+    apart = not any(sum(bool(each.get(name)) for name in own) > 1 for each in regions)
+    if len(own) > 1 and apart and 2 * sum(single[name] for name in own) >= most:
+        return tuple(own), []
+
+    def differ(name, least):
+        return single[name] >= least and len(values[name]) * 10 > single[name] * 9
 
     def order(name):
         usual = name.strip().lower()
         return (
             single[name] < several[name],
             single[name] * 2 < most,
-            declared.get(name) not in ONE_CHOICE,
+            differ(name, FEW_REGIONS),
+            name not in declared or declared[name].kind not in ONE_CHOICE,
             USUAL_NAMES.index(usual) if usual in USUAL_NAMES else len(USUAL_NAMES),
-            -single[name],
-            len(values.get(name, ())),
-            name,
+            names.index(name),
         )
 
-    chosen, *others = sorted(names, key=order)
+    classes = sorted((name for name in names if not differ(name, MANY_REGIONS)), key=order)
+    if not classes:
+        listed = few(map(repr, names))
+        text = f"hardly a value of {listed} stands in two regions: they name regions, not classes"
+        return (), [f"{text}; to read it from there all the same: {_option(names[0])}; else {ONE}"]
+    chosen, *others = classes
     rivals = [name for name in others if not any(order(name)[:2])]
     if not rivals:
-        return chosen, []
-    listed = ", ".join(f"{name!r} (values: {len(values[name])})" for name in rivals)
-    return chosen, [f"the class is read from {chosen!r}; the regions also have {listed}"]
+        return (chosen,), []
+    listed = few(f"{name!r} (values: {len(values[name])})" for name in rivals)
+    return (chosen,), [
+        f"the class is read from {chosen!r}; the regions also have {listed}; to read the class "
+        f"from another: {_option(rivals[0])}"
+    ]
+
+
+def named_attributes(regions: Iterable[Mapping], text: str) -> tuple[str, ...]:
+    """Return the attributes of the regions that a person names, whatever their case.
+
+    `text` is the name of one, or several with commas, of which each carries a class. The result
+    is empty where no region has any of them.
+    """
+    present = {name for attributes in regions for name in attributes}
+    wanted = [text] if text in present else [part.strip() for part in text.split(",")]
+    alike = {name.casefold(): name for name in sorted(present)}
+    found = (name if name in present else alike.get(name.casefold()) for name in [text, *wanted])
+    return tuple(dict.fromkeys(name for name in found if name is not None))
 
 
 def in_order(labels: Iterable[str]) -> tuple[str, ...]:
@@ -98,13 +137,20 @@ def lookalikes(names: Sequence[str]) -> list[str]:
     """Return a warning for each group of class names that differ only in case or punctuation."""
     groups = {}
     for name in names:
-        key = "".join(filter(str.isalnum, name.casefold())) or name
-        groups.setdefault(key, []).append(name)
+        groups.setdefault(_letters(name), []).append(name)
     return [
         f"{' and '.join(map(repr, group))} count as {len(group)} classes: is it one?"
         for group in groups.values()
         if len(group) > 1
     ]
+
+
+def _option(name):
+    return f'--attribute "{name}"' if " " in name else f"--attribute {name}"
+
+
+def _letters(name):
+    return "".join(filter(str.isalnum, name.casefold())) or name
 
 
 def _values(value):
@@ -116,9 +162,37 @@ def _values(value):
     return [] if value is None or isinstance(value, bool) else [clean(str(value))]
 
 
+def _chosen(attributes, name, declared):
+    """Return the values of an attribute that a person chose."""
+    return [
+        value
+        for value in _values(attributes.get(name))
+        if value and not _filled_in(name, value, declared)
+    ]
+
+
+def _filled_in(name, value, declared):
+    return (name, value) in UNSET and (name not in declared or value in declared[name].defaults)
+
+
+def _why_none(attributes, names, declared):
+    """Say what a region has in place of a label."""
+    for name in names:
+        value = next(filter(None, _values(attributes.get(name))), None)
+        if value:
+            return f"its {name!r} is {value!r}, what VIA fills in"
+    here = [name for name in names if name in attributes]
+    listed = few(map(repr, here or names))
+    why = f"its attribute {listed} is empty" if here else f"it has no attribute {listed}"
+    others = {name: _chosen(attributes, name, declared) for name in attributes if name != PART_OF}
+    told = few(f"{name!r} is {values[0]!r:.40}" for name, values in others.items() if values)
+    return f"{why}, but {told}" if told else why
+
+
 def _unused(regions, declared):
-    empty = sorted({name for attributes in regions for name in attributes} | set(declared))
-    if not regions or not empty:
+    named = {name for attributes in regions for name in attributes} | set(declared)
+    empty = sorted(named - {PART_OF})
+    if not regions:
         return []
-    names = ", ".join(map(repr, empty))
-    return [f"no region has a value in {names}: all regions are one class"]
+    listed = f"a value in {few(map(repr, empty))}" if empty else "an attribute"
+    return [f"no region has {listed}: {ONE}"]

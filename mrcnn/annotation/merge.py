@@ -8,6 +8,7 @@ from mrcnn.annotation.labels import in_order
 from mrcnn.annotation.raw import Rank
 from mrcnn.annotation.records import AnnotationError, Annotations
 from mrcnn.annotation.shapes import bounds
+from mrcnn.tables import few
 
 # Of forms of one rank, the one that FORMATS has first goes first.
 ORDER = sorted(RANKS, key=RANKS.get)
@@ -19,22 +20,28 @@ def without_repeats(candidates: Sequence[Annotations]) -> tuple[list[Annotations
     Of two that say the same, the one of the lower rank is left.
     """
     candidates = sorted(candidates, key=lambda each: ORDER.index(each.form))
-    kept, notes = list(candidates), []
-    for one in reversed(candidates):
-        other = next((a for a in kept if a is not one and _covers(a, one)), None)
-        if other is not None:
-            kept.remove(one)
-            notes.append(
-                f"left out, {one.paths[0].name} ({one.form}): "
-                f"{other.paths[0].name} ({other.form}) says the same or more"
-            )
-    return kept, notes
-
-
-def _covers(one, other):
-    # The labels of text attributes are lost there.
-    labels = Rank.FOREIGN not in (RANKS[one.form], RANKS[other.form])
-    return _statements(other, labels) <= _statements(one, labels)
+    said = [[_statements(each, labels) for labels in (False, True)] for each in candidates]
+    # Only what speaks of the same image is compared: of labelme there is a file a photo.
+    about = {}
+    for index, (plain, _) in enumerate(said):
+        for statement in plain:
+            about.setdefault(statement, []).append(index)
+    kept, notes = dict(enumerate(candidates)), []
+    for index, one in reversed(list(kept.items())):
+        for rival in about[next(iter(said[index][0]))]:
+            if rival not in kept or rival == index:
+                continue
+            other = candidates[rival]
+            # The labels of text attributes are lost there.
+            labels = Rank.FOREIGN not in (RANKS[one.form], RANKS[other.form])
+            if said[index][labels] <= said[rival][labels]:
+                del kept[index]
+                notes.append(
+                    f"left out, {one.paths[0].name} ({one.form}): "
+                    f"{other.paths[0].name} ({other.form}) says the same or more"
+                )
+                break
+    return list(kept.values()), notes
 
 
 def _statements(annotations, labels):
@@ -71,7 +78,7 @@ def merge(parts: Sequence[Annotations], notes: list[str]) -> Annotations:
     }
     paths = tuple(path for part in parts for path in part.paths)
     if len(parts) > 1:
-        notes = [*notes, f"read together: {', '.join(path.name for path in paths)}"]
+        notes = [*notes, f"read together: {few(path.name for path in paths)}"]
     names = {name for part in parts for name in part.class_names}
     carriers = dict.fromkeys(part.attribute for part in parts if part.attribute)
     return Annotations(

@@ -14,11 +14,15 @@ class Rank(IntEnum):
 
 
 class RawRegion(NamedTuple):
-    """A region: its shape in VIA 2's words and its attributes; neither has been checked."""
+    """A region: its shape in VIA 2's words and its attributes; neither has been checked.
+
+    `fault` says why it has no label, where its form knows that already.
+    """
 
     shape: object
     attributes: object
     crowd: bool = False
+    fault: str | None = None
 
 
 class RawImage(NamedTuple):
@@ -31,12 +35,33 @@ class RawImage(NamedTuple):
     fault: str | None = None
 
 
+class Declared(NamedTuple):
+    """What a file says of a region attribute."""
+
+    kind: str = ""  # "text", "dropdown", "radio", "checkbox"
+    defaults: tuple[str, ...] = ()  # the values that VIA fills in
+
+
 class Source(NamedTuple):
-    """The content of one file. `declared` gives the types of region attributes, by name."""
+    """The content of one file.
+
+    `declared` has the region attributes that the file lists, in its order; `attribute` is the one
+    that carries the class, where the form says so.
+    """
 
     form: str
     images: list[RawImage]
-    declared: dict[str, str]
+    declared: dict[str, Declared]
+    attribute: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def in_words(value: object) -> str:
+    """Say what kind of value stands in a file."""
+    if isinstance(value, bool | None):
+        return "nothing" if value is None else "yes or no"
+    kinds = {str: "text", list: "a list", dict: "a group of named values"}
+    return kinds.get(type(value), "a number")
 
 
 def dict_or_empty(value: object) -> dict:

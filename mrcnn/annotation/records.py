@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mrcnn.tables import few
+
 
 class AnnotationError(ValueError):
     """An annotation file, or a part of it, cannot be used; the message says which and why."""
@@ -17,6 +19,22 @@ class AnnotationError(ValueError):
 
 class DamagedFile(AnnotationError):
     """A file that was cut off or spoiled, so that nobody knows what it said."""
+
+
+class ShapeError(ValueError):
+    """A shape has no usable form; `kind` is the short name of the fault."""
+
+    def __init__(self, kind: str, reason: str):
+        super().__init__(reason)
+        self.kind = kind
+
+
+def brief(value: object) -> str:
+    """Return a value as it stands in a message, shortened."""
+    if value is None:
+        return "missing"
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."
 
 
 class Region(NamedTuple):
@@ -78,8 +96,8 @@ class Annotations:
 
     def summary(self) -> str:
         """One sentence: the file, its form and what was found."""
-        names = ", ".join(path.name for path in self.paths)
-        classes = f"classes: {', '.join(self.class_names) or 'none'}"
+        names = few(path.name for path in self.paths)
+        classes = f"classes: {few(self.class_names) or 'none'}"
         carried = f" (attribute {self.attribute!r})" if self.attribute else ""
         parts = [f"images: {len(self.images)}", f"regions: {self.num_regions}", classes + carried]
         parts += [f"skipped {shape}: {count}" for shape, count in self.skipped.items()]

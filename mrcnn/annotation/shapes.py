@@ -10,34 +10,31 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from mrcnn.annotation.records import Region
+from mrcnn.annotation.raw import in_words
+from mrcnn.annotation.records import Region, ShapeError, brief
+from mrcnn.annotation.run_lengths import read_rle
 from mrcnn.outlines import decode_rle, polygons_to_mask
 
 # Shapes without an inside: nothing can be learned from them here, so they are counted and left.
 WITHOUT_AREA = ("point", "line", "time segment", "video frame")
 # No image has this many pixels a side; a greater number is a slip.
 MAX_COORDINATE = 1_000_000
-MAX_RLE_PIXELS = 200_000_000
 # Straight pieces of a circle: off by less than a tenth of a pixel up to a radius of 1300.
 CIRCLE_POINTS = 256
 # Edges compared at once, so that long outlines need little memory.
 EDGE_BLOCK = 256
 
 
-class ShapeError(ValueError):
-    """A shape has no usable form; `kind` is the short name of the fault."""
-
-    def __init__(self, kind: str, reason: str):
-        super().__init__(reason)
-        self.kind = kind
-
-
 class Shape(NamedTuple):
-    """A shape with an inside; see `Region` for the fields."""
+    """A shape with an inside; see `Region` for the fields.
+
+    `lost` says of each part that is left out why.
+    """
 
     name: str
     outlines: tuple[np.ndarray, ...] = ()
     rle: dict | None = None
+    lost: tuple[str, ...] = ()
 
 
 def build_shape(words: object) -> Shape:
@@ -47,14 +44,13 @@ def build_shape(words: object) -> Shape:
     the caller counts them first.
     """
     if not isinstance(words, dict | None):
-        found = type(words).__name__
-        raise ShapeError("unknown shape", f"its shape is a {found}, not an object")
+        raise ShapeError("unknown shape", f"its shape is {in_words(words)}, not a shape of VIA")
     if not words or not words.get("name"):
         raise ShapeError("unknown shape", "it has no shape")
     name = words["name"]
     make = _SHAPES.get(name) if isinstance(name, str) else None
     if make is None:
-        raise ShapeError("unknown shape", f"unknown shape {_brief(name)}")
+        raise ShapeError("unknown shape", f"unknown shape {brief(name)}")
     return make(words)
 
 
@@ -157,64 +153,29 @@ def _extreme_circle(words):
 
 
 def _segmentation(words):
-    """Return COCO's polygons: a list of flat lists, or, as VIA wrote it once, one flat list."""
+    """Return COCO's polygons: a list of flat lists, or, as VIA wrote it once, one flat list.
+
+    Of several, those without an area are left out.
+    """
     parts = words.get("parts")
     if not isinstance(parts, list) or not parts:
-        raise ShapeError("under 3 points", "its segmentation is empty: there is no outline")
+        raise ShapeError("under 3 points", "it has neither an outline (segmentation) nor a box")
     if not isinstance(parts[0], list):
         parts = [parts]
-    outlines = []
-    for part in parts:
+    outlines, faults = [], []
+    for number, part in enumerate(parts, 1):
         numbers = _numbers({"segmentation": part}, "segmentation")
         if len(numbers) % 2:
             reason = f"its segmentation of {len(numbers)} numbers is no x, y, x, y, ..."
             raise ShapeError("under 3 points", reason)
-        outlines.append(_outline(numbers.reshape(-1, 2)))
-    return Shape("segmentation", tuple(outlines))
-
-
-def _rle(words):
-    """Return COCO's run lengths, counts as a list or as its compressed text."""
-    size, counts = words.get("size"), words.get("counts")
-    if not (isinstance(size, list) and len(size) == 2 and all(type(n) is int for n in size)):
-        raise ShapeError("value", f"the size of its run lengths is {_brief(size)}")
-    if min(size) < 1 or size[0] * size[1] > MAX_RLE_PIXELS:
-        raise ShapeError("value", f"the size of its run lengths is {size[0]} x {size[1]}")
-    if isinstance(counts, str):
-        counts = decompress_counts(counts)
-    if not isinstance(counts, list) or not all(type(n) is int and n >= 0 for n in counts):
-        raise ShapeError("value", f"its run lengths are {_brief(counts)}")
-    if sum(counts) != size[0] * size[1]:
-        reason = f"its run lengths add up to {sum(counts)}, not {size[0]} x {size[1]}"
-        raise ShapeError("value", reason)
-    if not any(counts[1::2]):
-        raise ShapeError("zero area", "its mask is empty")
-    return Shape("rle", rle={"size": size, "counts": counts})
-
-
-def decompress_counts(text: str) -> list[int]:
-    """Return the run lengths in COCO's compressed text.
-
-    Each number is a little-endian chain of characters: five bits and a flag "more follow" above
-    48; the last one's top bit is the sign. From the fourth on, they are differences to the
-    number two places before. Raises ShapeError.
-    """
-    counts, value, shift = [], 0, 0
-    for character in text:
-        bits = ord(character) - 48
-        if not 0 <= bits < 64 or shift > 60:
-            raise ShapeError("value", f"its run lengths are damaged near {character!r}")
-        value |= (bits & 31) << shift
-        shift += 5
-        if bits & 32:
-            continue
-        if bits & 16:
-            value -= 1 << shift
-        counts.append(value + counts[-2] if len(counts) > 2 else value)
-        value, shift = 0, 0
-    if shift:
-        raise ShapeError("value", "its run lengths break off")
-    return counts
+        try:
+            outlines.append(_outline(numbers.reshape(-1, 2)))
+        except ShapeError as error:
+            faults.append((number, error))
+    if not outlines:
+        raise faults[0][1]
+    lost = tuple(f"part {number} of {len(parts)}: {error}" for number, error in faults)
+    return Shape("segmentation", tuple(outlines), lost=lost)
 
 
 _SHAPES = {
@@ -226,7 +187,7 @@ _SHAPES = {
     "extreme_rectangle": _extreme_rectangle,
     "extreme_circle": _extreme_circle,
     "segmentation": _segmentation,
-    "rle": _rle,
+    "rle": lambda words: Shape("rle", rle=read_rle(words)),
 }
 
 
@@ -269,7 +230,7 @@ def _number(words, key):
 def _numbers(words, key):
     values = words.get(key)
     if not isinstance(values, list):
-        raise ShapeError("value", f"{key} is {_brief(values)}, not a list of numbers")
+        raise ShapeError("value", f"{key} is {brief(values)}, not a list of numbers")
     return np.array([_as_number(v, f"{key}[{i}]") for i, v in enumerate(values)], np.float64)
 
 
@@ -279,15 +240,7 @@ def _as_number(value, what):
             raise ValueError
         number = float(value)
     except (ValueError, OverflowError):
-        raise ShapeError("value", f"{what} is {_brief(value)}, not a number") from None
+        raise ShapeError("value", f"{what} is {brief(value)}, not a number") from None
     if not math.isfinite(number) or abs(number) > MAX_COORDINATE:
         raise ShapeError("value", f"{what} is {number:g}, which is no place in an image")
     return number
-
-
-def _brief(value):
-    """Return a value as it stands in a message, shortened."""
-    if value is None:
-        return "missing"
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."

@@ -3,7 +3,17 @@
 Shape numbers and layout are those of its `_via_metadata.js` and `_via_file.js`.
 """
 
-from mrcnn.annotation.raw import Rank, RawImage, RawRegion, Source, dict_or_empty
+from collections import Counter
+
+from mrcnn.annotation.raw import (
+    Declared,
+    Rank,
+    RawImage,
+    RawRegion,
+    Source,
+    dict_or_empty,
+    in_words,
+)
 from mrcnn.annotation.records import AnnotationError
 
 FORM = "VIA 3 project"
@@ -22,7 +32,7 @@ SHAPES = {
 }
 ATTRIBUTE_TYPES = {1: "text", 2: "checkbox", 3: "radio", 4: "dropdown"}
 MEDIA = {4: "a video", 8: "a sound"}
-# Where a file was found; for an address the name that counts is `src`.
+# Where a file was found; of addresses that end alike the whole one, `src`, is the name.
 ADDRESS = 2
 
 
@@ -37,7 +47,7 @@ def read(document: object) -> Source | None:
     parts = {name: document[name] for name in ("file", "view", "metadata")}
     for name, part in parts.items():
         if not isinstance(part, dict):
-            raise AnnotationError(f"{name!r} of the VIA 3 project is a {type(part).__name__}")
+            raise AnnotationError(f"{name!r} of the VIA 3 project is {in_words(part)}")
     attributes = via3_attributes(document.get("attribute"))
     regions = {}
     for metadata in parts["metadata"].values():
@@ -45,13 +55,16 @@ def read(document: object) -> Source | None:
         region = via3_region(metadata.get("xy"), metadata.get("z"), metadata.get("av"), attributes)
         if region is not None:
             regions.setdefault(str(metadata.get("vid")), []).append(region)
+    shown = Counter(str(dict_or_empty(file).get("fname")) for file in parts["file"].values())
     images = []
     for view_id, view in parts["view"].items():
         file_ids = dict_or_empty(view).get("fid_list")
         file_ids = file_ids if isinstance(file_ids, list) else []
         files = [dict_or_empty(parts["file"].get(str(file_id))) for file_id in file_ids]
         first = files[0] if files else {}
-        name = first.get("src") if first.get("loc") == ADDRESS else first.get("fname")
+        name = first.get("fname")
+        if first.get("loc") == ADDRESS and (not name or shown[str(name)] > 1):
+            name = first.get("src")
         fault = None
         kind = first.get("type")
         if isinstance(kind, int) and kind in MEDIA:
@@ -62,8 +75,7 @@ def read(document: object) -> Source | None:
     for view_id, orphans in regions.items():
         fault = f"{len(orphans)} regions belong to view {view_id!r}, which is not there"
         images.append(RawImage(None, [], fault=fault))
-    declared = {name: kind for name, kind, _ in attributes.values()}
-    return Source(FORM, images, declared)
+    return Source(FORM, images, via3_declared(attributes))
 
 
 def via3_attributes(attributes: object) -> dict[str, tuple[str, str, dict]]:
@@ -77,6 +89,11 @@ def via3_attributes(attributes: object) -> dict[str, tuple[str, str, dict]]:
         kind = ATTRIBUTE_TYPES.get(kind, "") if isinstance(kind, int) else ""
         table[str(key)] = (str(name or key), kind, dict_or_empty(about.get("options")))
     return table
+
+
+def via3_declared(attributes: dict) -> dict[str, Declared]:
+    """Return what `via3_attributes` found as a source declares it."""
+    return {name: Declared(kind) for name, kind, _ in attributes.values()}
 
 
 def via3_region(xy: object, z: object, values: object, attributes: dict) -> RawRegion | None:

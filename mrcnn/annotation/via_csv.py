@@ -6,8 +6,8 @@ import json
 import re
 
 from mrcnn.annotation.raw import Rank, RawImage, RawRegion, Source
-from mrcnn.annotation.records import AnnotationError
-from mrcnn.annotation.via3_json import via3_attributes, via3_region
+from mrcnn.annotation.records import AnnotationError, DamagedFile
+from mrcnn.annotation.via3_json import via3_attributes, via3_declared, via3_region
 
 FORM, VIA3_FORM = "VIA CSV", "VIA 3 CSV"
 FORMS = dict.fromkeys((FORM, VIA3_FORM), Rank.TABLE)
@@ -35,15 +35,21 @@ def read(text: object) -> Source | None:
 
 
 def _rows(header, text):
-    """Yield each line as a dict; spreadsheets may have put semicolons or tabs for commas."""
+    """Yield each line as a dict; spreadsheets may have put semicolons or tabs for commas.
+
+    Raises DamagedFile, once all others were handed out, where the last line is not whole.
+    """
     delimiter = max(",;\t", key=header.count)
     names = [name.strip().strip('"') for name in header.split(delimiter)]
+    row = names
     try:
         for row in csv.reader(io.StringIO(text), delimiter=delimiter):
             if row and not row[0].startswith("#"):
                 yield dict(zip(names, row, strict=False))
     except csv.Error as error:
         raise AnnotationError(f"the CSV cannot be read: {error}") from None
+    if (len(row) < len(names) and not text.endswith("\n")) or text.count('"') % 2:
+        raise DamagedFile("the last line is cut off: export it again")
 
 
 def _via2(header, text):
@@ -93,8 +99,7 @@ def _via3(text, header):
         region = via3_region(*(_json(row.get(name)) for name in told), attributes)
         if region is not None:
             images[key].regions.append(region)
-    declared = {name: kind for name, kind, _ in attributes.values()}
-    return Source(VIA3_FORM, list(images.values()), declared)
+    return Source(VIA3_FORM, list(images.values()), via3_declared(attributes))
 
 
 def _json(text):

@@ -1,6 +1,14 @@
 """The JSON of VIA 1 and 2: exports, and VIA 2's projects."""
 
-from mrcnn.annotation.raw import Rank, RawImage, RawRegion, Source, dict_or_empty
+from mrcnn.annotation.raw import (
+    Declared,
+    Rank,
+    RawImage,
+    RawRegion,
+    Source,
+    dict_or_empty,
+    in_words,
+)
 from mrcnn.annotation.records import AnnotationError
 
 PROJECT, EXPORT, VIA1_EXPORT = "VIA 2 project", "VIA 2 export", "VIA 1 export"
@@ -30,23 +38,31 @@ def _is_entry(entry):
 def _project(document):
     entries = document["_via_img_metadata"]
     if not isinstance(entries, dict | list):
-        found = type(entries).__name__
-        raise AnnotationError(f"_via_img_metadata of the VIA 2 project is a {found}")
+        found = in_words(entries)
+        raise AnnotationError(f"_via_img_metadata of the VIA 2 project is {found}, not its images")
     entries = list(entries.values()) if isinstance(entries, dict) else entries
     attributes = dict_or_empty(dict_or_empty(document.get("_via_attributes")).get("region"))
-    declared = {key: str(dict_or_empty(about).get("type", "")) for key, about in attributes.items()}
+    declared = {key: _declared(dict_or_empty(about)) for key, about in attributes.items()}
     return Source(PROJECT, [_image(entry) for entry in entries], declared)
+
+
+def _declared(about):
+    """Return what the project says of one attribute."""
+    chosen = [name for name, on in dict_or_empty(about.get("default_options")).items() if on]
+    text = about.get("default_value")
+    filled_in = [*chosen, *([text] if isinstance(text, str) else [])]
+    return Declared(str(about.get("type", "")), tuple(filled_in))
 
 
 def _image(entry):
     """Return an entry of a VIA 1 or 2 file as an image."""
     if not isinstance(entry, dict):
-        return RawImage(None, [], fault=f"its entry is a {type(entry).__name__}, not an object")
+        return RawImage(None, [], fault=f"its entry is {in_words(entry)}, not an image")
     filename, regions = entry.get("filename"), entry.get("regions")
     if isinstance(regions, dict):
         regions = list(regions.values())
     if not isinstance(regions, list | None):
-        return RawImage(filename, [], fault=f"its regions are a {type(regions).__name__}")
+        return RawImage(filename, [], fault=f"its regions are {in_words(regions)}, not a list")
     size = entry.get("size")
     return RawImage(
         filename,

@@ -8,17 +8,17 @@ once, in threads. What would make training wrong is an error, what a person shou
     sys.exit(report.exit_code)
 """
 
-import math
+import contextlib
+import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
 from mrcnn.annotation.filenames import locate
-from mrcnn.annotation.read import read_folder
+from mrcnn.annotation.read import read_folder, subset_folder
 from mrcnn.annotation.records import AnnotatedImage, AnnotationError
 from mrcnn.check.anchor_fit import fit_anchors
 from mrcnn.check.duplicates import Fingerprint, find_duplicates, fingerprint
@@ -38,9 +38,10 @@ def check_dataset(
     *,
     class_names: Sequence[str] | None = None,
     attribute: str | None = None,
-    default_class: str = "object",
+    default_class: str | None = None,
     max_instances: int = 100,
     anchor_scales: Sequence[float] = (32, 64, 128, 256, 512),
+    anchor_ratios: Sequence[float] = (0.5, 1, 2),
     resizing: Mapping = MappingProxyType({"min_dim": 800, "max_dim": 1024}),
     preview: Preview | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -52,28 +53,39 @@ def check_dataset(
     Arguments:
         class_names: the classes to train, without the background; all that are found when left
             out.
-        attribute, default_class: see `annotation.read.read`.
+        attribute, default_class: see `annotation.read.read`; without an attribute all subsets are
+            read by that of train.
         max_instances: MAX_GT_INSTANCES.
-        anchor_scales: RPN_ANCHOR_SCALES.
+        anchor_scales, anchor_ratios: RPN_ANCHOR_SCALES, RPN_ANCHOR_RATIOS.
         resizing: how photos are resized in training, the keywords of `resizing.fit_image`.
         preview: writes drawings of the annotated images.
         progress: called with (images done, of how many) from the calling thread.
         threads: how many photos are read at a time; at most 8 when left out.
-        subsets: the folders to check; SUBSETS are compared with one another too.
+        subsets: the folders to check, see `subset_folder`; SUBSETS are compared with one another
+            too.
 
     What is wrong with the data never raises: it stands in the report. OSError comes only from
     writing the preview.
     """
     folder, findings = Path(folder), []
     tasks, reports = [], []
+
+    @functools.cache
+    def like():
+        """Return the attribute that train is read by."""
+        if reports and reports[0].name == "train":
+            return reports[0].annotations and reports[0].annotations.attribute
+        with contextlib.suppress(AnnotationError):
+            return read_folder(subset_folder(folder, "train")).attribute
+
     for name in subsets:
-        subset = SubsetReport(name, findings)
-        files = _read_subset(subset, folder / name, attribute, default_class)
+        subset = SubsetReport(name, findings, subset_folder(folder, name))
+        files = _read_subset(subset, attribute, default_class, None if name == "train" else like)
         reports.append(subset)
         tasks += [(subset, *file) for file in files]
 
     with ThreadPoolExecutor(threads or min(8, os.cpu_count() or 1)) as pool:
-        results = pool.map(partial(_inspect, preview), tasks)
+        results = pool.map(functools.partial(_inspect, preview), tasks)
         for done, ((subset, path, annotated), result) in enumerate(
             zip(tasks, results, strict=True), 1
         ):
@@ -91,26 +103,31 @@ def check_dataset(
             judge_classes(train, val)
         duplicates = find_duplicates(train.fingerprints, val.fingerprints)
         judge_duplicates(folder, val, duplicates)
-    anchors = fit_anchors([side for s in reports for side in s.object_sides], anchor_scales)
+    boxes = [box for subset in reports for box in subset.object_boxes]
+    anchors = fit_anchors(boxes, anchor_scales, anchor_ratios)
     if anchors.suggestion:
-        place = " and ".join(subset.name for subset in reports)
+        place = " and ".join(subset.folder.name for subset in reports)
         findings.append(Finding(place, None, None, "anchors", anchors.suggestion))
     return CheckReport(folder, reports, findings, duplicates, anchors)
 
 
-def _read_subset(subset: SubsetReport, folder: Path, attribute, default_class):
+def _read_subset(subset: SubsetReport, attribute, default_class, like):
     """Read the annotations of a folder; return (path, annotated image or None) of its photos."""
-    note = subset.note
+    note, folder = subset.note, subset.folder
     try:
-        subset.annotations = annotations = read_folder(folder, attribute, default_class)
+        subset.annotations = annotations = read_folder(folder, attribute, default_class, like)
+        subset.paths = locate(folder, [image.filename for image in annotations.images])
     except AnnotationError as error:
         note("annotations", str(error))
-    try:
-        files = find_images(folder, partial(note, "photos"))
-    except ImageError as error:
-        if folder.is_dir():
-            note("no images", str(error))
-        files = []
+    # Photos in folders below count where some of them are annotated.
+    files, faults = [], []
+    for place in dict.fromkeys([folder, *(path.parent for path in subset.paths.values())]):
+        try:
+            files += find_images(place, functools.partial(note, "photos"))
+        except ImageError as error:
+            faults.append(str(error))
+    if not files and folder.is_dir():
+        note("no images", faults[0])
     if subset.annotations is None:
         subset.images = subset.unlisted = len(files)
         return [(path, None) for path in files]
@@ -121,13 +138,20 @@ def _read_subset(subset: SubsetReport, folder: Path, attribute, default_class):
         note("annotation file", warning)
     for shape, count in annotations.skipped.items():
         note("skipped", f"regions without an area, skipped: {count} of shape {shape}")
-    subset.paths = locate(folder, [image.filename for image in annotations.images])
+    known = {}
+    if len(subset.paths) < len(annotations.images):
+        known = {path.name.casefold(): path for path in folder.rglob("*")}
     listed = {}
     for image in annotations.images:
         path = subset.paths.get(image.filename)
         if path is None:
             subset.missing += 1
-            note("missing", "no such image in the folder", image.filename)
+            other = known.get(image.filename.rsplit("/", 1)[-1].casefold())
+            reason = "no such image in the folder"
+            if other:
+                place = other.relative_to(folder).as_posix()
+                reason = f"{reason}; {place} has its name, but lies in another one"
+            note("missing", reason, image.filename)
         elif path in listed:
             first = listed[path].filename
             reason = f"is the same file as {first!r}: their annotations should be one entry"
@@ -182,7 +206,7 @@ def _note_photo(subset, path, annotated: AnnotatedImage | None, result, resizing
         subset.annotated += 1
         subset.regions[name] = result.sizes
         factor, _ = scaled_size(*result.shape, **resizing)
-        subset.object_sides += [factor * math.prod(size.box) ** 0.5 for size in result.sizes]
+        subset.object_boxes += [tuple(factor * side for side in size.box) for size in result.sizes]
     elif not annotated.regions and name not in subset.troubled:
         subset.empty += 1
     if len(result.sizes) > limit:

@@ -1,10 +1,13 @@
 """What is to be said of the subsets of a data set as a whole, once all photos are read."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from mrcnn.annotation.filenames import elsewhere
 from mrcnn.check.duplicates import Duplicate
 from mrcnn.check.report import SubsetReport
+from mrcnn.tables import few
 
 # With fewer examples a class is more likely a slip of the pen than something to learn.
 FEW_REGIONS = 5
@@ -17,12 +20,29 @@ def judge_subset(subset: SubsetReport) -> None:
     if not subset.regions:
         reason = "not one usable region on a photo that is there: nothing to learn from"
         subset.note("no regions", reason)
+    moved = elsewhere(subset.folder, subset.paths)
+    if moved:
+        place = subset.paths[moved[0]].relative_to(subset.folder).as_posix()
+        subset.note(
+            "other folder",
+            f"photos found by the end of their name alone: {len(moved)}, as {place} for {moved[0]}",
+        )
     if subset.unlisted:
         subset.note(
             "not annotated",
             f"{subset.unlisted} of {subset.images} photos are not in the annotation file: "
             "they are not used",
         )
+    crowds = Counter(), Counter()
+    for image in subset.annotations.images:
+        for region in image.regions:
+            crowds[region.crowd][region.label] += 1
+    if crowds[True]:
+        total = subset.annotations.num_regions
+        reason = f"{crowds[True].total()} of {total} regions are crowds (iscrowd 1): not learned"
+        subset.note("crowds", f"{reason}, and not counted in the evaluation")
+    for label in crowds[True].keys() - crowds[False].keys():
+        subset.note("crowds only", f"all regions of class {label!r} are crowds (iscrowd 1)")
     for label, sizes in subset.by_class().items():
         if subset.name == "train" and len(sizes) < FEW_REGIONS:
             reason = f"class {label!r} has few regions ({len(sizes)}): is the name spelled right?"
@@ -31,7 +51,7 @@ def judge_subset(subset: SubsetReport) -> None:
 
 def judge_labels(subsets: Sequence[SubsetReport], class_names: Sequence[str]) -> None:
     """Note classes that are not among `class_names`."""
-    shown = ", ".join([*class_names[:5], "..."][: len(class_names)])
+    shown = few(class_names)
     for subset in subsets:
         for label in sorted(set(subset.by_class()) - set(class_names)):
             reason = f"the class {label!r} is none of those to find ({shown})"
@@ -44,7 +64,7 @@ def judge_classes(train: SubsetReport, val: SubsetReport) -> None:
     if not known["train"] or not known["val"]:
         return
     for label in sorted(known["val"] - known["train"]):
-        reason = f"class {label!r} is not in train ({', '.join(sorted(known['train']))})"
+        reason = f"class {label!r} is not in train ({few(sorted(known['train']))})"
         val.note("unknown class", reason)
     for label in sorted(known["train"] - known["val"]):
         val.note("class not validated", f"class {label!r} of train is not in val")
@@ -59,4 +79,4 @@ def judge_duplicates(folder: Path, val: SubsetReport, duplicates: Sequence[Dupli
         if second in used:
             kind, effect = "duplicate", "validation tests what was trained on"
         reason = f"{like} {first.relative_to(folder).as_posix()}: {effect}"
-        val.note(kind, reason, second.relative_to(folder / val.name).as_posix())
+        val.note(kind, reason, second.relative_to(val.folder).as_posix())

@@ -6,11 +6,16 @@ import numpy as np
 
 from mrcnn.annotation.records import AnnotatedImage, Region
 from mrcnn.annotation.shapes import bounds, crosses_itself, region_mask
+from mrcnn.boxes import overlaps
 
 # VIA rounds, and clicks at the rim land on it: so far out is still inside.
 RIM_PX = 1.0
 # An outline that sticks out this share of a side is no slip of the mouse.
 FAR_OUT = 0.02
+# Regions that overlap by this share of what both cover show one object.
+SAME = 0.85
+# Of the regions whose boxes overlap so much, the nearest are compared pixel by pixel.
+CANDIDATES = 3
 
 
 class RegionFault(NamedTuple):
@@ -27,6 +32,7 @@ class RegionSize(NamedTuple):
     label: str
     area: int  # pixels of the mask
     box: tuple[int, int]  # (height, width) in pixels of the mask's box
+    corner: tuple[int, int] = (0, 0)  # (row, column) where that box begins
 
 
 def measure(
@@ -36,7 +42,7 @@ def measure(
     fault = _other_size(annotated, height, width)
     if fault is not None:
         return [], [fault]
-    sizes, faults = [], []
+    sizes, faults, placed = [], [], []
     for region in annotated.regions:
         y1, x1, y2, x2 = bounds(region)
         where = f"x {x1:.0f} to {x2:.0f}, y {y1:.0f} to {y2:.0f} of {width} x {height}"
@@ -53,7 +59,9 @@ def measure(
             faults.append(RegionFault(region.number, "zero area", reason))
         else:
             sizes.append(size)
-    return sizes, faults
+            if not region.crowd:
+                placed.append((region, size))
+    return sizes, [*faults, *_drawn_twice(placed, height, width)]
 
 
 def _size(region: Region, height, width):
@@ -62,7 +70,26 @@ def _size(region: Region, height, width):
     if not rows.size:
         return None
     box = int(rows[-1] - rows[0] + 1), int(columns[-1] - columns[0] + 1)
-    return RegionSize(region.label, int(np.count_nonzero(mask)), box)
+    corner = int(rows[0]), int(columns[0])
+    return RegionSize(region.label, int(np.count_nonzero(mask)), box, corner)
+
+
+def _drawn_twice(placed, height, width):
+    """Yield a fault for each region that covers the same as one before it."""
+    boxes = np.array([[*size.corner, *np.add(size.corner, size.box)] for _, size in placed], float)
+    for index, (region, size) in enumerate(placed[1:], 1):
+        near = overlaps(boxes[index : index + 1], boxes[:index])[0]
+        for other in near.argsort()[::-1][:CANDIDATES]:
+            if near[other] < SAME:
+                break
+            first, first_size = placed[other]
+            masks = [region_mask(each, (height, width)) for each in (region, first)]
+            both = np.count_nonzero(masks[0] & masks[1])
+            if both >= SAME * (size.area + first_size.area - both):
+                like = "" if first.label == region.label else f", there as {first.label!r}"
+                reason = f"covers the same as region {first.number}{like}: was it drawn twice?"
+                yield RegionFault(region.number, "drawn twice", reason)
+                break
 
 
 def _other_size(annotated, height, width):

@@ -17,6 +17,7 @@ ERRORS = {
     "annotations",  # no annotation file, or not readable
     "no regions",
     "no images",
+    "crowds only",  # a class of which nothing is learned
     "unreadable",
     "file name",
     "value",
@@ -54,6 +55,7 @@ class SubsetReport:
 
     name: str
     findings: list[Finding]  # of the whole check: all subsets note theirs here, in turn
+    folder: Path  # `name`, or what stands for it
     annotations: Annotations | None = None
     troubled: frozenset[str] = frozenset()  # images with a problem in the annotation file
     paths: dict[str, Path] = field(default_factory=dict)  # of annotated images, by file name
@@ -65,11 +67,11 @@ class SubsetReport:
     unreadable: int = 0
     regions: dict[str, list[RegionSize]] = field(default_factory=dict)  # by image
     fingerprints: list[Fingerprint] = field(default_factory=list)
-    object_sides: list[float] = field(default_factory=list)  # at training size, in pixels
+    object_boxes: list[tuple[float, float]] = field(default_factory=list)  # see `fit_anchors`
 
     def note(self, kind: str, reason: str, image: str | None = None, region: int | None = None):
         """Enter a finding."""
-        self.findings.append(Finding(self.name, image, region, kind, reason))
+        self.findings.append(Finding(self.folder.name, image, region, kind, reason))
 
     def by_class(self) -> dict[str, list[RegionSize]]:
         """Return the usable regions of each class."""
@@ -126,6 +128,8 @@ class CheckReport:
 
 # -- Text ------------------------------------------------------------------------------------------
 
+# Of each subset.
+CLASSES_SHOWN = 30
 COUNTS = (
     ("photos", "images"),
     ("  annotated", "annotated"),
@@ -147,13 +151,17 @@ def _counts(subsets):
 
 def _classes(subsets):
     rows = [["class", "in", "regions", "photos", "area px: least", "median", "most"]]
+    left_out = 0
     for subset in subsets:
-        for label, sizes in subset.by_class().items():
+        classes = list(subset.by_class().items())
+        left_out += len(classes[CLASSES_SHOWN:])
+        for label, sizes in classes[:CLASSES_SHOWN]:
             areas = [size.area for size in sizes]
             photos = sum(any(s.label == label for s in image) for image in subset.regions.values())
             spread = (min(areas), round(median(areas)), max(areas))
             rows.append([label, subset.name, len(sizes), photos, *spread])
-    return as_lines(rows, left=1) if len(rows) > 1 else []
+    more = [f"and {left_out} more classes"] if left_out else []
+    return as_lines(rows, left=1) + more if len(rows) > 1 else []
 
 
 def _findings(title, findings, limit):
