@@ -97,8 +97,7 @@ def parse_arguments(argv=None) -> argparse.Namespace:
     )
     parser.add_argument("video", type=Path, help="a video file")
     add_video(
-        parser,
-        "the masked video; its ending chooses the kind of file; default: <video>_masked.mp4",
+        parser, "the masked video; its ending chooses the kind of file; default: <video>_masked.mp4"
     )
     times = {"metavar": "TIME", "type": seconds}
     parser.add_argument(

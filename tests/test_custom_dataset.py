@@ -28,9 +28,7 @@ def parsed(monkeypatch):
     """The names of the folders whose annotation file was read, in order."""
     names, real = [], annotation.read
     monkeypatch.setattr(
-        annotation,
-        "read",
-        lambda path, *rest: names.append(path.parent.name) or real(path, *rest),
+        annotation, "read", lambda path, *rest: names.append(path.parent.name) or real(path, *rest)
     )
     return names
 

@@ -103,9 +103,7 @@ def test_downloads_go_beside_the_scripts_where_no_run_is_looked_for(tmp_path, mo
 
 def test_without_a_word_the_best_of_the_newest_run_comes_before_what_ships(tmp_path):
     shipped = tmp_path / "log" / "custom.h5"
-    with pytest.raises(
-        FileNotFoundError, match=r"no checkpoint of 'Object' under .*log: train"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"no checkpoint of 'Object' under .*log: train"):
         find(None, tmp_path)
     make_run(tmp_path / "log" / "other20260104T0000", [3])
     shipped.touch()

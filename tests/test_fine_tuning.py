@@ -39,11 +39,7 @@ def test_a_network_keeps_its_shape_and_a_resumed_run_its_settings():
     class Own(Config):
         IMAGE_MAX_DIM = 512
 
-    network = {
-        "BACKBONE": "resnet50",
-        "TOP_DOWN_PYRAMID_SIZE": 64,
-        "MEAN_PIXEL": [1.0, 2.0, 3.0],
-    }
+    network = {"BACKBONE": "resnet50", "TOP_DOWN_PYRAMID_SIZE": 64, "MEAN_PIXEL": [1.0, 2.0, 3.0]}
 
     def inherited(weights, config, resume=False):
         return train_command.inherited_settings(weights, config, resume)

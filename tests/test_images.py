@@ -402,9 +402,7 @@ def test_one_frame_of_an_animation_is_decoded(tmp_path, monkeypatch):
     path = saved(tmp_path, frames[0], "a.webp", save_all=True, append_images=frames[1:])
     decoded, of_one = [], WebPImagePlugin.WebPImageFile._get_next
     monkeypatch.setattr(
-        WebPImagePlugin.WebPImageFile,
-        "_get_next",
-        lambda self: decoded.append(1) or of_one(self),
+        WebPImagePlugin.WebPImageFile, "_get_next", lambda self: decoded.append(1) or of_one(self)
     )
     assert read_image(path)[0, 0, 0] > 200
     assert len(decoded) == 1

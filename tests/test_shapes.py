@@ -11,13 +11,7 @@ from skimage import draw
 
 from mrcnn.annotation.records import Region
 from mrcnn.annotation.run_lengths import decompress_counts
-from mrcnn.annotation.shapes import (
-    ShapeError,
-    bounds,
-    build_shape,
-    crosses_itself,
-    region_mask,
-)
+from mrcnn.annotation.shapes import ShapeError, bounds, build_shape, crosses_itself, region_mask
 from mrcnn.outlines import encode_rle
 
 

@@ -546,9 +546,7 @@ def replaced(document, path, value):
 DOCUMENTS = [VIA1, VIA2, PROJECT, VIA3, COCO]
 PLACES = [(document, path) for document in DOCUMENTS for path in places(document)]
 QUICK = settings(
-    max_examples=300,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

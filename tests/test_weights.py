@@ -294,7 +294,8 @@ def test_training_starts_from_a_deeper_backbone_that_has_all_layers(published_we
     assert "the file is of resnet101, which has all layers of resnet50 and more" in str(report)
     with h5py.File(path) as file:
         np.testing.assert_array_equal(
-            arrays(model)["res4f_branch2c", "kernel"], file["res4f_branch2c/res4f_branch2c/kernel:0"]
+            arrays(model)["res4f_branch2c", "kernel"],
+            file["res4f_branch2c/res4f_branch2c/kernel:0"],
         )
 
 

@@ -58,14 +58,7 @@ def identity_block(input_tensor, kernel_size, filters, stage, block, use_bias=Tr
 
 
 def conv_block(
-    input_tensor,
-    kernel_size,
-    filters,
-    stage,
-    block,
-    strides=(2, 2),
-    use_bias=True,
-    train_bn=True,
+    input_tensor, kernel_size, filters, stage, block, strides=(2, 2), use_bias=True, train_bn=True
 ):
     """Bottleneck whose shortcut is a 1x1 convolution; `identity_block` tells the arguments.
 
