@@ -24,13 +24,13 @@ here: all classes that the annotations name are learned.
 """
 
 import sys
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 
 from mrcnn import utils
 from mrcnn.annotation.filenames import locate
-from mrcnn.annotation.read import read_folder
+from mrcnn.annotation.read import attribute_of_train, read_folder, subset_folder
 from mrcnn.annotation.shapes import region_mask
 from mrcnn.commands.script import Script
 from mrcnn.commands.splash_command import write_splash
@@ -38,6 +38,7 @@ from mrcnn.commands.training_script import main as run
 from mrcnn.config import Config
 from mrcnn.data.images import read_shape
 from mrcnn.drawing.instances import draw_splash
+from mrcnn.tables import few
 
 PROBLEMS_SHOWN = 3
 
@@ -75,16 +76,18 @@ class CustomDataset(utils.Dataset):
         what the annotations of "train" name, so that all subsets number them alike. `checked` is
         what a check read of the subset, a `SubsetReport`; without it the annotations are read.
         """
-        folder = Path(dataset_dir, subset)
+        folder = subset_folder(dataset_dir, subset)
         names = class_names or self.CLASSES or None
         if names is None and subset != "train":
-            names = read_folder(Path(dataset_dir, "train"), self.ATTRIBUTE).class_names
+            train = subset_folder(dataset_dir, "train")
+            names = read_folder(train, self.ATTRIBUTE).class_names
         if checked:
             annotations, paths = checked.annotations, checked.paths
         else:
             # Regions without any label are of the only class.
-            unlabelled = names[0] if names and len(names) == 1 else "object"
-            annotations = read_folder(folder, self.ATTRIBUTE, unlabelled)
+            unlabelled = names[0] if names and len(names) == 1 else None
+            like = None if subset == "train" else partial(attribute_of_train, dataset_dir)
+            annotations = read_folder(folder, self.ATTRIBUTE, unlabelled, like)
             paths = locate(folder, [image.filename for image in annotations.images])
         names = annotations.class_names if names is None else names
         for class_id, name in enumerate(names, start=1):
@@ -103,7 +106,7 @@ class CustomDataset(utils.Dataset):
                 if region.label not in names:
                     raise ValueError(
                         f"{folder / name}, region {region.number}: the class {region.label!r} is "
-                        f"none of those to find ({', '.join([*names[:5], '...'][: len(names)])})"
+                        f"none of those to find ({few(names)})"
                     )
             self.add_image(
                 "object",

@@ -381,6 +381,25 @@ def test_check_draws_the_annotations_and_their_augmentation(run, dataset, tmp_pa
     assert run("check")[0] == 1
 
 
+def test_every_command_that_reads_annotations_takes_an_attribute(
+    run, dataset, many_classes, detector
+):
+    for subset in ("train", "val"):
+        path = dataset / subset / "export.json"
+        text = path.read_text().replace('"kind": ', '"side": "left", "kind": ')
+        path.write_text(text.replace('"left"', '"right"', 1))
+    code, out, _ = run("check")
+    assert code == 0 and "classes: left, right (attribute 'side')" in out
+    assert "to read the class from another: --attribute kind" in out
+    code, out, _ = run("check", "--attribute", "kind")
+    assert code == 0 and "classes: cup, plate (attribute 'kind')" in out
+    why = "no region has the attribute 'colour': there are kind, side"
+    commands = {"check": [], "train": ["--weights", many_classes], "evaluate": detector}
+    for command, options in commands.items():
+        code, out, err = run(command, "--attribute", "colour", *options)
+        assert code == 1 and why in out + err, command
+
+
 def test_a_preview_takes_no_place_of_others(run, dataset, tmp_path):
     before = {path: path.read_bytes() for path in dataset.rglob("*") if path.is_file()}
     for folder in (dataset, dataset / "train", dataset / "val" / "preview"):

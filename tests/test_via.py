@@ -75,6 +75,18 @@ COCO = {
     ],
 }
 
+LABELME = {
+    "version": "5.5.0",
+    "flags": {},
+    "shapes": [
+        {"label": "mug", "points": [[1, 1], [9, 1], [9, 9], [1, 9]], "shape_type": "polygon"},
+        {"label": "pan", "points": [[8, 10], [3, 4]], "group_id": 1, "shape_type": "rectangle"},
+    ],
+    "imagePath": "a.jpg",
+    "imageHeight": 10,
+    "imageWidth": 20,
+}
+
 
 def csv_field(value):
     return '"' + json.dumps(value).replace('"', '""') + '"'
@@ -145,6 +157,7 @@ def test_every_module_of_a_format_is_listed_and_leaves_what_it_does_not_know():
         (OLD_CSV, "VIA CSV"),
         (via3_csv(), "VIA 3 CSV"),
         (COCO, "COCO"),
+        (LABELME, "labelme"),
     ],
     ids=lambda value: value if isinstance(value, str) and len(value) < 20 else "",
 )
@@ -152,7 +165,8 @@ def test_every_form_gives_the_same_regions(tmp_path, content, form):
     annotations = read(write(tmp_path, content))
     assert annotations.form == form
     assert annotations.class_names == ("mug", "pan")
-    assert annotations.attribute == ("category" if form == "COCO" else "object")
+    names = {"COCO": "category", "labelme": "label"}
+    assert annotations.attribute == names.get(form, "object")
     assert not annotations.problems
     (image,) = annotations.images
     assert image.filename == "a.jpg"
@@ -543,7 +557,9 @@ def replaced(document, path, value):
     return copied
 
 
-DOCUMENTS = [VIA1, VIA2, PROJECT, VIA3, COCO]
+MASKED = {"shape_type": "mask", "label": "pan", "points": [[2, 3], [4, 5]], "mask": "iVBORw0KGgo="}
+GROUPED = {**LABELME, "shapes": [*LABELME["shapes"], {**LABELME["shapes"][1]}, MASKED]}
+DOCUMENTS = [VIA1, VIA2, PROJECT, VIA3, COCO, GROUPED]
 PLACES = [(document, path) for document in DOCUMENTS for path in places(document)]
 QUICK = settings(
     max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

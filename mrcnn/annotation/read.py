@@ -12,6 +12,7 @@ out and stands in `problems` with the reason: whoever trains must look there, se
 `mrcnn.check`.
 """
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -109,6 +110,12 @@ def read_folder(
         ]
     kept, notes = without_repeats(readable)
     return merge(kept, [f"left out, {fault}" for fault in faults] + notes)
+
+
+def attribute_of_train(dataset: str | Path) -> str | None:
+    """Return the attribute that the subset "train" is read by, None where it cannot be read."""
+    with contextlib.suppress(AnnotationError):
+        return read_folder(subset_folder(dataset, "train")).attribute
 
 
 def _read_text(path):

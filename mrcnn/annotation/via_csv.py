@@ -48,8 +48,14 @@ def _rows(header, text):
                 yield dict(zip(names, row, strict=False))
     except csv.Error as error:
         raise AnnotationError(f"the CSV cannot be read: {error}") from None
-    if (len(row) < len(names) and not text.endswith("\n")) or text.count('"') % 2:
+    if _is_cut(row, len(names), text, delimiter):
         raise DamagedFile("the last line is cut off: export it again")
+
+
+def _is_cut(row, count, text, delimiter):
+    """Tell whether the last line, `row`, breaks off, in a field or between two."""
+    open_end = not text.endswith("\n") and (len(row) < count or text.endswith(delimiter))
+    return open_end or text.count('"') % 2 or (row[-1].startswith("{") and row[-1][-1] != "}")
 
 
 def _via2(header, text):

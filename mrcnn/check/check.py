@@ -8,7 +8,6 @@ once, in threads. What would make training wrong is an error, what a person shou
     sys.exit(report.exit_code)
 """
 
-import contextlib
 import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +17,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from mrcnn.annotation.filenames import locate
-from mrcnn.annotation.read import read_folder, subset_folder
+from mrcnn.annotation.read import attribute_of_train, read_folder, subset_folder
 from mrcnn.annotation.records import AnnotatedImage, AnnotationError
 from mrcnn.check.anchor_fit import fit_anchors
 from mrcnn.check.duplicates import Fingerprint, find_duplicates, fingerprint
@@ -75,8 +74,7 @@ def check_dataset(
         """Return the attribute that train is read by."""
         if reports and reports[0].name == "train":
             return reports[0].annotations and reports[0].annotations.attribute
-        with contextlib.suppress(AnnotationError):
-            return read_folder(subset_folder(folder, "train")).attribute
+        return attribute_of_train(folder)
 
     for name in subsets:
         subset = SubsetReport(name, findings, subset_folder(folder, name))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mrcnn import settings
+from mrcnn.annotation.read import subset_folder
 from mrcnn.check.check import SUBSETS, check_dataset
 from mrcnn.check.preview import Preview
 from mrcnn.check.report import CheckReport
@@ -22,7 +23,7 @@ def run_check(script: Script, arguments: argparse.Namespace) -> int:
     config = settings.with_settings(script.config, {}, arguments.image_size)
     if arguments.preview:
         _check_preview(arguments.preview, arguments.dataset, arguments.overwrite)
-    report = check(script, arguments.dataset, config, preview_folder=arguments.preview)
+    report = check(script, arguments, config, preview_folder=arguments.preview)
     print(report.text())
     if arguments.preview:
         print(f"Pictures of the annotations: {arguments.preview}")
@@ -31,7 +32,7 @@ def run_check(script: Script, arguments: argparse.Namespace) -> int:
 
 def check(
     script: Script,
-    dataset_dir: Path,
+    arguments: argparse.Namespace,
     config,
     preview_folder: Path | None = None,
     subsets: Sequence[str] = SUBSETS,
@@ -39,7 +40,8 @@ def check(
 ) -> CheckReport:
     """Check the data set; draw it where there is a `preview_folder`, with augmentation if any.
 
-    `classes`, without the background, are by default the script's.
+    `arguments` tell its folder and the attribute; `classes`, without the background, are by
+    default the script's.
     """
     preview = change = None
     if preview_folder and script.augmentation:
@@ -49,14 +51,13 @@ def check(
     if preview_folder:
         preview = Preview(preview_folder, draw_instances, change)
     classes = classes or script.dataset.CLASSES
-    only = {"default_class": classes[0]} if classes and len(classes) == 1 else {}
     with Progress(None, "Photos read") as progress:
         return check_dataset(
-            dataset_dir,
-            **only,
+            arguments.dataset,
             **settings.checking(config),
             class_names=classes,
-            attribute=script.dataset.ATTRIBUTE,
+            default_class=classes[0] if classes and len(classes) == 1 else None,
+            attribute=arguments.attribute or script.dataset.ATTRIBUTE,
             subsets=subsets,
             preview=preview,
             progress=progress.to,
@@ -74,7 +75,7 @@ def refuse_errors(report: CheckReport, why: str) -> None:
 def _check_preview(preview: Path, dataset: Path, overwrite: bool) -> None:
     """Raise ValueError where the pictures of `--preview` would take the place of others."""
     place, data = preview.resolve(), dataset.resolve()
-    if place == data or any(place.is_relative_to(data / name) for name in SUBSETS):
+    if place == data or any(place.is_relative_to(subset_folder(data, name)) for name in SUBSETS):
         raise ValueError(f"--preview {preview} holds the photos themselves: take another folder")
     if preview.is_dir() and any(preview.iterdir()) and not overwrite:
         text = "is not empty: take another folder, or add --overwrite"

@@ -20,7 +20,7 @@ def run_evaluate(script: Script, arguments: argparse.Namespace) -> int:
     opened = open_for(script, arguments)
     classes, subset = opened.class_names[1:], arguments.subset
     config = settings.with_settings(script.config, {}, arguments.image_size)
-    report = check(script, arguments.dataset, config, subsets=(subset,), classes=classes)
+    report = check(script, arguments, config, subsets=(subset,), classes=classes)
     refuse_errors(report, "nothing is measured on wrong data")
     dataset = script.dataset()
     dataset.load_custom(arguments.dataset, subset, classes, report.subset(subset))

@@ -15,6 +15,7 @@ from mrcnn.config import Config
 from mrcnn.nn.weights import CLASS_LAYERS
 from mrcnn.nn.weights_file import WeightsInfo, inspect
 from mrcnn.quiet import start_keras
+from mrcnn.tables import few
 from mrcnn.training import run_files
 
 # What the shapes and the meaning of weights depend on: without it they cannot be used.
@@ -51,7 +52,7 @@ def run_train(script: Script, arguments: argparse.Namespace) -> int:
     wait = arguments.weights in weights.DOWNLOADED and not path.exists()
     info = None if wait else inspect(path)
     config = _config(script, arguments, info)
-    report = check(script, arguments.dataset, config)
+    report = check(script, arguments, config)
     print(report.text(), flush=True)
     refuse_errors(report, "nothing is trained on wrong data")
     train = report.subset("train").annotations
@@ -59,7 +60,7 @@ def run_train(script: Script, arguments: argparse.Namespace) -> int:
     info = info or inspect(weights.present(arguments.weights, path))
     if arguments.resume and other_classes(info, class_names):
         raise ValueError(
-            f"{info.path} is of a run for other classes than {', '.join(class_names[1:])}: it "
+            f"{info.path} is of a run for other classes than {few(class_names[1:])}: it "
             "cannot be resumed, but its weights can start a new run, without --resume"
         )
     config = _config(script, arguments, info, NUM_CLASSES=len(class_names))
@@ -142,7 +143,7 @@ def _classes_text(report: CheckReport, class_names) -> str:
     for name in class_names[1:]:
         parts = (f"{len(regions.get(name, ()))} in {subset}" for subset, regions in by_class)
         counts.append(f"{name} ({', '.join(parts)})")
-    return f"Classes: {', '.join(counts)}"
+    return f"Classes: {few(counts)}"
 
 
 # -- Weights for new classes -------------------------------------------------------------------

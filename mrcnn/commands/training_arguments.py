@@ -43,6 +43,8 @@ def parse_arguments(
     def dataset(add):
         text = "the folder with train/ and val/; default: dataset"
         add("--dataset", metavar="FOLDER", type=Path, default=Path("dataset"), help=text)
+        text = "the region attribute that names the class; default: the one that `check` tells"
+        add("--attribute", metavar="NAME", help=text)
 
     def logs(add):
         text = "the folder of training runs; default: log"
