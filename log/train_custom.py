@@ -210,7 +210,7 @@ def ship(weights: Path, output: Path) -> None:
 
 def measure(work: Path, weights: Path) -> None:
     """Print how good weights are on the sets that training never saw."""
-    from mrcnn.commands.evaluating import evaluate
+    from mrcnn.evaluation.measure import evaluate
 
     detector = open_model(weights, min_confidence=EVALUATION_CONFIDENCE).detector
     print(evaluate(detector, load_sets(work, "test")).text())

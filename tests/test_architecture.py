@@ -19,7 +19,7 @@ ROOMS = {
     "annotation": set(),
     "data": {"targets"},
     "drawing": set(),
-    "evaluation": {"drawing"},
+    "evaluation": {"data", "drawing"},
     "results": set(),
     "check": {"annotation", "data"},
     "video": {"drawing", "results"},

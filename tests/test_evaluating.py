@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from mrcnn.commands.evaluating import PICTURE_SIDE, draw_comparison, evaluate
+from mrcnn.commands.evaluating import PICTURE_SIDE, draw_comparison
 from mrcnn.detections import Detections
+from mrcnn.evaluation.measure import evaluate
 from mrcnn.masks import extract_bboxes
 from mrcnn.utils import Dataset
 

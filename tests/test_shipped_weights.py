@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from custom_training import CustomDataset
-from mrcnn.commands.evaluating import evaluate
 from mrcnn.commands.opening import open_model
+from mrcnn.evaluation.measure import evaluate
 from mrcnn.nn.weights import inspect
 
 ROOT = Path(__file__).parent.parent

@@ -14,7 +14,8 @@ from mrcnn.progress import Progress
 
 def run_evaluate(script: Script, arguments: argparse.Namespace) -> int:
     """Print how good a model is and write it down; return the exit code."""
-    from mrcnn.commands.evaluating import draw_comparison, evaluate
+    from mrcnn.commands.evaluating import draw_comparison
+    from mrcnn.evaluation.measure import evaluate
     from mrcnn.evaluation.report import write_report
 
     opened = open_for(script, arguments)
