@@ -306,7 +306,7 @@ def test_train_and_val_are_read_by_one_attribute(put):
 
 def test_files_of_one_folder_are_read_by_one_attribute(put):
     both = people({"Gender": "male", "Weight": "slim"}, {"Gender": "female", "Weight": "stout"})
-    put(people({"Weight": "slim", "Gender": "male"})["a.png-1"] and both, name="a.json")
+    put(both, name="a.json")
     other = rect(5, 5, 9, 9, Weight="stout", Gender="female")
     dataset = put(export(images={"b.png": [other]}), "a.png", "b.png", name="b.json")
     assert labels(read_folder(dataset / "train")) == ["male", "female", "female"]
@@ -340,13 +340,14 @@ def test_regions_with_one_value_of_part_of_are_one_object(put):
 
 # -- Files of other tools, and damaged ones --------------------------------------------------------
 
+CSV_HEADER = "filename,file_size,file_attributes,region_count,region_id,"
+CSV_HEADER += "region_shape_attributes,region_attributes"
+SHAPE = '"{""name"":""rect"",""x"":1,""y"":1,""width"":30,""height"":20}"'
+LINE = f'a.png,100,"{{}}",1,0,{SHAPE},"{{""class"":""cat""}}"'
+
 
 def test_a_csv_that_was_cut_off(put):
-    header = "filename,file_size,file_attributes,region_count,region_id,"
-    header += "region_shape_attributes,region_attributes"
-    shape = '"{""name"":""rect"",""x"":1,""y"":1,""width"":30,""height"":20}"'
-    whole = f'a.png,100,"{{}}",1,0,{shape},"{{""class"":""cat""}}"'
-    text = f"{header}\n{whole}\n{whole.replace('a.png', 'b.png')}"
+    text = f"{CSV_HEADER}\n{LINE}\n{LINE.replace('a.png', 'b.png')}"
     folder = put(text, name="ann.csv") / "train"
     assert labels(read_folder(folder)) == ["cat", "cat"]
     start = text.index("b.png")
@@ -354,6 +355,12 @@ def test_a_csv_that_was_cut_off(put):
         put(text[:end], name="ann.csv")
         with pytest.raises(AnnotationError, match="the last line is cut off: export it again"):
             read_folder(folder)
+
+
+def test_a_csv_that_lost_lines(put):
+    text = "\n".join([CSV_HEADER, LINE.replace(",1,0,", ",2,0,"), LINE.replace("a.png", "b.png")])
+    (warning,) = read_folder(put(text, name="ann.csv") / "train").warnings
+    assert warning == "lines are missing, by the count that stands in each: 'a.png' has 1 of 2"
 
 
 def test_labelme_one_file_a_photo(put):

@@ -1,5 +1,6 @@
 """COCO's JSON of instances: polygons and run lengths (cocodataset.org/#format-data)."""
 
+from mrcnn.annotation.labels import clean
 from mrcnn.annotation.raw import Rank, RawImage, RawRegion, Source, in_words
 from mrcnn.annotation.records import AnnotationError
 from mrcnn.tables import few
@@ -70,8 +71,8 @@ def _region(annotation, names):
     crowd = annotation.get("iscrowd") in (1, True)
     key, fault = annotation.get("category_id"), None
     if names and str(key) not in names:
-        listed = few(f"{known}: {name}" for known, name in names.items())
+        listed = few(clean(f"{known}: {name}") for known, name in names.items())
         fault = f"category {key!r:.40} is not among the categories ({listed})"
     elif names and names[str(key)] in (None, ""):
-        fault = f"its category {key} has no name"
+        fault = f"its category {key!r:.40} has no name"
     return RawRegion(shape, {CATEGORY: names.get(str(key))} if names else {}, crowd, fault)

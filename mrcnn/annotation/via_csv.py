@@ -8,6 +8,7 @@ import re
 from mrcnn.annotation.raw import Rank, RawImage, RawRegion, Source
 from mrcnn.annotation.records import AnnotationError, DamagedFile
 from mrcnn.annotation.via3_json import via3_attributes, via3_declared, via3_region
+from mrcnn.tables import few
 
 FORM, VIA3_FORM = "VIA CSV", "VIA 3 CSV"
 FORMS = dict.fromkeys((FORM, VIA3_FORM), Rank.TABLE)
@@ -59,19 +60,26 @@ def _is_cut(row, count, text, delimiter):
 
 
 def _via2(header, text):
-    images = {}
+    images, counts = {}, {}
     for row in _rows(header, text):
         filename = row.get("filename")
+        counts[filename] = row.get("region_count", "0").strip()
         size = row.get("file_size", "")
         if filename not in images:
             byte_size = int(size) if size.isdecimal() and len(size) < 16 else None
             images[filename] = RawImage(filename, [], byte_size=byte_size)
         shape = _attributes(row.get("region_shape_attributes", ""))
         # An image without regions has one line with an empty shape.
-        if shape or row.get("region_count", "0").strip() not in ("", "0"):
+        if shape or counts[filename] not in ("", "0"):
             attributes = _attributes(row.get("region_attributes", ""))
             images[filename].regions.append(RawRegion(shape, attributes))
-    return Source(FORM, list(images.values()), {})
+    lost = [
+        f"{name!r:.80} has {len(image.regions)} of {counts[name]}"
+        for name, image in images.items()
+        if counts[name].isdecimal() and len(image.regions) < int(counts[name][:9])
+    ]
+    text = f"lines are missing, by the count that stands in each: {few(lost)}"
+    return Source(FORM, list(images.values()), {}, warnings=(text,) if lost else ())
 
 
 def _attributes(text):
