@@ -57,5 +57,5 @@ def _object(pairs):
     document = dict(pairs)
     if len(document) < len(pairs):
         key, count = Counter(key for key, _ in pairs).most_common(1)[0]
-        raise AnnotationError(f"the key {key[:80]!r} stands {count} times in one object")
+        raise AnnotationError(f"the key {key[:80]!r} stands {count} times in one place")
     return document
