@@ -22,8 +22,8 @@ def level_shapes(image_shape, strides, compute: Callable | None = None) -> np.nd
     return np.array([-(-sides // stride) for stride in strides])
 
 
-def generate_anchors(scales, ratios, shape, feature_stride, anchor_stride) -> np.ndarray:
-    """Return the anchors of one level, float64 `[A, 4]` in pixels.
+def generate_anchors(scales, ratios, shape, feature_stride, anchor_stride, xp=np):
+    """Return the anchors of one level, `[A, 4]` in pixels: float64, of `keras.ops` float32.
 
     Arguments:
         scales: side in pixels of the square anchor, one number or several.
@@ -31,28 +31,33 @@ def generate_anchors(scales, ratios, shape, feature_stride, anchor_stride) -> np
         shape: (height, width) of the level in cells.
         feature_stride: pixels a cell.
         anchor_stride: 1 for anchors on every cell, 2 on every other one.
+        xp: `numpy` or `keras.ops`; with this the shape may be of tensors.
 
     Cell by cell in reading order, on each cell ratio by ratio, for each ratio the scales.
     """
     scale, root = np.atleast_1d(scales), np.sqrt(np.atleast_1d(ratios))[:, None]
     half_sizes = np.stack([scale / root, scale * root], axis=-1).reshape(-1, 2) / 2
-    y, x = (np.arange(0, cells, anchor_stride) * feature_stride for cells in shape)
-    centers = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1).reshape(-1, 1, 2)
-    return np.concatenate([centers - half_sizes, centers + half_sizes], axis=-1).reshape(-1, 4)
+    if xp is not np:
+        half_sizes = half_sizes.astype(np.float32)
+    y, x = (
+        xp.arange(0, cells, anchor_stride, dtype=half_sizes.dtype.name) * feature_stride
+        for cells in shape
+    )
+    centers = xp.reshape(xp.stack(xp.meshgrid(y, x, indexing="ij"), axis=-1), (-1, 1, 2))
+    corners = [centers - half_sizes, centers + half_sizes]
+    return xp.reshape(xp.concatenate(corners, axis=-1), (-1, 4))
 
 
-def generate_pyramid_anchors(
-    scales, ratios, feature_shapes, feature_strides, anchor_stride
-) -> np.ndarray:
-    """Return the anchors of all levels, float64 `[A, 4]` in pixels, finest level first.
+def generate_pyramid_anchors(scales, ratios, feature_shapes, feature_strides, anchor_stride, xp=np):
+    """Return the anchors of all levels, `[A, 4]` in pixels, finest level first.
 
     `scales`, `feature_shapes` and `feature_strides` have one entry a level (Lin et al. 2017,
     Feature Pyramid Networks, 4.1); the rest as in `generate_anchors`.
     """
     levels = zip(scales, feature_shapes, feature_strides, strict=True)
-    return np.concatenate(
+    return xp.concatenate(
         [
-            generate_anchors(scale, ratios, shape, stride, anchor_stride)
+            generate_anchors(scale, ratios, shape, stride, anchor_stride, xp)
             for scale, shape, stride in levels
         ]
     )

@@ -8,7 +8,14 @@ Each function takes the array library as `xp`: `numpy` (the default) or `keras.o
 which share the names used here.
 """
 
+import math
+
 import numpy as np
+
+# A delta's logarithm of a side is not taken to be more: from 16 pixels, a cell of C4, to 1000, the
+# larger side of an image, as in Detectron of the paper's authors (BBOX_XFORM_CLIP). A network that
+# is not trained yet gives any number, and its exponential is infinite from 89 on.
+MOST_GROWTH = math.log(1000 / 16)
 
 
 def split(boxes):
@@ -68,12 +75,15 @@ def encode(boxes, gt_boxes, xp=np):
 
 
 def decode(boxes, deltas, xp=np):
-    """Return `boxes` `[..., 4]` moved and scaled by `deltas` `[..., 4]`; undoes `encode`."""
+    """Return `boxes` `[..., 4]` moved and scaled by `deltas` `[..., 4]`; undoes `encode`.
+
+    A side grows to `exp(MOST_GROWTH)` times itself at the most.
+    """
     y, x, height, width = centers_and_sizes(boxes, xp)
     y = y + deltas[..., 0] * height
     x = x + deltas[..., 1] * width
-    height = height * xp.exp(deltas[..., 2])
-    width = width * xp.exp(deltas[..., 3])
+    height = height * xp.exp(xp.minimum(deltas[..., 2], MOST_GROWTH))
+    width = width * xp.exp(xp.minimum(deltas[..., 3], MOST_GROWTH))
     y1, x1 = y - 0.5 * height, x - 0.5 * width
     return xp.stack([y1, x1, y1 + height, x1 + width], axis=-1)
 

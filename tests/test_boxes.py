@@ -9,7 +9,7 @@ from mrcnn import boxes
 @st.composite
 def box_arrays(draw):
     count = draw(st.integers(1, 6))
-    side = st.floats(1, 100, width=32)
+    side = st.floats(2, 100, width=32)  # less than what `decode` lets a side grow
     place = st.floats(-100, 100, width=32)
     rows = draw(st.lists(st.tuples(place, place, side, side), min_size=count, max_size=count))
     return np.array([(y, x, y + h, x + w) for y, x, h, w in rows], np.float64)
@@ -47,6 +47,17 @@ def test_decode_undoes_encode(rows, random):
     shuffled = rows[random.sample(range(len(rows)), len(rows))]
     deltas = boxes.encode(rows, shuffled)
     np.testing.assert_allclose(boxes.decode(rows, deltas), shuffled, atol=1e-6)
+
+
+@pytest.mark.parametrize("delta", [90.0, 1e4, 3e38])
+def test_a_side_grows_to_1000_from_16_pixels_at_the_most(delta):
+    rows = np.array([[10, 20, 26, 36]], np.float32)
+    grown = boxes.decode(rows, np.array([[0, 0, delta, delta]], np.float32))
+    np.testing.assert_allclose(grown, [[-482, -472, 518, 528]], rtol=1e-5)
+    moved = boxes.decode(rows / 100, np.array([[delta] * 4], np.float32))
+    assert np.isfinite(moved).all()
+    shrunk = boxes.decode(rows, np.array([[0, 0, -delta, -delta]], np.float32))
+    np.testing.assert_allclose(shrunk, [[18, 28, 18, 28]])
 
 
 def test_clip_by_hand():

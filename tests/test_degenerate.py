@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from mrcnn.nn import losses, rpn
+from mrcnn.nn import losses, roi_align, rpn
 from mrcnn.nn.detection import refine
 from mrcnn.nn.nms import suppress, suppress_portable
 from mrcnn.nn.roi_align import assign_levels, crop_and_resize, crop_and_resize_portable
@@ -181,6 +181,25 @@ def test_crops_by_hand(crop):
         np.testing.assert_allclose(np.asarray(crops)[..., column, 0], expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("align", ["_align_tensorflow", "_align_portable"])
+@pytest.mark.parametrize("size", [(7, 7), (14, 14)])
+def test_a_roi_that_ends_at_the_images_border_keeps_its_last_row_and_column(align, size):
+    rng = np.random.default_rng(0)
+    starts = rng.uniform(0, 0.98, (1, 4000, 2)).astype(np.float32)
+    rois = ops.convert_to_tensor(np.concatenate([starts, np.ones_like(starts)], axis=-1))
+    # The map's value is 1 + its row + its column, so a sample is 1 and more, and never more than
+    # the last cell's.
+    maps = [
+        ops.convert_to_tensor(1 + np.indices((side, side), np.float32).sum(0)[None, :, :, None])
+        for side in (256, 128, 64, 32)
+    ]
+    levels = assign_levels(rois, 1024 * 1024)
+    pieces = np.asarray(getattr(roi_align, align)(rois, maps, levels, size))
+    assert pieces.min() >= 1
+    ends = np.array([maps[level - 2].shape[1] for level in np.asarray(levels)[0]]) * 2 - 1
+    np.testing.assert_allclose(pieces[:, -1, -1, 0], ends, rtol=1e-6)
+
+
 # -- Losses ----------------------------------------------------------------------------------------
 
 
@@ -190,6 +209,19 @@ def test_losses_of_nothing_are_zero():
     assert float(losses.mrcnn_bbox_loss(ops.ones((1, 3, 4)), nothing, ops.ones((1, 3, 2, 4)))) == 0
     masks = ops.ones((1, 3, 7, 7))
     assert float(losses.mrcnn_mask_loss(masks, nothing, ops.ones((1, 3, 7, 7, 2)) / 2)) == 0
+
+
+def test_classes_are_active_image_by_image():
+    # Both images' RoIs look like class 2, which only the second's data set knows.
+    logits = np.array([[[0, 0, 5]], [[0, 0, 5]]], np.float32)
+    targets, active = np.array([[1], [1]]), np.array([[1, 1, 0], [1, 1, 1]])
+    both = float(losses.mrcnn_class_loss(targets, logits, active))
+    assert both == pytest.approx(
+        float(losses.mrcnn_class_loss(targets[1:], logits[1:], active[1:]))
+    )
+    assert both > 0
+    swapped = losses.mrcnn_class_loss(targets, logits * [[[1]], [[3]]], active[::-1])
+    assert float(swapped) == pytest.approx(both)
 
 
 def test_a_sure_mistake_costs_much_but_is_finite():

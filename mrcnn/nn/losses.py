@@ -70,15 +70,15 @@ def mrcnn_class_loss(target_class_ids, pred_class_logits, active_class_ids):
     """Cross entropy of the RoIs' classes.
 
     RoIs whose most likely class is not active (their image's dataset does not know it) do not
-    count. Which classes are active is read from the first image of the batch.
+    count.
 
     Arguments:
         target_class_ids: int `[B, N]`, padded with 0.
         pred_class_logits: `[B, N, K]`.
-        active_class_ids: `[B, K]`, 1 for an active class.
+        active_class_ids: `[B, K]`, 1 for a class that is active in the image.
     """
     predicted = ops.argmax(pred_class_logits, axis=-1)
-    active = ops.take(ops.cast(active_class_ids[0], "float32"), predicted)
+    active = ops.take_along_axis(ops.cast(active_class_ids, "float32"), predicted, axis=1)
     target = ops.cast(target_class_ids, "int32")
     entropy = _cross_entropy(target, pred_class_logits)
     return _mean_where(entropy, active > 0)

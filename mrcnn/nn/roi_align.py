@@ -17,6 +17,12 @@ CANONICAL_LEVEL = 4
 LEVELS = (2, 3, 4, 5)
 # A RoI of no size has no logarithm; anything this small goes to the finest level.
 SMALLEST_SIDE = 1e-12
+# A sample of a RoI less than this many cells outside of its map is at the border, where the RoI was
+# clipped: rounding put it outside.
+BORDER_CELLS = 1e-3
+# A box that ends here has its last sample inside: from a box to a sample there are five roundings,
+# of 2**-24 each, 3e-7 in all.
+LAST_INSIDE = 1 - 5e-7
 
 
 def log2_graph(x):
@@ -64,10 +70,11 @@ def crop_and_resize_portable(maps, boxes, map_indices, size):
     return _sample(rows, map_indices * height * width, ones * height, ones * width, boxes, size)
 
 
-def _sample(rows, starts, heights, widths, boxes, size):
+def _sample(rows, starts, heights, widths, boxes, size, slack=0.0):
     """Bilinear samples `[N, *size, C]` from maps that lie as rows `[R, C]` one after another.
 
-    `starts` is the first row of each box's map, `heights` and `widths` its size, int32 `[N]`.
+    `starts` is the first row of each box's map, `heights` and `widths` its size, int32 `[N]`. What
+    is outside by `slack` cells at the most is at the border.
     """
 
     def positions(low, high, extent, samples):
@@ -79,7 +86,8 @@ def _sample(rows, starts, heights, widths, boxes, size):
             at = low[:, None] * last + ops.arange(samples, dtype="float32") * step
         else:
             at = 0.5 * (low + high)[:, None] * last
-        inside = (at >= 0) & (at <= last)
+        inside = (at >= -slack) & (at <= last + slack)
+        at = ops.clip(at, 0.0, last)
         below = ops.clip(ops.cast(ops.floor(at), "int32"), 0, extent - 1)
         above = ops.minimum(below + 1, extent - 1)
         return ops.cast(inside, "float32"), below, above, at - ops.floor(at)
@@ -131,9 +139,32 @@ def _align_tensorflow(rois, feature_maps, levels, size):
     pieces, places = [], []
     for level, features in zip(LEVELS, feature_maps, strict=True):
         place = tf.cast(tf.where(levels == level)[:, 0], tf.int32)
-        pieces.append(crop_and_resize(features, tf.gather(rois, place), place // count, size))
+        own = _ending_inside(tf.gather(rois, place), features, size)
+        pieces.append(crop_and_resize(features, own, place // count, size))
         places.append(place)
     return tf.dynamic_stitch(places, pieces)
+
+
+def _ending_inside(rois, features, size):
+    """Return RoIs `[N, 4]` whose last samples the kernel takes inside `features` `[B, H, W, C]`.
+
+    It computes positions in float32, on some devices without rounding a product before the sum,
+    and gives 0 for what that puts outside. RoIs that lose nothing stay as they are.
+    """
+    import tensorflow as tf
+
+    def exact(x):
+        return tf.cast(x, tf.float64)
+
+    low, high = tf.split(rois, 2, axis=1)
+    last = tf.cast(tf.shape(features)[1:3] - 1, tf.float32)
+    steps = tf.constant([max(side - 1, 1) for side in size], tf.float32)
+    step = (high - low) * last / steps
+    start, way = exact(low) * exact(last), exact(step) * exact(steps)
+    start_rounded, way_rounded = exact(low * last), exact(step * steps)
+    end = tf.maximum(start_rounded + tf.maximum(way, way_rounded), start + way_rounded)
+    outside = (end > exact(last)) & (high <= 1)
+    return tf.concat([low, tf.where(outside, tf.minimum(high, LAST_INSIDE), high)], axis=1)
 
 
 def _align_portable(rois, feature_maps, levels, size):
@@ -149,7 +180,7 @@ def _align_portable(rois, feature_maps, levels, size):
     image = ops.repeat(ops.arange(batch, dtype="int32"), count)
     starts = ops.take(first, level) + image * ops.take(areas, level)
     sizes = ops.take(heights, level), ops.take(widths, level)
-    return _sample(rows, starts, *sizes, ops.reshape(rois, (-1, 4)), size)
+    return _sample(rows, starts, *sizes, ops.reshape(rois, (-1, 4)), size, BORDER_CELLS)
 
 
 @registered
