@@ -30,7 +30,8 @@ def detections(class_ids, scores):
 def run(detector, sources, arguments=(), writers=()):
     arguments = script.parse_arguments([*map(str, sources), *arguments])
     arguments.output.mkdir(exist_ok=True)
-    return photo_run.predict(detector, sources, ["BG", "mug"], writers, arguments)
+    with process.stop_on_signal() as stop:
+        return photo_run.predict(detector, sources, ["BG", "mug"], writers, arguments, stop)
 
 
 def test_a_picture_that_cannot_be_written_leaves_the_others(place, capsys):
@@ -56,14 +57,14 @@ def test_a_picture_that_cannot_be_written_leaves_the_others(place, capsys):
     assert os.fsencode(document["images"][0]["file"]) == os.fsencode(odd)
 
 
-def test_an_interrupted_run_keeps_what_it_has(place):
-    def interrupt(number):
-        if number == 3:
-            raise KeyboardInterrupt
+@pytest.mark.parametrize("number", process.SIGNALS)
+def test_an_interrupted_run_keeps_what_it_has(place, number):
+    def interrupt(calls):
+        if calls == 2:
+            os.kill(os.getpid(), number)
 
     sources = [saved(place / f"{number}.png") for number in range(4)]
     outcome = run(Finder(interrupt), sources, ["--via", "v.json"])
-    assert outcome.stopped
     assert outcome.done == sources[:2]
     assert outcome.closest == [(0.2, "mug", sources[1]), (0.1, "mug", sources[0])]
 

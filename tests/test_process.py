@@ -1,6 +1,8 @@
 """How scripts end."""
 
 import io
+import os
+import signal
 import sys
 
 import pytest
@@ -25,6 +27,25 @@ def test_an_error_is_one_sentence_after_the_scripts_name(capsys, error):
 def test_ctrl_c_is_told_as_a_shell_would(capsys):
     assert process.run(raising(KeyboardInterrupt())) == process.INTERRUPTED == 130
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("number", process.SIGNALS)
+def test_other_signals_end_a_script_as_ctrl_c_does(capsys, number):
+    before = signal.getsignal(number)
+    assert process.run(lambda: os.kill(os.getpid(), number) or 0) == process.INTERRUPTED
+    assert "Stopped: the same command starts anew" in capsys.readouterr().out
+    assert signal.getsignal(number) == before
+
+
+def test_a_signal_that_is_ignored_stays_so():
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        assert process.run(lambda: os.kill(os.getpid(), signal.SIGTERM) or 0) == 0
+        with process.stop_on_signal() as stop:
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert not stop.is_set()
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_the_code_of_the_body_counts_and_faults_of_the_code_are_seen():

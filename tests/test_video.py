@@ -276,6 +276,26 @@ def test_a_file_that_cannot_be_read_again_is_no_success(tmp_path, without_ffmpeg
     assert not writer.path.exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no limit of a file's size")
+@pytest.mark.parametrize("suffix", [".avi", ".mkv"])
+def test_a_file_that_lacks_its_end_is_no_success(tmp_path, without_ffmpeg, suffix):
+    import resource
+
+    noise = np.random.default_rng(0).integers(0, 256, (30, 96, 128, 3), dtype=np.uint8)
+    writer = VideoWriter(tmp_path / f"out{suffix}", (96, 128), 29.97)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))  # as a full disk does
+    try:
+        for frame in noise:
+            writer.write(frame)
+        with pytest.raises(OSError, match="not all of its 30 frames can be read"):
+            writer.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not writer.path.exists()
+    assert 0 < len(read_all(writer.part)) < 30
+
+
 KILLED = """
 import os, signal, sys
 import numpy as np

@@ -3,6 +3,7 @@
 import argparse
 import itertools
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -17,7 +18,7 @@ from mrcnn.commands.arguments import detection_options
 from mrcnn.commands.display import check_display, show_picture
 from mrcnn.commands.opening import open_model
 from mrcnn.commands.outputs import check_files, key, make_folder, picture_path
-from mrcnn.commands.process import INTERRUPTED, LOG_FOLDER, ROOT
+from mrcnn.commands.process import INTERRUPTED, LOG_FOLDER, ROOT, stop_on_signal
 from mrcnn.data.images import ImageError, read_image
 from mrcnn.data.sources import find_images
 from mrcnn.detections import Detections
@@ -41,7 +42,6 @@ class Outcome:
     # (score, class name, path) of what scored too little, best first.
     closest: list[tuple] = field(default_factory=list)
     seconds_each: float = 0.0
-    stopped: bool = False
 
     def fail(self, source: Path, error: Exception, progress: Progress) -> None:
         """Note an image that could not be read, or its picture not be written, and say so."""
@@ -69,13 +69,14 @@ def run(arguments: argparse.Namespace, config_class: type) -> int:
     writers = [FORMATS[each](file, info) for each, file in files.items() if file]
 
     # TensorFlow starts here, once all that can be wrong has been looked at.
-    outcome = predict(opened.detector, sources, opened.class_names, writers, arguments)
-    for writer in writers:
-        writer.close(outcome.failed)
+    detector = opened.detector
+    with stop_on_signal() as stop:
+        outcome = predict(detector, sources, opened.class_names, writers, arguments, stop)
+        for writer in writers:
+            writer.close(outcome.failed)
     print(summary_text(outcome, opened.min_confidence))
-    if outcome.stopped:
-        left = len(sources) - len(outcome.done) - len(outcome.failed)
-        print(f"Stopped: {left} images are left.")
+    if left := sources[len(outcome.done) + len(outcome.failed) :]:
+        print(f"Stopped: {len(left)} image{'s' * (len(left) > 1)} from {left[0]} on are left.")
         return INTERRUPTED
     return 1 if outcome.failed else 0
 
@@ -86,8 +87,9 @@ def predict(
     class_names: Sequence[str],
     writers: Sequence[Writer],
     arguments: argparse.Namespace,
+    stop: threading.Event,
 ) -> Outcome:
-    """Read, detect, draw and write image by image, and tell how far it is.
+    """Read, detect, draw and write image by image, and tell how far it is, until `stop` is set.
 
     While the network works at an image, the next one is read and the last one's picture is made.
     """
@@ -116,24 +118,23 @@ def predict(
                 show = show_picture(picture, str(photo.path))
 
     with Progress(len(sources), every=0) as progress, ThreadPoolExecutor(2) as pool:
-        try:
-            for source, image in read_ahead(sources, pool):
-                progress.update(f"{source} ...", 0)
-                if isinstance(image, ImageError):
-                    settle()
-                    outcome.fail(source, image, progress)
-                    continue
-                (found,) = detector.detect([image])
+        for source, image in read_ahead(sources, pool):
+            if stop.is_set():
+                break
+            progress.update(f"{source} ...", 0)
+            if isinstance(image, ImageError):
                 settle()
-                path = picture_path(source, arguments.output, taken, arguments.overwrite)
-                photo = PhotoResult(source, found, path)
-                line = found_text(source, found, class_names, detector.max_instances)
-                future = pool.submit(finish, image, photo, class_names, writers, draw)
-                behind.append((photo, line, future))
+                outcome.fail(source, image, progress)
+                continue
+            (found,) = detector.detect([image])
             settle()
-        except KeyboardInterrupt:
-            outcome.stopped, show = True, False
-            settle()
+            path = picture_path(source, arguments.output, taken, arguments.overwrite)
+            photo = PhotoResult(source, found, path)
+            line = found_text(source, found, class_names, detector.max_instances)
+            future = pool.submit(finish, image, photo, class_names, writers, draw)
+            behind.append((photo, line, future))
+        show = show and not stop.is_set()
+        settle()
         outcome.seconds_each = progress.seconds_each
     return outcome
 

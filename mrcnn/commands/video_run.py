@@ -2,11 +2,9 @@
 
 import argparse
 import contextlib
-import signal
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mrcnn import settings
@@ -14,7 +12,7 @@ from mrcnn.commands import masking, weights
 from mrcnn.commands.arguments import detection_options
 from mrcnn.commands.opening import open_model
 from mrcnn.commands.outputs import check_files, key
-from mrcnn.commands.process import INTERRUPTED, LOG_FOLDER, ROOT
+from mrcnn.commands.process import INTERRUPTED, LOG_FOLDER, ROOT, stop_on_signal
 from mrcnn.progress import Progress, duration
 from mrcnn.results.records import count_classes, counts_text
 from mrcnn.video.frame_records import FrameRecords
@@ -23,24 +21,6 @@ from mrcnn.video.writing import VideoWriter, part_path
 
 # So often the window and Ctrl-C are looked after while the network is busy.
 POLL_SECONDS = 0.03
-
-
-@contextlib.contextmanager
-def stop_on_signal() -> Iterator[threading.Event]:
-    """Give an event that Ctrl-C or SIGTERM sets; a second one ends the program as ever."""
-    stop, before = threading.Event(), {}
-
-    def note(number, _):
-        stop.set()
-        signal.signal(number, before[number])
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        before[number] = signal.signal(number, note)
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def mask_video(

@@ -39,7 +39,9 @@ class _OpenCVEncoder:
         )
 
     def write(self, image):
-        self._writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        # What it complains of, frame by frame, is seen at the end.
+        with quiet():
+            self._writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
 
     def close(self):
         self._writer.release()
@@ -121,10 +123,17 @@ class VideoWriter:
         return silent
 
     def _check(self):
-        """OpenCV does not tell when a disk is full: look whether the file can be read."""
+        """OpenCV does not tell when a disk is full: look whether the file can be read to its end.
+
+        What was cut off keeps its header, but cannot be wound on: OpenCV is at the start again.
+        """
         with quiet():
             capture = cv2.VideoCapture(str(self.part))
-            readable = capture.read()[0]
+            readable = capture.grab()
+            capture.set(cv2.CAP_PROP_POS_FRAMES, self.count - 1)
+            last = capture.grab() and capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 * self.rate
             capture.release()
         if not readable:
             raise OSError("it cannot be read again; is the disk full?")
+        if last < (self.count - 1) / 2:
+            raise OSError(f"not all of its {self.count} frames can be read; is the disk full?")
