@@ -29,7 +29,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from custom_training import CustomDataset
 from mrcnn.commands import process
 from mrcnn.commands.opening import open_model
-from mrcnn.commands.training_arguments import EVALUATION_CONFIDENCE
 from mrcnn.config import Config
 from mrcnn.settings import with_settings
 from mrcnn.training.run_files import find_last
@@ -210,9 +209,10 @@ def ship(weights: Path, output: Path) -> None:
 
 def measure(work: Path, weights: Path) -> None:
     """Print how good weights are on the sets that training never saw."""
+    from mrcnn.evaluation.coco_ap import LEAST_SCORE
     from mrcnn.evaluation.measure import evaluate
 
-    detector = open_model(weights, min_confidence=EVALUATION_CONFIDENCE).detector
+    detector = open_model(weights, min_confidence=LEAST_SCORE).detector
     print(evaluate(detector, load_sets(work, "test")).text())
     empty = load_sets(work, "empty")
     found = (detector.detect([empty.load_image(image_id)])[0] for image_id in empty.image_ids)

@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from mrcnn import devices, feeding, graph, settings
+from mrcnn import devices, feeding, graph, scoring, settings
 from mrcnn.console import Console
 from mrcnn.detector import Detector, unmold
 from mrcnn.download import IMAGENET_WEIGHTS, fetch
@@ -89,7 +89,7 @@ class MaskRCNN:
         training = self.mode == "training"
         report = self.keras_model.load_published(filepath, exclude or (), training)
         print(report)
-        self.class_names = weights.inspect(filepath).class_names
+        self.class_names = None if exclude else weights.inspect(filepath).class_names
         self.set_log_dir(None if exclude else filepath)
         return report
 
@@ -153,6 +153,7 @@ class MaskRCNN:
         workers=None,
         keep_negatives=False,
         plan=None,
+        best_by="loss",
     ):
         """Train the chosen layers, writing a checkpoint an epoch to `log_dir`.
 
@@ -165,11 +166,12 @@ class MaskRCNN:
             custom_callbacks: further Keras callbacks.
             no_augmentation_sources: sources of the dataset that are not augmented.
             resume: go on with optimizer, learning rate and best score of the checkpoint's run.
-            patience: stop after this many epochs without a better validation loss.
+            patience: stop after this many epochs without a better one.
             seed: decides the order of images, augmentation, and sampling.
             workers: threads that prepare batches; one a core unless given.
             keep_negatives: train on images without objects too.
             plan: see `training.plan`; by default SGD with momentum at a constant rate.
+            best_by: what makes an epoch the best, "loss" or "ap"; see `scoring`.
 
         Returns the Keras History, or None where `epochs` are done already. Raises
         `training.run.TrainingError` where training cannot go on.
@@ -196,15 +198,17 @@ class MaskRCNN:
             augmenting=augmenting,
             keep_negatives=keep_negatives,
             seed=seed,
+            known=self.class_names,
             **settings.feeding(self.config),
         )
+        score = scoring.make(best_by, self.keras_model, self.config, val_dataset, run.console.line)
         run.choose_layers(layers)
         plan = plan or functools.partial(classic, momentum=self.config.LEARNING_MOMENTUM)
         with devices.scope(self.strategy):
             run.compile(plan, learning_rate, **settings.minimising(self.config))
         self.class_names = list(train_dataset.class_names)
         self._write_to(run.claim())
-        history = run.fit(custom_callbacks or [], self.save_weights, patience)
+        history = run.fit(custom_callbacks or [], self.save_weights, patience, score)
         self.epoch = history.epoch[-1] + 1
         return history
 

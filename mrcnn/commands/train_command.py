@@ -90,6 +90,7 @@ def run_train(script: Script, arguments: argparse.Namespace) -> int:
             keep_negatives=arguments.keep_negatives,
             resume=arguments.resume,
             patience=arguments.patience,
+            best_by=arguments.best_by,
             seed=arguments.seed,
         )
     except KeyboardInterrupt:

@@ -7,6 +7,7 @@ from pathlib import Path
 from mrcnn import settings
 from mrcnn.commands import arguments as kinds
 from mrcnn.commands.process import LOG_FOLDER
+from mrcnn.evaluation.coco_ap import LEAST_SCORE
 from mrcnn.nn.backbones import BACKBONES
 
 DEFAULT_EPOCHS = 30
@@ -17,8 +18,6 @@ OPTIONS = {
     "steps": "STEPS_PER_EPOCH",
     "precision": "PRECISION",
 }
-# Average precision wants the uncertain detections too.
-EVALUATION_CONFIDENCE = 0.05
 
 
 def parse_arguments(
@@ -79,7 +78,13 @@ def parse_arguments(
     add("--steps", metavar="N", type=kinds.count, help=text)
     usual = f"images a batch; default: {default['batch']}"
     add("--batch", metavar="N", type=kinds.count, help=usual)
-    text = "stop after so many epochs without a better validation loss"
+    text = (
+        "what makes an epoch the best: ap, mask AP of the photos in val, found anew after each "
+        "epoch, of equal ones the lower validation loss (default), or loss, the validation loss "
+        "alone"
+    )
+    add("--best-by", choices=("ap", "loss"), default="ap", help=text)
+    text = "stop after so many epochs without a better one"
     add("--patience", metavar="N", type=kinds.count, help=text)
     text = "makes runs alike: order of images, augmentation, new layers"
     add("--seed", metavar="N", type=kinds.whole, help=text)
@@ -105,8 +110,8 @@ def parse_arguments(
         "--min-confidence",
         metavar="SCORE",
         type=kinds.share,
-        default=EVALUATION_CONFIDENCE,
-        help=f"least score that counts, 0 to 1; default: {EVALUATION_CONFIDENCE}",
+        default=LEAST_SCORE,
+        help=f"least score that counts, 0 to 1; default: {LEAST_SCORE}",
     )
     text = "for tables, curves and the worst images; default: evaluation, beside the weights"
     add("--output", metavar="FOLDER", type=Path, help=text)

@@ -22,6 +22,8 @@ AREA_NAMES = ("all", "small", "medium", "large")
 # In square pixels; both ends belong to the range.
 AREA_RANGES = np.array([[0, 1e10], [0, 32**2], [32**2, 96**2], [96**2, 1e10]])
 NO_MATCH = -1
+# The least score worth finding: average precision wants the uncertain detections too.
+LEAST_SCORE = 0.05
 
 
 def box_overlaps(pred_boxes: np.ndarray, gt_boxes: np.ndarray, crowd: np.ndarray) -> np.ndarray:

@@ -21,8 +21,9 @@ def evaluate(
 
     For average precision it should keep detections of low scores too; the classes of both have the
     same ids. `progress` is called with (images done, of how many). `image_ids` are all of them
-    unless given; they are known to the Evaluation by `dataset.image_reference`, and have `channels`.
-    Raises ValueError, which names the image, for one that cannot be read or whose masks do not fit.
+    unless given; they are known to the Evaluation by `dataset.image_reference`, with
+    `channels`. Raises ValueError, which names the image, for one that cannot be read or whose masks
+    do not fit.
     """
     image_ids = dataset.image_ids if image_ids is None else image_ids
     evaluation = Evaluation(dataset.class_names)

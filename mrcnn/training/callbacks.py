@@ -3,6 +3,7 @@
 import math
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from mrcnn import atomic
 from mrcnn.drawing import figures
 from mrcnn.training import run_files
 from mrcnn.training.state import State, optimizer_variables
+
+# Mask AP of the validation set, 0..1, in logs, losses and TensorBoard.
+MASK_AP = "val_mask_ap"
 
 
 class TrainingError(RuntimeError):
@@ -52,6 +56,43 @@ class StopOnNonFinite(keras.callbacks.Callback):
         )
 
 
+class Score(keras.callbacks.Callback):
+    """Enters the score of an epoch in its logs, as MASK_AP.
+
+    Arguments:
+        score: called with the seconds that the epoch's steps took; returns a number, or None where
+            there is none. Where it fails, or gives none, the loss decides from then on.
+        console: has `line(sentence)`, which says so.
+    """
+
+    def __init__(self, score: Callable[[float], float | None], console):
+        super().__init__()
+        self.score, self.console = score, console
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.ends = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.ends.append(time.perf_counter())
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.score is None:
+            return
+        # The first step compiles.
+        steps = len(self.ends)
+        seconds = (self.ends[-1] - self.ends[0]) * steps / max(steps - 1, 1)
+        try:
+            value, why = self.score(seconds), "no validation image has an object"
+        # Whatever it is, what was learned is not lost for it.
+        except Exception as error:
+            value, why = None, next(iter(str(error).splitlines()), type(error).__name__)
+        if value is None:
+            self.score = None
+            self.console.line(f"{MASK_AP} cannot be told: {why}")
+        else:
+            logs[MASK_AP] = value
+
+
 class Checkpoints(keras.callbacks.Callback):
     """Writes weights and state of a run after every epoch.
 
@@ -59,9 +100,12 @@ class Checkpoints(keras.callbacks.Callback):
         folder: the run's folder; what its state tells of an earlier best one counts.
         name: the Config's NAME.
         save_weights: writes all weights to a path.
-        monitor: the value whose lowest epoch is the best, `val_loss` or `loss`.
+        images: of how many images MASK_AP is; called after an epoch. None where it is not used.
         patience: epochs without a better one after which training stops; None for never.
         console: has `line(sentence)`, which says where it stops.
+
+    The best epoch is that of the highest MASK_AP, and of equal ones that of the lowest loss; where
+    the logs have none, that of the lowest `val_loss`, else `loss`.
     """
 
     def __init__(
@@ -69,16 +113,16 @@ class Checkpoints(keras.callbacks.Callback):
         folder: str | Path,
         name: str,
         save_weights: Callable[[str], None],
-        monitor: str,
         patience: int | None,
         console,
+        images: Callable[[], int | None] = lambda: None,
     ):
         super().__init__()
         self.folder, self.name, self.save_weights = Path(folder), name, save_weights
-        self.monitor, self.patience, self.console = monitor, patience, console
+        self.patience, self.console, self.images = patience, console, images
         header = run_files.read_header(folder)
-        known = header if header.get("monitor") == monitor else {}
-        self.best, self.best_epoch = known.get("best"), known.get("best_epoch")
+        names = ("monitor", "best", "best_loss", "best_epoch")
+        self.monitor, self.best, self.best_loss, self.best_epoch = map(header.get, names)
 
     def on_train_begin(self, logs=None):
         # What a killed run was writing.
@@ -86,19 +130,26 @@ class Checkpoints(keras.callbacks.Callback):
             unfinished.unlink(missing_ok=True)
 
     def on_epoch_end(self, epoch, logs=None):
-        score = float((logs or {})[self.monitor])
+        loss_name = "val_loss" if "val_loss" in logs else "loss"
+        monitor = MASK_AP if MASK_AP in logs else loss_name
+        score, loss = float(logs[monitor]), float(logs[loss_name])
         # The step's own check of the losses comes before the step has changed the weights.
         learned = map(np.asarray, self.model.trainable_variables)
-        if not (math.isfinite(score) and all(np.isfinite(array).all() for array in learned)):
+        if not (math.isfinite(loss) and all(np.isfinite(array).all() for array in learned)):
             raise TrainingError(
-                f"{self.monitor} or a weight is not finite after epoch {epoch + 1}, which is not "
+                f"{loss_name} or a weight is not finite after epoch {epoch + 1}, which is not "
                 "saved: lower the learning rate, and go on from the epoch before"
             )
         checkpoint = self._path(epoch + 1)
         self.save_weights(str(checkpoint))
         _same_file(checkpoint, self._path("last"))
-        if self.best is None or score < self.best:
-            self.best, self.best_epoch = score, epoch + 1
+        if monitor != self.monitor:
+            if self.best is not None:
+                text = f"The best epoch is that of {monitor} from now on, no more of {self.monitor}"
+                self.console.line(text)
+            self.monitor, self.best = monitor, None
+        if self.best is None or self._rank(score, loss) > self._rank(self.best, self.best_loss):
+            self.best, self.best_loss, self.best_epoch = score, loss, epoch + 1
             _same_file(checkpoint, self._path("best"))
         optimizer = self.model.optimizer
         State(
@@ -108,6 +159,8 @@ class Checkpoints(keras.callbacks.Callback):
             learning_rate=float(np.asarray(optimizer.learning_rate)),
             variables=optimizer_variables(optimizer),
             monitor=self.monitor,
+            best_loss=self.best_loss,
+            images=self.images(),
         ).save(self.folder)
         if self.patience and epoch + 1 - self.best_epoch >= self.patience:
             self.console.line(
@@ -115,6 +168,10 @@ class Checkpoints(keras.callbacks.Callback):
                 f"{self.patience} epochs: stopping"
             )
             self.model.stop_training = True
+
+    def _rank(self, score, loss):
+        """Return what is larger of the better epoch."""
+        return (score, -loss) if self.monitor == MASK_AP else (-score,)
 
     def _path(self, which):
         return self.folder / run_files.checkpoint_name(self.name, which)

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import re
 from collections.abc import Callable
+from itertools import zip_longest
 from pathlib import Path
 
 import keras
@@ -11,6 +12,7 @@ import numpy as np
 
 from mrcnn.data.batches import DataGenerator
 from mrcnn.nn.blocks import leaf_layers
+from mrcnn.tables import few
 from mrcnn.training import callbacks as happenings
 from mrcnn.training import run_files
 from mrcnn.training.batches import Batches
@@ -102,21 +104,38 @@ class Run:
         validation_steps: int | None,
         workers: int | None,
         augmenting: dict,
+        known: list[str] | None = None,
         **options,
     ) -> None:
         """Take what to learn from, and what to validate on.
 
         Arguments:
-            training, validation: prepared `Dataset`s; the second may be None.
+            training, validation: prepared `Dataset`s; the second may be None. ValueError where
+                their classes differ, or stand in another order: their ids would mean others.
             num_classes: of the network; ValueError where the data set has others.
             steps, validation_steps: batches an epoch; None for the whole data set.
             workers: threads that make batches; None for one a core, eight at most.
+            known: the classes of the weights that training starts from.
             augmenting, options: keywords of `DataGenerator`, the first for training alone.
         """
         if training.num_classes != num_classes:
             raise ValueError(
                 f"NUM_CLASSES is {num_classes}, but with the background the data set has "
-                f"{training.num_classes}: {', '.join(training.class_names)}"
+                f"{training.num_classes}: {few(training.class_names)}"
+            )
+        changed = known and _first_difference(known, training.class_names)
+        if changed and len(known) == num_classes:
+            index, before, now = changed
+            self.console.line(
+                f"Warning: class {index} is {before!r} in the weights and {now!r} in the data set: "
+                "unless that is a new name of the same, exclude the layers that tell classes"
+            )
+        wrong = validation and _first_difference(training.class_names, validation.class_names)
+        if wrong:
+            index, own, other = wrong
+            raise ValueError(
+                f"class {index} is {own!r} in the data set to train on and {other!r} in that to "
+                "validate on: add the same classes to both, in the same order"
             )
         workers = workers or min(MOST_WORKERS, os.cpu_count() or 1)
         options["report"] = self.console.line
@@ -157,25 +176,44 @@ class Run:
         )
         return self.folder
 
-    def fit(self, callbacks: list, save_weights: Callable[[str], None], patience: int | None):
+    def fit(
+        self,
+        callbacks: list,
+        save_weights: Callable[[str], None],
+        patience: int | None,
+        score: Callable[[float], float | None] | None = None,
+    ):
         """Train, and write the run's files after each epoch; return the Keras History.
 
         `callbacks` are Keras callbacks: what they set, such as the learning rate, is part of the
-        state that is saved. `save_weights` and `patience` are those of `callbacks.Checkpoints`.
+        state that is saved. `save_weights` and `patience` are those of `callbacks.Checkpoints`,
+        `score` that of `callbacks.Score`, its `count` the images that it is of; a run whose best
+        epoch is one by `val_loss` goes on so. Without a score the loss decides.
         Losses go to TensorBoard too, where it is installed. Raises TrainingError for a loss that
         is not finite, for batches that cannot be made, and for too little memory.
         """
         batches, validation, console = self.batches, self.validation, self.console
         run_files.write_class_names(self.folder, batches.generator.dataset.class_names)
-        monitor = "val_loss" if validation else "loss"
         console.watch(batches)
+        header = run_files.read_header(self.folder)
+        if score and header.get("monitor") == "val_loss":
+            console.line("The best epoch of this run is that of the lowest val_loss, as before")
+            score = None
+        if score:
+            score.count = header.get("images")
         callbacks = [
             happenings.EpochCounter(batches, validation),
             happenings.StopOnNonFinite(batches),
             *callbacks,
+            *([happenings.Score(score, console)] if score else []),
             # What an epoch leaves is written before anybody reads that it is done.
             happenings.Checkpoints(
-                self.folder, self.name, save_weights, monitor, patience, console
+                self.folder,
+                self.name,
+                save_weights,
+                patience,
+                console,
+                images=lambda: score and score.count,
             ),
             console,
             happenings.Losses(self.folder, self.first_epoch),
@@ -202,3 +240,9 @@ class Run:
             raise
         finally:
             console.progress.close()
+
+
+def _first_difference(names, others):
+    """Return (index, name, other) of the first class that two lists do not agree on, or None."""
+    pairs = enumerate(zip_longest(names, others))
+    return next(((index, *pair) for index, pair in pairs if pair[0] != pair[1]), None)

@@ -14,7 +14,8 @@ from mrcnn.training import run_files
 @dataclass
 class State:
     """The epochs done, the best score, its epoch and what it is a score of, the learning rate, and
-    the optimizer's variables by path."""
+    the optimizer's variables by path. `best_loss` decides between equal scores; `images` is of how
+    many validation images they are, where that is a choice."""
 
     epoch: int
     best: float | None
@@ -22,6 +23,8 @@ class State:
     learning_rate: float
     variables: dict[str, np.ndarray]
     monitor: str | None = None
+    best_loss: float | None = None
+    images: int | None = None
 
     def save(self, folder: str | Path) -> None:
         """Write the state into a run's folder, atomically."""

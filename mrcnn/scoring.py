@@ -1,0 +1,116 @@
+"""The score by which the best epoch of a training is chosen: mask AP of the validation set."""
+
+import copy
+import time
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from mrcnn.detector import Detector
+from mrcnn.evaluation.coco_ap import LEAST_SCORE
+from mrcnn.evaluation.measure import evaluate
+from mrcnn.nn import network
+from mrcnn.nn.blocks import leaf_layers
+from mrcnn.progress import duration
+
+BEST_BY = ("ap", "loss")
+# Of fewer images a mean says little.
+FEWEST_IMAGES = 20
+TIMED_IMAGES = 3
+
+
+def make(best_by: str, trained, config, dataset, say: Callable[[str], None]):
+    """Return the `MaskAP` that decides which epoch is best; None where the loss does.
+
+    Arguments:
+        best_by: one of BEST_BY, else ValueError.
+        trained, config, say: as of `MaskAP`.
+        dataset: a prepared `Dataset` to validate on, or None.
+    """
+    if best_by not in BEST_BY:
+        raise ValueError(f"best_by is {best_by!r}, it must be one of {', '.join(BEST_BY)}")
+    return MaskAP(trained, config, dataset, say) if best_by == "ap" and dataset else None
+
+
+class MaskAP:
+    """Mask average precision, as COCO defines it, of a network that is being trained.
+
+    Arguments:
+        trained: the training network.
+        config: its Config.
+        dataset: the prepared `Dataset` to validate on.
+        say: called with a sentence where not all of its images are taken.
+
+    Where all images would take longer than an epoch's steps, an evenly spaced part of them is
+    taken, FEWEST_IMAGES at least. `count` is how many, None until the first call has measured it:
+    whoever goes on with a run sets it, since scores of other images cannot be compared.
+    """
+
+    def __init__(self, trained, config, dataset, say: Callable[[str], None]):
+        self.trained, self.dataset, self.say = trained, dataset, say
+        self.config = copy.copy(config)
+        self.config.GPU_COUNT = self.config.IMAGES_PER_GPU = self.config.BATCH_SIZE = 1
+        self.config.DETECTION_MIN_CONFIDENCE = LEAST_SCORE
+        # Random cuts are for training.
+        if config.IMAGE_RESIZE_MODE == "crop":
+            self.config.IMAGE_RESIZE_MODE = "square"
+        self.count = None
+        self.detector = None
+
+    def __call__(self, seconds: float) -> float | None:
+        """Return the AP of the weights of this moment, 0..1; None where no image has an object.
+
+        `seconds` is what an epoch's steps take. Raises ValueError for what cannot be measured.
+        """
+        if self.detector is None:
+            # All its weights are copied.
+            model = network.build("inference", self.config, random_weights=False)
+            self.detector = Detector(model, self.config)
+        copy_weights(self.trained, self.detector.network)
+        image_ids = self.dataset.image_ids
+        if self.count is None:
+            self.count = self._affordable(seconds)
+        count = min(self.count, len(image_ids))
+        summary = self._evaluate(image_ids[_evenly(len(image_ids), count)]).summary()
+        return summary["mask"]["AP"]
+
+    def _evaluate(self, image_ids):
+        channels = self.config.IMAGE_CHANNEL_COUNT
+        return evaluate(self.detector, self.dataset, image_ids=image_ids, channels=channels)
+
+    def _affordable(self, seconds):
+        """Return how many images are detected in that time."""
+        total = len(self.dataset.image_ids)
+        if total <= FEWEST_IMAGES:
+            return total
+        image_ids = self.dataset.image_ids[_evenly(total, TIMED_IMAGES)]
+        # The first time compiles.
+        self._evaluate(image_ids)
+        start = time.perf_counter()
+        self._evaluate(image_ids)
+        each = (time.perf_counter() - start) / TIMED_IMAGES
+        count = int(min(total, max(FEWEST_IMAGES, seconds / each)))
+        if count < total:
+            self.say(
+                f"The validation AP is that of {count} of {total} images, evenly spaced: an image "
+                f"takes {duration(each)}, and all would take longer than an epoch's steps"
+            )
+        return count
+
+
+def copy_weights(source: keras.Model, target: keras.Model) -> None:
+    """Give a network the weights of another one of the same Config; ValueError where it is not."""
+    of_source = {names: leaf.weights for leaf, names in leaf_layers(source)}
+    for leaf, names in leaf_layers(target):
+        if leaf.weights and names not in of_source:
+            raise ValueError(
+                f"the layer {leaf.name} has another name each time that it is built: give the "
+                "layers of the backbone names"
+            )
+        for own, theirs in zip(leaf.weights, of_source.get(names, ()), strict=True):
+            own.assign(np.asarray(theirs))
+
+
+def _evenly(total, count):
+    return np.linspace(0, total - 1, count).round().astype(int)
