@@ -20,6 +20,7 @@ from mrcnn.training.callbacks import TrainingError
 from mrcnn.training.layers import layer_pattern, set_trainable
 from mrcnn.training.plan import Plan
 from mrcnn.training.state import State, restore_optimizer
+from mrcnn.training.tensorboard import TensorBoard
 
 OUT_OF_MEMORY = re.compile("resource_?exhausted|oom when|out ?of ?memory", re.IGNORECASE)
 MOST_WORKERS = 8
@@ -219,7 +220,7 @@ class Run:
             happenings.Losses(self.folder, self.first_epoch),
         ]
         if keras.backend.backend() == "tensorflow" and importlib.util.find_spec("tensorboard"):
-            callbacks.append(keras.callbacks.TensorBoard(str(self.folder), write_graph=False))
+            callbacks.append(TensorBoard(self.folder, console))
         try:
             return self.model.fit(
                 batches,

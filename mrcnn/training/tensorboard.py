@@ -1,0 +1,63 @@
+"""Losses for TensorBoard: an extra, without which a run goes on where they cannot be written."""
+
+from pathlib import Path
+
+import keras
+
+
+class TensorBoard(keras.callbacks.Callback):
+    """Keras' callback of that name, given up at its first error.
+
+    Its errors are TensorFlow's own: that of a full disk is the one of a GPU without memory too.
+
+    Arguments:
+        folder: of the run.
+        console: has `line(sentence)`, which says that it was given up.
+    """
+
+    def __init__(self, folder: str | Path, console):
+        super().__init__()
+        self.board, self.console = (
+            keras.callbacks.TensorBoard(str(folder), write_graph=False),
+            console,
+        )
+
+    def _pass(self, name, *arguments):
+        if self.board is None:
+            return
+        try:
+            getattr(self.board, name)(*arguments)
+        except Exception as error:
+            self.board = None
+            words = " ".join(str(error).split()).rpartition("}} ")[2]
+            self.console.line(f"TensorBoard gets no more of this run: {words}")
+
+    def set_params(self, params):
+        self._pass("set_params", params)
+
+    def set_model(self, model):
+        self._pass("set_model", model)
+
+    def on_train_begin(self, logs=None):
+        self._pass("on_train_begin", logs)
+
+    def on_train_end(self, logs=None):
+        self._pass("on_train_end", logs)
+
+    def on_test_begin(self, logs=None):
+        self._pass("on_test_begin", logs)
+
+    def on_test_end(self, logs=None):
+        self._pass("on_test_end", logs)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._pass("on_epoch_begin", epoch, logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._pass("on_epoch_end", epoch, logs)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._pass("on_train_batch_begin", batch, logs)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._pass("on_train_batch_end", batch, logs)
