@@ -33,6 +33,7 @@ LEAVES = {
     "detections",
     "download",
     "files",
+    "hdf5",
     "image_meta",
     "log",
     "masks",

@@ -20,7 +20,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from mrcnn import atomic, files
+from mrcnn import files, hdf5
 from mrcnn.nn import backbones
 
 # A root attribute that other readers pass over: class names and settings, as JSON.
@@ -222,7 +222,7 @@ def write(path, groups, metadata=None) -> None:
     Raises WeightsError where the folder cannot be written or the disk is full.
     """
     try:
-        with atomic.replacing(path) as beside, h5py.File(beside, "w") as file:
+        with hdf5.replacing(path) as file:
             # As bytes of one length, which every Keras reads.
             file.attrs["layer_names"] = np.array([name.encode() for name in groups])
             file.attrs["backend"] = b"tensorflow"

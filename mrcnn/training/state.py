@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from mrcnn import atomic
+from mrcnn import hdf5
 from mrcnn.training import run_files
 
 
@@ -30,10 +30,7 @@ class State:
         """Write the state into a run's folder, atomically."""
         numbers = dict(vars(self))
         variables = numbers.pop("variables")
-        with (
-            atomic.replacing(Path(folder) / run_files.STATE_FILE) as beside,
-            h5py.File(beside, "w") as file,
-        ):
+        with hdf5.replacing(Path(folder) / run_files.STATE_FILE) as file:
             file.attrs[run_files.STATE_HEADER] = json.dumps(numbers)
             for index, (name, array) in enumerate(variables.items()):
                 dataset = file.create_dataset(f"variable_{index:04d}", data=array)

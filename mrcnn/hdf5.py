@@ -1,0 +1,53 @@
+"""HDF5 files that are written whole or not at all, also where the disk is full."""
+
+import contextlib
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+
+from mrcnn import atomic
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[h5py.File]:
+    """Give a new file that takes the place of `path` at the end; see `atomic.replacing`."""
+    with atomic.replacing(path) as beside, _Patient(beside, "w+b") as raw:
+        try:
+            with h5py.File(raw, "w") as file:
+                yield file
+        finally:
+            if raw.error:
+                raise raw.error
+
+
+class _Patient(io.FileIO):
+    """A file that keeps its first error, and what follows it, from HDF5.
+
+    HDF5 does not come to terms with a write that fails: it tries again when it closes, and when
+    Python ends, and takes the process with it.
+    """
+
+    error = None
+
+    def write(self, data):
+        rest = memoryview(data).cast("B")
+        size = len(rest)
+        try:
+            while rest and not self.error:
+                rest = rest[super().write(rest) :]
+        except OSError as error:
+            self.error = error
+        if self.error:
+            self.seek(len(rest), os.SEEK_CUR)
+        return size
+
+    def truncate(self, size):
+        try:
+            if not self.error:
+                super().truncate(size)
+        except OSError as error:
+            self.error = error
+        return size
