@@ -133,6 +133,11 @@ class Config:
         names = (name for name in dir(self) if name.isupper() and not name.startswith("_"))
         return {name: getattr(self, name) for name in names}
 
+    def to_dict(self) -> dict:
+        """Return every attribute that is no function, lower-case ones too, alphabetically."""
+        values = {name: getattr(self, name) for name in dir(self) if not name.startswith("__")}
+        return {name: value for name, value in values.items() if not callable(value)}
+
     def to_json(self) -> dict:
         """Return the settings as JSON has them; see `settings.stored`."""
         return settings.stored(self)

@@ -57,7 +57,7 @@ class Detector:
             `DETECTION_MIN_CONFIDENCE` of the Config that it was built with it does not tell.
         config: the same Config, or one that differs in what detections are kept.
 
-    It compiles the network for each molded shape, and again once it is given other weights.
+    It compiles the network for each molded shape.
     """
 
     def __init__(self, network, config):
@@ -68,7 +68,6 @@ class Detector:
         self.anchors = None
         self._anchors = {}
         self._functions = {}
-        self._version = None
 
     def mold_inputs(self, images):
         """Turn images into the network's inputs.
@@ -155,9 +154,6 @@ class Detector:
             report("molded_images", molded_images)
             report("image_metas", image_metas)
             report("anchors", self.get_anchors(shape))
-        if self._version != self.network.version:
-            self._functions.clear()
-            self._version = self.network.version
         function = _recent(
             self._functions,
             shape,
@@ -194,6 +190,8 @@ class Detector:
         anchors = np.broadcast_to(anchors, (len(molded), *anchors.shape))
         function = keras.Model(self.network.inputs, list(outputs.values()))
         arrays = function.predict_on_batch([molded, image_metas, anchors])
+        # Keras takes a list of one for that one.
+        arrays = arrays if isinstance(arrays, list) else [arrays]
         return OrderedDict(zip(outputs, arrays, strict=True))
 
 

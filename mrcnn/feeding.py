@@ -67,13 +67,16 @@ def load_image_gt(
         dataset: a prepared `Dataset`.
         config: says how images are resized and how large mini masks are.
         image_id: one of `dataset.image_ids`.
-        augment: the older way to flip left and right every other time; better is `augmentation`.
+        augment: the older way to flip left and right every other time; better is `augmentation`,
+            which may also stand here.
         augmentation: an imgaug augmenter, applied to image and masks together.
         use_mini_mask: cut the masks to their boxes and shrink them to `MINI_MASK_SHAPE`.
 
     Objects that are empty, or that augmentation moved out of the image, are left out. Raises
     ValueError, which names the image, where image and masks do not fit each other.
     """
+    if augment is not None and not isinstance(augment, bool | int | np.bool_):
+        augment, augmentation = False, augment
     rng = np.random.default_rng()
     reading = {"channels": config.IMAGE_CHANNEL_COUNT, "resizing": settings.resizing(config)}
     return make_sample(
@@ -134,7 +137,7 @@ def _detection_targets(rois, truth, image_shape, config, rng):
 
 
 class DataGenerator(batches.DataGenerator):
-    """`batches.DataGenerator` with the settings of a Config.
+    """`batches.DataGenerator` with the settings of a Config, its batches as of `data_generator`.
 
     `random_rois`, `batch_size`: the Config's where they are not given. `augment` is the older way
     to flip left and right every other time.
@@ -164,6 +167,11 @@ class DataGenerator(batches.DataGenerator):
             flip=augment,
             **options,
         )
+
+    def __getitem__(self, idx: int) -> tuple[list[np.ndarray], list]:
+        """Return batch `idx` of the running epoch, its arrays in the order of the class above, and
+        no outputs."""
+        return list(self.batch(self.epoch, idx).values()), []
 
 
 def data_generator(

@@ -11,17 +11,16 @@ The other names of this module are those that scripts for the older package impo
 import functools
 from pathlib import Path
 
-import keras
 import numpy as np
 
-from mrcnn import devices, feeding, graph, scoring, settings
+from mrcnn import borrowed, devices, feeding, graph, scoring, settings
 from mrcnn.console import Console
 from mrcnn.detector import Detector, unmold
 from mrcnn.download import IMAGENET_WEIGHTS, fetch
 from mrcnn.feeding import *  # noqa: F403
 from mrcnn.graph import *  # noqa: F403
 from mrcnn.log import log
-from mrcnn.nn import network, weights
+from mrcnn.nn import inner, network, weights
 from mrcnn.nn.blocks import leaf_layers
 from mrcnn.training import run_files
 from mrcnn.training.layers import set_trainable
@@ -29,6 +28,8 @@ from mrcnn.training.plan import classic
 from mrcnn.training.run import Run, compile_model
 
 __all__ = [*feeding.__all__, *graph.__all__, "MaskRCNN", "log"]
+__all__ += borrowed.installed(borrowed.MODEL)
+__getattr__ = borrowed.getter(__name__, borrowed.MODEL)
 
 
 class MaskRCNN:
@@ -277,13 +278,11 @@ class MaskRCNN:
     # -- Looking inside ----------------------------------------------------------------------------
 
     def ancestor(self, tensor, name, checked=None):
-        """Return the output of the layer `name` that `tensor` depends on, or None.
+        """Return what `tensor` depends on by its older name; see `nn.inner.ancestor`.
 
-        What is within a layer, "ROI/refined_anchors:0", is None too. `checked` is not needed.
+        `checked` is not needed.
         """
-        above = keras.Model(self.keras_model.inputs, tensor).layers
-        wanted = name.split(":")[0]
-        return next((layer.output for layer in above if layer.name == wanted), None)
+        return inner.ancestor(self.keras_model.inputs, tensor, name)
 
     def find_trainable_layer(self, layer):
         """Return the layer with weights that `layer` wraps, or `layer` itself."""

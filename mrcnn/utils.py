@@ -5,10 +5,9 @@ there, and here where it differs. Boxes are `(y1, x1, y2, x2)`, the end outside.
 loads neither Keras nor TensorFlow.
 """
 
-# ruff: noqa: F401
-
 import numpy as np
 
+from mrcnn import borrowed
 from mrcnn import boxes as box_ops
 from mrcnn.anchors import generate_anchors, generate_pyramid_anchors
 from mrcnn.boxes import non_max_suppression
@@ -18,6 +17,40 @@ from mrcnn.download import COCO_WEIGHTS, download, fetch
 from mrcnn.evaluation.per_image import compute_ap, compute_ap_range, compute_matches, compute_recall
 from mrcnn.masks import expand_mask, extract_bboxes, minimize_mask, unmold_mask
 from mrcnn.masks import overlaps_masks as compute_overlaps_masks
+
+__all__ = [
+    "COCO_MODEL_URL",
+    "Dataset",
+    "apply_box_deltas",
+    "batch_slice",
+    "box_refinement",
+    "box_refinement_graph",
+    "compute_ap",
+    "compute_ap_range",
+    "compute_iou",
+    "compute_matches",
+    "compute_overlaps",
+    "compute_overlaps_masks",
+    "compute_recall",
+    "denorm_boxes",
+    "download_trained_weights",
+    "expand_mask",
+    "extract_bboxes",
+    "generate_anchors",
+    "generate_pyramid_anchors",
+    "minimize_mask",
+    "mold_mask",
+    "non_max_suppression",
+    "norm_boxes",
+    "resize",
+    "resize_image",
+    "resize_mask",
+    "trim_zeros",
+    "unmold_mask",
+    *borrowed.installed(borrowed.UTILS),
+]
+
+__getattr__ = borrowed.getter(__name__, borrowed.UTILS)
 
 COCO_MODEL_URL = COCO_WEIGHTS.url
 

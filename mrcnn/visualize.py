@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mrcnn import tables
+from mrcnn import borrowed, tables
 from mrcnn.drawing import charts
 from mrcnn.drawing.charts import plot_overlaps, plot_precision_recall
 from mrcnn.drawing.colors import class_color, instance_colors, random_colors
@@ -39,7 +39,10 @@ __all__ = [
     "plot_overlaps",
     "plot_precision_recall",
     "random_colors",
+    *borrowed.installed(borrowed.VISUALIZE),
 ]
+
+__getattr__ = borrowed.getter(__name__, borrowed.VISUALIZE)
 
 
 def _show() -> None:

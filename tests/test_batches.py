@@ -73,7 +73,8 @@ TWO = [(2, (5, 5, 25, 30)), (1, (30, 50, 55, 85))]
 def images_of(generator, epoch=None):
     """Return the image ids of an epoch in order."""
     generator.epoch = generator.epoch if epoch is None else epoch
-    metas = [generator[index]["input_image_meta"] for index in range(len(generator))]
+    epoch = generator.epoch
+    metas = [generator.batch(epoch, at)["input_image_meta"] for at in range(len(generator))]
     return np.concatenate(metas)[:, 0].astype(int).tolist()
 
 
@@ -194,7 +195,7 @@ def test_a_wrong_channel_count_is_named():
 def test_a_batch_holds_what_its_images_hold(mini):
     config = config_with(USE_MINI_MASK=mini)
     dataset = Blocks([ONE, TWO])
-    batch = feeding.DataGenerator(dataset, config, shuffle=False, seed=3)[0]
+    batch = feeding.DataGenerator(dataset, config, shuffle=False, seed=3).batch(0, 0)
     shape = (28, 28) if mini else (128, 128)
     anchors = pyramid((128, 128), **settings.anchors(config))
     expected = {
@@ -283,9 +284,9 @@ def test_any_batch_of_any_epoch_can_be_asked_for():
     generator = feeding.DataGenerator(Blocks([ONE, None, TWO, ONE, TWO]), SmallConfig(), seed=2)
     generator.epoch = 3
     for index in range(3):
-        batch, running = generator.batch(3, index), generator[index]
-        for name, array in batch.items():
-            np.testing.assert_array_equal(array, running[name])
+        batch, running = generator.batch(3, index), generator[index][0]
+        for array, same in zip(batch.values(), running, strict=True):
+            np.testing.assert_array_equal(array, same)
         ids = batch["input_image_meta"][:, 0].astype(int)
         assert generator.images_of(3, index) == [f"image{image_id}" for image_id in ids]
 
@@ -306,12 +307,12 @@ def test_seed_epoch_and_place_decide_whatever_the_thread():
         return feeding.DataGenerator(dataset, SmallConfig(), augmentation=PIPELINE, seed=seed)
 
     generator, threaded = build(), build()
-    expected = [generator[index] for index in range(len(generator))]
+    expected = [generator.batch(0, index) for index in range(len(generator))]
     found = {}
 
     def work(first):
         for index in range(first, -1, -1):
-            found.setdefault(index, threaded[index])
+            found.setdefault(index, threaded.batch(0, index))
 
     threads = [threading.Thread(target=work, args=(index,)) for index in range(len(generator))]
     for thread in threads:
@@ -321,17 +322,17 @@ def test_seed_epoch_and_place_decide_whatever_the_thread():
     for index, batch in enumerate(expected):
         for name, array in batch.items():
             np.testing.assert_array_equal(found[index][name], array)
-            np.testing.assert_array_equal(generator[index][name], array)
-    assert (build(6)[0]["input_image"] != expected[0]["input_image"]).any()
-    generator.epoch = 1
-    assert (generator[0]["input_image"] != expected[0]["input_image"]).any()
+            np.testing.assert_array_equal(generator.batch(0, index)[name], array)
+    assert (build(6).batch(0, 0)["input_image"] != expected[0]["input_image"]).any()
+    assert (generator.batch(1, 0)["input_image"] != expected[0]["input_image"]).any()
 
 
 def test_augmentation_moves_both_and_spares_named_sources():
     dataset = Blocks([ONE] * 4)
-    plain = feeding.DataGenerator(dataset, SmallConfig(), shuffle=False)[0]
+    plain = feeding.DataGenerator(dataset, SmallConfig(), shuffle=False).batch(0, 0)
     pipeline = iaa.Fliplr(1.0)
-    moved = feeding.DataGenerator(dataset, SmallConfig(), shuffle=False, augmentation=pipeline)[0]
+    augmented = feeding.DataGenerator(dataset, SmallConfig(), shuffle=False, augmentation=pipeline)
+    moved = augmented.batch(0, 0)
     np.testing.assert_array_equal(moved["input_image"], plain["input_image"][:, :, ::-1])
     np.testing.assert_array_equal(
         moved["input_gt_boxes"][:, 0, 1], 128 - plain["input_gt_boxes"][:, 0, 3]
@@ -343,7 +344,7 @@ def test_augmentation_moves_both_and_spares_named_sources():
         augmentation=pipeline,
         augment=True,
         no_augmentation_sources=["blocks"],
-    )[0]
+    ).batch(0, 0)
     np.testing.assert_array_equal(spared["input_image"], plain["input_image"])
 
 
@@ -390,7 +391,7 @@ def test_images_without_objects_are_kept_on_request():
     generator = feeding.DataGenerator(
         Blocks([[], ONE]), SmallConfig(), shuffle=False, keep_negatives=True
     )
-    batch = generator[0]
+    batch = generator.batch(0, 0)
     np.testing.assert_array_equal(batch["input_gt_class_ids"][:, 0], [0, 1])
     match = batch["input_rpn_match"][0]
     assert (match == -1).sum() == 64 and not (match == 1).any()
@@ -413,8 +414,8 @@ def test_too_many_objects_are_cut_down_at_random_and_counted():
         Blocks([many]), config_with(IMAGES_PER_GPU=1), report=said.append, seed=0
     )
     choices = set()
-    for generator.epoch in range(5):
-        batch = generator[0]
+    for epoch in range(5):
+        batch = generator.batch(epoch, 0)
         assert (batch["input_gt_class_ids"] > 0).all()
         choices.add(batch["input_gt_boxes"].tobytes())
     assert len(choices) > 1
@@ -422,11 +423,28 @@ def test_too_many_objects_are_cut_down_at_random_and_counted():
     assert generator.summary() == "1 of 1 images have more than 4 objects"
 
 
+def test_objects_beyond_what_the_heads_learn_at_once_are_told():
+    said = []
+    many = [(1, (5 * i, 5 * i, 5 * i + 5, 5 * i + 9)) for i in range(10)]
+    config = config_with(IMAGES_PER_GPU=1, MAX_GT_INSTANCES=9, TRAIN_ROIS_PER_IMAGE=20)
+    images = Blocks([many, many[:7], many[:6]])
+    generator = feeding.DataGenerator(images, config, report=said.append)
+    for index in range(3):
+        generator.batch(0, index)
+    setting = "TRAIN_ROIS_PER_IMAGE * ROI_POSITIVE_RATIO"
+    heads = f"the heads learn at most 6 of these each time ({setting})"
+    assert sorted(said) == [
+        f"image0: 10 objects, a random 9 are used each time (MAX_GT_INSTANCES), {heads}",
+        f"image1: 7 objects, {heads}",
+    ]
+    assert generator.summary() == "2 of 3 images have more than 6 objects"
+
+
 def test_crowds_are_neither_object_nor_background():
     generator = feeding.DataGenerator(
         Blocks([[(1, (0, 0, 20, 20)), (-2, (25, 30, 60, 90))]]), SmallConfig(), batch_size=1
     )
-    batch = generator[0]
+    batch = generator.batch(0, 0)
     np.testing.assert_array_equal(batch["input_gt_class_ids"][0, :2], [1, -2])
     anchors = pyramid((128, 128, 3), **settings.anchors(SmallConfig()))
     crowd = batch["input_gt_boxes"][0, 1:2].astype(float)
@@ -434,17 +452,32 @@ def test_crowds_are_neither_object_nor_background():
     assert box_ops.overlaps(anchors[background], crowd).max() < 0.001
 
 
-def test_images_of_several_sizes_make_no_batch():
-    config = config_with(IMAGE_RESIZE_MODE="none")
-    dataset = Blocks([ONE, ONE], shape=(64, 128))
-    straight = dataset.load_image
-    dataset.load_image = lambda image_id: straight(image_id)[: 64 - 0 * image_id]
-    assert feeding.DataGenerator(dataset, config)[0]["input_image"].shape == (2, 64, 128, 3)
-    sizes = [(64, 64), (64, 128)]
-    dataset.load_image = lambda image_id: np.zeros((*sizes[image_id], 3), np.uint8)
+@pytest.mark.parametrize("mini", [True, False])
+def test_a_batch_of_several_sizes_has_the_largest(mini):
+    sizes = [(64, 192), (128, 64)]
+    dataset = Blocks([ONE, ONE])
+    dataset.load_image = lambda image_id: np.full((*sizes[image_id], 3), 90, np.uint8)
     dataset.load_mask = lambda image_id: (np.ones((*sizes[image_id], 1), bool), [1])
-    with pytest.raises(ValueError, match='use IMAGE_RESIZE_MODE "square", or IMAGES_PER_GPU = 1'):
-        feeding.DataGenerator(dataset, config)[0]
+    config = config_with(IMAGE_RESIZE_MODE="none", USE_MINI_MASK=mini)
+    generator = feeding.DataGenerator(dataset, config, shuffle=False, seed=0)
+    batch = generator.batch(0, 0)
+    assert not generator.one_size
+    images = feeding.unmold_image(batch["input_image"], config)
+    assert images.shape == (2, 128, 192, 3)
+    fields = feeding.parse_image_meta(batch["input_image_meta"])
+    np.testing.assert_array_equal(fields["image_shape"], [[128, 192, 3]] * 2)
+    pyramid_of = pyramid((128, 192, 3), **settings.anchors(config))
+    assert batch["input_rpn_match"].shape[1] == len(pyramid_of)
+    for row, (height, width) in enumerate(sizes):
+        assert (images[row, :height, :width] == 90).all()
+        assert images[row].sum() == 90 * 3 * height * width
+        np.testing.assert_array_equal(fields["window"][row], [0, 0, height, width])
+        np.testing.assert_array_equal(batch["input_gt_boxes"][row, 0], [0, 0, height, width])
+        mask = batch["input_gt_masks"][row, ..., 0]
+        assert mask.shape == ((28, 28) if mini else (128, 192))
+        assert mask.sum() == (mask.size if mini else height * width)
+    for name, array in generator.batch(0, 0).items():
+        np.testing.assert_array_equal(array, batch[name])
 
 
 def test_an_empty_data_set_and_a_wrong_pipeline_are_refused():
@@ -475,7 +508,7 @@ def test_random_rois_lie_in_the_image_and_most_near_objects():
 
 def test_use_rpn_rois_false_asks_for_rois():
     config = config_with(USE_RPN_ROIS=False, POST_NMS_ROIS_TRAINING=30)
-    batch = feeding.DataGenerator(Blocks([ONE, TWO]), config)[0]
+    batch = feeding.DataGenerator(Blocks([ONE, TWO]), config).batch(0, 0)
     assert batch["input_rois"].shape == (2, 30, 4) and batch["input_rois"].dtype == np.int32
 
 

@@ -10,7 +10,8 @@ from keras import ops
 
 from mrcnn import anchors, boxes, image_meta
 from mrcnn.nn import network
-from mrcnn.nn.blocks import conv_norms
+from mrcnn.nn.blocks import BatchNorm, leaf_layers
+from mrcnn.nn.losses import LOSSES
 from tests.small import SIDE, SmallConfig
 
 SHAPE = (SIDE, SIDE, 3)
@@ -68,9 +69,10 @@ def batch(config):
 def set_all_weights(model):
     """Give also the BatchNorms statistics and factors of their own."""
     rng = np.random.default_rng(2)
-    for layer in conv_norms(model):
-        for variable in layer.norm.weights:
-            variable.assign(rng.uniform(0.5, 1.5, variable.shape))
+    for layer, _ in leaf_layers(model):
+        if isinstance(layer, BatchNorm):
+            for variable in layer.weights:
+                variable.assign(rng.uniform(0.5, 1.5, variable.shape))
 
 
 def outputs(model):
@@ -95,7 +97,8 @@ def training(config):
 
 
 def losses(model, config):
-    return {name: float(loss) for name, loss in model(batch(config)).items()}
+    outputs = model(batch(config))
+    return {name: float(outputs[name]) for name in LOSSES}
 
 
 def saved(model, path):
@@ -129,20 +132,13 @@ def test_what_is_loaded_again_detects_the_same(inference, tmp_path, way):
     assert [v.name for v in again.weights] == [v.name for v in inference.weights]
 
 
-def test_what_is_loaded_again_is_compiled_and_folded_as_any(inference, tmp_path):
+def test_what_is_loaded_again_is_compiled_as_any(inference, tmp_path):
     again = saved(inference, tmp_path / "model.keras")
     found = [
         network.compiled(model, SHAPE, grid(Compact()))(*images()) for model in (again, inference)
     ]
     for ours, theirs in zip(*found, strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    # The fold is of the moment: it is not saved, and other weights undo it.
-    folded = saved(inference, tmp_path / "folded.keras")
-    assert all(layer.kept is None for layer in conv_norms(folded))
-    version = inference.version
-    inference.set_weights(inference.get_weights())
-    assert inference.version > version
-    assert all(layer.kept is None for layer in conv_norms(inference))
 
 
 def test_weight_files_of_the_published_layout_fit_what_is_loaded(inference, tmp_path):
@@ -222,9 +218,7 @@ def test_anchors_are_told_by_what_they_are_made_from():
     class Large(Compact):
         IMAGE_MIN_DIM = IMAGE_MAX_DIM = 1024
 
-    model = network.build("training", Large(), random_weights=False)
-    assert model.get_layer("anchors").anchors.shape == (261888, 4)
-    assert len(model.to_json()) < 200_000
+    assert len(network.build("training", Large(), random_weights=False).to_json()) < 200_000
 
 
 # -- Without random numbers ------------------------------------------------------------------------

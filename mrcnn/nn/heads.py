@@ -60,7 +60,7 @@ def fpn_classifier_graph(
             train_bn=train_bn,
             activation="relu",
         )
-        x = EachRoI(norm, name=name)(x)
+        x = EachRoI(norm)(x)
     shared = layers.Reshape((rois.shape[1], fc_layers_size), name="pool_squeeze")(x)
     exact = {"kernel_initializer": kernels.initializer(), "dtype": "float32"}
     logits = layers.Dense(num_classes, name="mrcnn_class_logits", **exact)(shared)
@@ -91,7 +91,7 @@ def build_fpn_mask_graph(
             train_bn=train_bn,
             activation="relu",
         )
-        x = EachRoI(norm, name=name)(x)
+        x = EachRoI(norm)(x)
     double = layers.Conv2DTranspose(
         conv_layers_size,
         2,

@@ -10,7 +10,6 @@ from keras import layers, ops
 
 from mrcnn import boxes as box_math
 from mrcnn import image_meta as meta_rows
-from mrcnn.anchors import level_shapes
 from mrcnn.nn import backbones, fpn, heads, kernels, losses, precision, rpn
 from mrcnn.nn.blocks import registered
 from mrcnn.nn.detection import Detections
@@ -23,12 +22,13 @@ def build(mode, config, random_weights=True):
 
     Arguments:
         mode: "training" or "inference".
-        config: a `Config`; a training network is for molded images of its `IMAGE_SHAPE`.
+        config: a `Config`.
         random_weights: False leaves kernels zero, where a file is going to bring them all.
 
     Returns a `MaskRCNNModel`. For inference its inputs are `[image [B, H, W, C], image_meta,
     anchors [B, A, 4]]` and its outputs `[detections, mrcnn_class, mrcnn_bbox, mrcnn_mask, rpn_rois,
-    rpn_class, rpn_bbox]`; for training they are dicts, and the outputs are the losses by name.
+    rpn_class, rpn_bbox]`; for training they are dicts, and the outputs are the losses and, before
+    them, what they are computed of, by the older package's names.
     """
     with precision.computing_in(config.PRECISION), kernels.random(random_weights):
         return _build(mode, config)
@@ -45,7 +45,7 @@ def _build(mode, config):
     rpn_logits, rpn_probs, rpn_deltas = _rpn([*roi_maps, p6], config)
     class_head, mask_head = _heads(roi_maps, image_meta, config)
 
-    anchors = _anchors(image, config) if training else inputs["input_anchors"]
+    anchors = _anchors([image, *roi_maps, p6], config) if training else inputs["input_anchors"]
     proposals = rpn.Proposals(
         config.POST_NMS_ROIS_TRAINING if training else config.POST_NMS_ROIS_INFERENCE,
         config.RPN_NMS_THRESHOLD,
@@ -68,9 +68,10 @@ def _build(mode, config):
         return MaskRCNNModel(list(inputs.values()), outputs, name="mask_rcnn")
 
     rois, class_ids, target_deltas, target_masks = _targets(proposals, inputs, config)
-    logits, _, deltas = class_head(rois)
+    logits, probs, deltas = class_head(rois)
     # Those that hold an object come first, and no other has a mask to learn.
     with_object = int(config.TRAIN_ROIS_PER_IMAGE * config.ROI_POSITIVE_RATIO)
+    masks = mask_head(rois[:, :with_object])
     tensors = {
         "rpn_match": inputs["input_rpn_match"],
         "rpn_class_logits": rpn_logits,
@@ -81,17 +82,28 @@ def _build(mode, config):
         "target_masks": target_masks,
         "pred_class_logits": logits,
         "pred_bbox": deltas,
-        "pred_masks": mask_head(rois[:, :with_object]),
+        "pred_masks": masks,
         "active_class_ids": meta_rows.active_class_ids(image_meta),
     }
-    return MaskRCNNModel(inputs, losses.of_tensors(tensors), name="mask_rcnn")
+    outputs = {
+        "rpn_class_logits": rpn_logits,
+        "rpn_class": rpn_probs,
+        "rpn_bbox": rpn_deltas,
+        "mrcnn_class_logits": logits,
+        "mrcnn_class": probs,
+        "mrcnn_bbox": deltas,
+        "mrcnn_mask": masks,
+        "ROI": proposals,
+        "output_rois": layers.Identity(name="output_rois", dtype="float32")(rois),
+    }
+    return MaskRCNNModel(inputs, outputs | losses.of_tensors(tensors), name="mask_rcnn")
 
 
 def compiled(model, image_shape, anchors):
     """Return an inference `model` as a function of arrays, compiled for one molded image shape.
 
     Arguments:
-        model: a `MaskRCNNModel`; the function has its weights of this moment, BatchNorm folded in.
+        model: a `MaskRCNNModel`; its weights count as they are when the function is called.
         image_shape: `(H, W, C)`.
         anchors: `[A, 4]` of that shape.
 
@@ -117,7 +129,6 @@ def compiled(model, image_shape, anchors):
         masks = ops.pad(masks, [[0, 0], [0, below], [0, 0], [0, 0]])
         return detections, ops.where(wanted[..., None, None], masks, 0.0)
 
-    model.fold()
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -154,13 +165,13 @@ def _inputs(mode, config):
     }
     if mode == "inference":
         return inputs | {"input_anchors": make("input_anchors", None, 4)}
-    side = config.MINI_MASK_SHAPE if config.USE_MINI_MASK else config.IMAGE_SHAPE[:2]
+    mask_shape = config.MINI_MASK_SHAPE if config.USE_MINI_MASK else (None, None)
     inputs |= {
         "input_rpn_match": make("input_rpn_match", None, 1, dtype="int32"),
         "input_rpn_bbox": make("input_rpn_bbox", None, 4),
         "input_gt_class_ids": make("input_gt_class_ids", None, dtype="int32"),
         "input_gt_boxes": make("input_gt_boxes", None, 4),
-        "input_gt_masks": make("input_gt_masks", int(side[0]), int(side[1]), None, dtype="uint8"),
+        "input_gt_masks": make("input_gt_masks", *mask_shape, None, dtype="uint8"),
     }
     if not config.USE_RPN_ROIS:
         inputs["input_rois"] = make("input_rois", config.POST_NMS_ROIS_TRAINING, 4)
@@ -177,17 +188,14 @@ def _backbone(image, config):
     return backbones.resolve(backbone.graph)(image, stage5=True, train_bn=config.TRAIN_BN)
 
 
-def _anchors(image, config):
-    own = config.COMPUTE_BACKBONE_SHAPE if callable(config.BACKBONE) else None
+def _anchors(image_and_maps, config):
     return rpn.Anchors(
         config.RPN_ANCHOR_SCALES,
         config.RPN_ANCHOR_RATIOS,
-        level_shapes(config.IMAGE_SHAPE, config.BACKBONE_STRIDES, own),
         config.BACKBONE_STRIDES,
         config.RPN_ANCHOR_STRIDE,
-        config.IMAGE_SHAPE,
         name="anchors",
-    )(image)
+    )(image_and_maps)
 
 
 def _rpn(feature_maps, config):

@@ -38,10 +38,7 @@ def rpn_graph(feature_map, anchors_per_location, anchor_stride, conv_layer_size=
 
     def per_anchor(numbers, name):
         raw = layers.Conv2D(
-            numbers * anchors_per_location,
-            1,
-            kernel_initializer=kernels.initializer(),
-            name=name,
+            numbers * anchors_per_location, 1, kernel_initializer=kernels.initializer(), name=name
         )
         return layers.Reshape((-1, numbers), dtype="float32")(raw(shared))
 
@@ -71,6 +68,17 @@ def propose(probs, deltas, anchors, std_dev, pre_nms_limit, iou_threshold, count
 
     Returns `[B, count, 4]` by falling probability, padded with zeros.
     """
+    scores, _, _, boxes = candidates(probs, deltas, anchors, std_dev, pre_nms_limit)
+    one_class = ops.zeros_like(scores, dtype="int32")
+    return suppress(boxes, scores, one_class, 1, iou_threshold, count)[0]
+
+
+def candidates(probs, deltas, anchors, std_dev, pre_nms_limit):
+    """Do steps 1 and 2 of `propose`.
+
+    Returns `(scores [B, n], anchors, refined, clipped)`, the three boxes `[B, n, 4]`: as they were,
+    moved by their deltas, and clipped to the image.
+    """
     total = ops.shape(probs)[1]
     limit = (
         min(total, pre_nms_limit) if isinstance(total, int) else (ops.minimum(total, pre_nms_limit))
@@ -79,43 +87,36 @@ def propose(probs, deltas, anchors, std_dev, pre_nms_limit, iou_threshold, count
     deltas = ops.take_along_axis(deltas, best[..., None], axis=1)
     anchors = ops.take_along_axis(anchors, best[..., None], axis=1)
 
-    boxes = box_math.decode(anchors, deltas * std_dev, ops)
-    boxes = box_math.clip(boxes, ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0]), ops)
-
-    one_class = ops.zeros_like(best)
-    return suppress(boxes, scores, one_class, 1, iou_threshold, count)[0]
+    refined = box_math.decode(anchors, deltas * std_dev, ops)
+    clipped = box_math.clip(refined, ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0]), ops)
+    return scores, anchors, refined, clipped
 
 
 @registered
 class Anchors(ConfiguredLayer):
-    """The same anchors for every image of a batch, whose molded size does not change.
+    """The anchors of a batch, whose images have one size: `[image, P2, .. P6]` to `[B, A, 4]`.
 
-    `[B, ...]` to `[B, A, 4]`, in fractions of the image. Arguments as of
-    `anchors.generate_pyramid_anchors`; `image_shape` is (height, width, ...).
+    In fractions of the image. Arguments as of `anchors.generate_pyramid_anchors`.
     """
 
-    def __init__(
-        self, scales, ratios, feature_shapes, feature_strides, anchor_stride, image_shape, **kwargs
-    ):
+    def __init__(self, scales, ratios, feature_strides, anchor_stride, **kwargs):
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         self.scales = np.asarray(scales).tolist()
         self.ratios = np.asarray(ratios).tolist()
-        self.feature_shapes = np.asarray(feature_shapes).tolist()
         self.feature_strides = np.asarray(feature_strides).tolist()
         self.anchor_stride = anchor_stride
-        self.image_shape = np.asarray(image_shape).tolist()
-        anchors_px = generate_pyramid_anchors(
-            scales, ratios, feature_shapes, feature_strides, anchor_stride
-        )
-        self.anchors = box_math.normalize(anchors_px, image_shape)
 
-    def call(self, image):
-        anchors = ops.convert_to_tensor(self.anchors)
-        return ops.broadcast_to(anchors, (ops.shape(image)[0], *anchors.shape))
+    def call(self, inputs):
+        shapes = [ops.shape(x)[1:3] for x in inputs]
+        anchors_px = generate_pyramid_anchors(
+            self.scales, self.ratios, shapes[1:], self.feature_strides, self.anchor_stride, ops
+        )
+        anchors = box_math.normalize(anchors_px, shapes[0], ops)
+        return ops.broadcast_to(anchors, (ops.shape(inputs[0])[0], *ops.shape(anchors)))
 
     def compute_output_shape(self, input_shape):
-        return (input_shape[0], *self.anchors.shape)
+        return (input_shape[0][0], None, 4)
 
 
 @registered

@@ -1,0 +1,251 @@
+"""What scripts and notebooks written for the older package do, line by line of their calls.
+
+The samples balloon, nucleus, shapes and coco, and the notebooks that inspect data, model and
+weights, call the package in these ways; their code is not here.
+"""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from mrcnn import model as modellib
+from mrcnn import utils
+from tests.golden import FOLDER
+from tests.small import SIDE, Shapes, SmallConfig
+
+API = json.loads((FOLDER / "api.json").read_text())
+INPUTS = [
+    "input_image",
+    "input_image_meta",
+    "input_rpn_match",
+    "input_rpn_bbox",
+    "input_gt_class_ids",
+    "input_gt_boxes",
+    "input_gt_masks",
+]
+LOSSES = [
+    "rpn_class_loss",
+    "rpn_bbox_loss",
+    "mrcnn_class_loss",
+    "mrcnn_bbox_loss",
+    "mrcnn_mask_loss",
+]
+
+
+class ResNetConfig(SmallConfig):
+    """A ResNet, as the scripts have, on small images."""
+
+    BACKBONE = "resnet50"
+
+
+@pytest.fixture(scope="module")
+def shapes():
+    return Shapes(6)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return modellib.MaskRCNN(mode="inference", config=ResNetConfig(), model_dir="log")
+
+
+@pytest.fixture
+def trainer(tmp_path):
+    made = modellib.MaskRCNN(mode="training", config=SmallConfig(), model_dir=str(tmp_path))
+    made.set_trainable(".*", verbose=0)
+    made.compile(0.001, 0.9)
+    return made
+
+
+# -- Batches as lists, in the older order ----------------------------------------------------------
+
+
+def test_names_of_outputs_and_metrics(model, trainer):
+    assert model.keras_model.output_names == [
+        "mrcnn_detection",
+        "mrcnn_class",
+        "mrcnn_bbox",
+        "mrcnn_mask",
+        "ROI",
+        "rpn_class",
+        "rpn_bbox",
+    ]
+    assert trainer.keras_model.output_names == [
+        "rpn_class_logits",
+        "rpn_class",
+        "rpn_bbox",
+        "mrcnn_class_logits",
+        "mrcnn_class",
+        "mrcnn_bbox",
+        "mrcnn_mask",
+        "ROI",
+        "output_rois",
+        *LOSSES,
+    ]
+    trainer.compile(0.001, 0.9)
+    assert trainer.keras_model.metrics_names == ["loss", *LOSSES]
+
+
+def test_a_batch_as_a_list(shapes, trainer):
+    inputs, outputs = next(modellib.data_generator(shapes, SmallConfig(), shuffle=False))
+    assert len(inputs) == 7 and outputs == []
+    network = trainer.keras_model
+    before = network.test_on_batch(inputs, outputs)
+    by_name = dict(zip(INPUTS, inputs, strict=True))
+    np.testing.assert_allclose(before[1:3], network.test_on_batch(by_name)[1:3], rtol=1e-5)
+    found = dict(zip(network.output_names, network.predict(inputs), strict=True))
+    assert found["rpn_class"].shape == (1, *inputs[2].shape[1:2], 2)
+    assert found["ROI"].shape == (1, SmallConfig.POST_NMS_ROIS_TRAINING, 4)
+    assert found["output_rois"].shape == (1, SmallConfig.TRAIN_ROIS_PER_IMAGE, 4)
+    np.testing.assert_allclose(found["rpn_class_loss"], before[1], rtol=1e-5)
+    first = network.train_on_batch(inputs, outputs)
+    assert len(first) == len(network.metrics_names) and np.isfinite(first).all()
+    with pytest.raises(ValueError, match="6 arrays for a network of 7 inputs.*: input_image, inp"):
+        network.train_on_batch(inputs[:6], outputs)
+
+
+@pytest.mark.parametrize("make", [modellib.data_generator, modellib.DataGenerator])
+def test_fitting_on_generators(shapes, trainer, make):
+    network = trainer.keras_model
+    frozen = np.asarray(network.get_layer("fpn_p2").kernel)
+    history = network.fit(
+        make(shapes, SmallConfig(), shuffle=True),
+        epochs=2,
+        steps_per_epoch=3,
+        validation_data=make(shapes, SmallConfig(), shuffle=False),
+        validation_steps=2,
+        max_queue_size=100,
+        workers=0,
+        use_multiprocessing=False,
+        verbose=0,
+    )
+    assert set(history.history) == {
+        f"{p}{name}" for p in ("", "val_") for name in ["loss", *LOSSES]
+    }
+    assert np.isfinite(list(history.history.values())).all()
+    assert (np.asarray(network.get_layer("fpn_p2").kernel) != frozen).any()
+    losses = network.evaluate(make(shapes, SmallConfig()), steps=2, verbose=0)
+    assert len(losses) == 6
+
+
+def test_a_data_generators_places(shapes):
+    generator = modellib.DataGenerator(shapes, SmallConfig(), shuffle=False)
+    inputs, outputs = generator[0]
+    again, _ = generator.__getitem__(idx=0)
+    assert len(inputs) == 7 and outputs == [] and inputs[0].shape == (1, SIDE, SIDE, 3)
+    for array, same in zip(inputs, again, strict=True):
+        np.testing.assert_array_equal(array, same)
+
+
+def test_an_augmenter_as_the_fourth_argument(shapes):
+    from imgaug import augmenters as iaa
+
+    plain = modellib.load_image_gt(shapes, SmallConfig(), 0, False)
+    mirrored = modellib.load_image_gt(shapes, SmallConfig(), 0, iaa.Fliplr(1.0))
+    np.testing.assert_array_equal(mirrored[0], plain[0][:, ::-1])
+    np.testing.assert_array_equal(mirrored[4], plain[4][:, ::-1])
+
+
+def test_settings_as_a_dict():
+    class Own(SmallConfig):
+        notes = "mine"
+
+    settings = Own().to_dict()
+    assert settings["notes"] == "mine" and settings["BATCH_SIZE"] == 1
+    assert list(settings) == sorted(settings)
+    assert "display" not in settings and "BACKBONE" not in settings  # a function, here
+
+
+# -- Looking inside --------------------------------------------------------------------------------
+
+
+def test_layers_within_have_outputs(model, shapes):
+    names = ["conv1", "bn_conv1", "res2a_branch2a", "bn2a_branch2a", "mrcnn_class_conv1"]
+    names += ["mrcnn_class_bn1", "mrcnn_mask_bn4", "res4f_out"]
+    layers = {name: model.keras_model.get_layer(name) for name in names}
+    assert layers["mrcnn_class_bn1"].layer.gamma.shape == (64,)
+    image = shapes.load_image(0)
+    found = model.run_graph([image], [(name, layers[name].output) for name in names])
+    assert found["conv1"].shape == found["bn_conv1"].shape == (1, 64, 64, 64)
+    rois = SmallConfig.POST_NMS_ROIS_INFERENCE
+    assert found["mrcnn_class_conv1"].shape == found["mrcnn_class_bn1"].shape == (1, rois, 1, 1, 64)
+
+    # Before norm and activation, and after the norm.
+    conv, norm = layers["conv1"], layers["bn_conv1"]
+    molded, metas, _ = model.mold_inputs([image])
+    padded = np.pad(molded, [(0, 0), (3, 3), (3, 3), (0, 0)])
+    raw = keras.ops.conv(padded, conv.kernel, 2, "valid") + conv.bias
+    np.testing.assert_allclose(found["conv1"], raw, atol=1e-3)
+    np.testing.assert_allclose(found["bn_conv1"], norm(raw, training=False), atol=1e-3)
+    assert (found["conv1"] < 0).any() and (found["mrcnn_class_bn1"] < 0).any()
+
+    # Nobody else's network changed by it.
+    again = model.run_graph(molded, [("res4f_out", layers["res4f_out"].output)], metas)
+    np.testing.assert_array_equal(again["res4f_out"], found["res4f_out"])
+
+
+def test_what_the_region_proposals_came_from(model, shapes):
+    pillar = model.keras_model.get_layer("ROI").output
+    nms = model.ancestor(pillar, "ROI/rpn_non_max_suppression:0")
+    if nms is None:
+        nms = model.ancestor(pillar, "ROI/rpn_non_max_suppression/NonMaxSuppressionV2:0")
+    rpn = model.run_graph(
+        [shapes.load_image(0)],
+        [
+            ("rpn_class", model.keras_model.get_layer("rpn_class").output),
+            ("pre_nms_anchors", model.ancestor(pillar, "ROI/pre_nms_anchors:0")),
+            ("refined_anchors", model.ancestor(pillar, "ROI/refined_anchors:0")),
+            ("refined_anchors_clipped", model.ancestor(pillar, "ROI/refined_anchors_clipped:0")),
+            ("post_nms_anchor_ix", nms),
+            ("proposals", pillar),
+        ],
+    )
+    limit = SmallConfig.PRE_NMS_LIMIT
+    best = np.argsort(-rpn["rpn_class"][0, :, 1], kind="stable")[:limit]
+    anchors = utils.norm_boxes(model.anchors[best], (SIDE, SIDE))
+    np.testing.assert_allclose(rpn["pre_nms_anchors"][0], anchors, atol=1e-6)
+    refined, clipped = rpn["refined_anchors"][0], rpn["refined_anchors_clipped"][0]
+    np.testing.assert_allclose(np.clip(refined, 0, 1), clipped, atol=1e-6)
+    kept = clipped[rpn["post_nms_anchor_ix"]]
+    assert 0 < len(kept) <= SmallConfig.POST_NMS_ROIS_INFERENCE
+    np.testing.assert_array_equal(kept, rpn["proposals"][0, : len(kept)])
+    assert not rpn["proposals"][0, len(kept) :].any()
+    assert model.ancestor(pillar, "ROI/other:0") is None
+    assert model.ancestor(pillar, "fpn_p2/BiasAdd:0") is None
+
+
+# -- Names that came along -------------------------------------------------------------------------
+
+CAME_ALONG = {
+    "visualize": "np os sys random itertools colorsys find_contours plt patches lines Polygon"
+    " utils",
+    "utils": "np os sys math random tf scipy skimage urllib shutil warnings logging LooseVersion",
+    "model": "np os random datetime re math logging OrderedDict multiprocessing tf keras K KL KE KM"
+    " utils",
+}
+
+
+@pytest.mark.parametrize("module", CAME_ALONG)
+def test_star_imports_bring_what_the_older_ones_did(module):
+    names = {}
+    exec(f"from mrcnn.{module} import *", names)
+    assert not set(CAME_ALONG[module].split()) - names.keys()
+    own = set(API[f"mrcnn.{module}"])
+    assert not own - names.keys()
+    assert names["np"] is np
+
+
+def test_what_came_along_works():
+    names = {}
+    exec(
+        "from mrcnn.utils import *\nfrom mrcnn.visualize import *\nfrom mrcnn.model import *", names
+    )
+    assert names["urllib"].request.urlopen and names["skimage"].color.gray2rgb
+    assert names["skimage"].io.imread and names["skimage"].transform.resize
+    assert names["LooseVersion"]("2.10") > names["LooseVersion"]("2.9")
+    assert names["plt"].subplots and issubclass(names["Polygon"], names["patches"].Patch)
+    assert issubclass(names["KE"].Layer, names["KL"].Layer) and names["KM"].Model is keras.Model
+    assert modellib.utils is utils
+    with pytest.raises(AttributeError, match="module 'mrcnn.utils' has no attribute 'nothing'"):
+        utils.nothing  # noqa: B018
