@@ -18,7 +18,7 @@ from mrcnn import borrowed, tables
 from mrcnn.drawing import charts
 from mrcnn.drawing.charts import plot_overlaps, plot_precision_recall
 from mrcnn.drawing.colors import class_color, instance_colors, random_colors
-from mrcnn.drawing.instances import apply_mask, draw_box, draw_instances, draw_splash
+from mrcnn.drawing.instances import apply_mask, checked, draw_box, draw_instances, draw_splash
 from mrcnn.evaluation.per_image import compute_matches
 
 __all__ = [
@@ -84,6 +84,7 @@ def display_instances(
 ):  # fmt: skip
     """Show the detected objects on their picture.
 
+    Boxes, outlines and labels are artists of the axes, which can still be changed or taken out.
     Arguments as of `draw_instances`, whose `rois` are the `boxes`, and:
         title: above the picture.
         figsize: of a new figure, in inches.
@@ -96,14 +97,15 @@ def display_instances(
     """
     if not len(boxes):
         print("\n*** No instances to display ***\n")
-    picture = draw_instances(
-        image, boxes, masks, class_ids, class_names, scores, colors=colors, captions=captions,
-        alpha=alpha, show_mask=show_mask, show_bbox=show_bbox,
-    )  # fmt: skip
     if return_image:
-        return picture
+        return draw_instances(
+            image, boxes, masks, class_ids, class_names, scores, colors=colors, captions=captions,
+            alpha=alpha, show_mask=show_mask, show_bbox=show_bbox,
+        )  # fmt: skip
+    found = checked(image, boxes, masks, class_ids, scores)
     axes = charts.new_axes(figsize)[0] if ax is None else ax
-    charts.picture(axes, picture, title)
+    charts.objects(axes, image, found, class_names, colors, captions, alpha, show_mask, show_bbox)
+    axes.set_title(title)
     if ax is None:
         _show()
     return axes

@@ -119,8 +119,31 @@ def test_display_instances_draws_into_given_axes_and_shows_nothing(shown):
     result = visualize.display_instances(image, boxes, masks, ids, NAMES, [0.9, 0.8], "t", ax=ax)
     assert result is ax and shown == []
     assert ax.get_title() == "t"
-    expected = visualize.draw_instances(image, boxes, masks, ids, NAMES, [0.9, 0.8])
-    np.testing.assert_array_equal(ax.images[0].get_array(), expected)
+    kinds = [type(patch).__name__ for patch in ax.patches]
+    assert kinds == ["Rectangle", "Polygon"] * 2
+    assert ax.patches[0].get_bbox().bounds == (10, 10, 30, 20)
+    assert ax.patches[1].get_xy().min(axis=0).tolist() == [9.5, 9.5]
+    assert [text.get_text() for text in ax.texts] == ["remote 0.90", "cup 0.80"]
+    drawn = ax.images[0].get_array()
+    assert (drawn[masks.any(axis=-1)] != 90).any(axis=-1).all()
+    assert (drawn[~masks.any(axis=-1)] == 90).all() and (image == 90).all()
+
+
+def test_display_instances_draws_what_is_asked_for():
+    image, boxes, masks, ids = scene()
+    plain = visualize.display_instances(
+        image, boxes, masks, ids, NAMES, captions=["", None], show_mask=False, show_bbox=False
+    )
+    assert not [*plain.patches, *plain.texts]
+    np.testing.assert_array_equal(plain.images[0].get_array(), image)
+    own = visualize.display_instances(
+        image, boxes, masks, ids, NAMES, colors=[(1, 0, 0), (0, 1, 0)], captions=["a", "b"]
+    )
+    assert [text.get_text() for text in own.texts] == ["a", "b"]
+    assert own.patches[0].get_edgecolor()[:3] == (1, 0, 0)
+    for wrong in ({"colors": ["red"]}, {"captions": ["a"]}, {"scores": [0.5]}):
+        with pytest.raises(ValueError, match="holds 1 values for 2 boxes"):
+            visualize.display_instances(image, boxes, masks, ids, NAMES, **wrong)
 
 
 def test_display_instances_shows_where_there_is_a_display(shown):
@@ -154,40 +177,37 @@ def test_no_instances_is_said_and_the_picture_shown(capsys):
     np.testing.assert_array_equal(axes.images[0].get_array(), image)
 
 
-def test_no_display_is_said_and_figures_do_not_pile_up():
+def test_no_display_is_said_and_figures_stay_but_do_not_pile_up():
     import matplotlib.pyplot as plt
 
     with pytest.warns(UserWarning, match="no display") as caught:
-        for _ in range(3):
-            axes = visualize.display_instances(*scene(), NAMES)
+        first, second = (visualize.display_instances(*scene(), NAMES) for _ in range(2))
     assert caught[0].filename == __file__
-    assert len(plt.get_fignums()) == 1
+    assert [plt.figure(number) for number in plt.get_fignums()] == [first.figure, second.figure]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        for _ in range(40):
+            axes = visualize.display_images([scene()[0]])
+    assert 2 < len(plt.get_fignums()) <= 20
     # The newest is pyplot's current figure, so pyplot.savefig finds it.
-    assert plt.gcf() is axes.figure
+    assert plt.gcf() is axes[0].figure
 
 
-def test_display_differences_captions_follow_matches(monkeypatch):
+def test_display_differences_captions_follow_matches():
     image, boxes, masks, ids = scene()
     # Too weak, padding, of the wrong class, and found but for a fifth; equal scores.
     pred_box = np.array([boxes[0], [0, 0, 0, 0], boxes[1], boxes[0]])
     partly = masks[..., 0].copy()
     partly[:, :16] = False
     pred_mask = np.stack([masks[..., 0], masks[..., 0], masks[..., 1], partly], axis=-1)
-    captions = []
-    draw = visualize.draw_instances
-
-    def spy(*args, **options):
-        captions.append((options["captions"], options["colors"], len(args[1])))
-        return draw(*args, **options)
-
-    monkeypatch.setattr(visualize, "draw_instances", spy)
     axes = visualize.display_differences(
         image, boxes, ids, masks, pred_box, np.array([1, 0, 1, 1]),
         np.array([0.3, 0.95, 0.9, 0.9]), pred_mask, NAMES,
     )  # fmt: skip
-    ((texts, colors, count),) = captions
-    assert texts == ["", "", "0.90 / 1.00", "0.90 / 0.80"] and count == 4
-    assert colors[0] == colors[1] != colors[2] == colors[3]
+    assert [text.get_text() for text in axes.texts] == ["0.90 / 1.00", "0.90 / 0.80"]
+    frames = [patch for patch in axes.patches if patch.get_linestyle() == "dashed"]
+    colors = [patch.get_edgecolor() for patch in frames]
+    assert len(colors) == 4 and colors[0] == colors[1] != colors[2] == colors[3]
     assert "score / IoU" in axes.get_title()
 
 

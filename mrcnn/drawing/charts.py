@@ -6,13 +6,16 @@ axes are made.
 
 import numpy as np
 
-from mrcnn.drawing.colors import random_colors
-from mrcnn.drawing.instances import apply_mask, as_rgb, default_captions
+from mrcnn.drawing.colors import instance_colors, random_colors
+from mrcnn.drawing.instances import apply_mask, as_rgb, check_lengths, default_captions
 from mrcnn.masks import unmold_mask
+from mrcnn.outlines import mask_to_polygons
 
 FILE_BACKENDS = {"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"}
 # How far around the picture the axes reach, as a share of it: boxes may leave the picture.
 MARGIN = 0.1
+# How many figures stay open where nobody sees and closes them; matplotlib warns of more than 20.
+LABEL, KEPT = "mrcnn.visualize", 15
 PLATE = {"facecolor": "black", "alpha": 0.6, "pad": 1.5, "edgecolor": "none"}
 
 
@@ -29,10 +32,10 @@ def new_axes(figsize, rows=1, columns=1) -> list:
 
     options = {}
     if draws_to_files():
-        # A figure that nobody closes stays in memory: keep only the newest, which
-        # `pyplot.savefig` still finds, however many are drawn.
-        options["num"] = "mrcnn.visualize"
-        plt.close(options["num"])
+        # Figures that nobody closes stay in memory.
+        for old in [label for label in plt.get_figlabels() if label.startswith(LABEL)][:-KEPT]:
+            plt.close(old)
+        options["num"] = f"{LABEL} {max(plt.get_fignums(), default=0) + 1}"
     figure, axes = plt.subplots(rows, columns, figsize=figsize, squeeze=False, **options)
     figure.set_layout_engine("constrained")
     return list(axes.flat)
@@ -43,6 +46,36 @@ def picture(axes, image, title="", **options) -> None:
     axes.imshow(image, **options)
     axes.set_title(title)
     axes.set_axis_off()
+
+
+def objects(axes, image, found, class_names, colors, captions, alpha, show_mask, show_bbox) -> None:
+    """Draw objects as artists of the axes: rectangles, outlines of masks, texts.
+
+    Arguments as of `instances.draw_detections`; the masks' inside is part of the picture.
+    """
+    from matplotlib.patches import Polygon, Rectangle
+
+    check_lengths(len(found), colors=colors, captions=captions)
+    canvas = as_rgb(image)
+    colors = instance_colors(found.class_ids) if colors is None else colors
+    if captions is None:
+        captions = default_captions(found.class_ids, class_names, found.scores)
+    for index, (y1, x1, y2, x2) in enumerate(found.rois.tolist()):
+        if y1 >= y2 or x1 >= x2:
+            continue
+        look = {"edgecolor": colors[index], "facecolor": "none"}
+        if show_bbox:
+            style = {"linewidth": 2, "alpha": 0.7, "linestyle": "dashed"}
+            axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, **look, **style))
+        if captions[index]:
+            axes.text(x1, y1, captions[index], size=11, va="top", color="white", bbox=PLATE)
+        if show_mask and found.pieces is not None:
+            piece, (top, left, bottom, right) = found.pieces[index], found.windows[index]
+            apply_mask(canvas[top:bottom, left:right], piece, colors[index], alpha)
+            for outline in mask_to_polygons(piece, (top, left)):
+                # A pixel's centre is where matplotlib has whole numbers.
+                axes.add_patch(Polygon(outline - 0.5, **look))
+    picture(axes, canvas)
 
 
 def box_pairs(axes, image, boxes, refined_boxes, masks, captions, visibilities, title) -> None:

@@ -8,6 +8,7 @@ An instance never leaves its box: its fill, its outline and the box's own line l
 Labels are the exception; they stand beside the box where there is room.
 """
 
+import dataclasses
 from collections.abc import Sequence
 
 import cv2
@@ -124,7 +125,8 @@ def default_captions(class_ids, class_names: Sequence[str], scores=None) -> list
     return captions
 
 
-def _check_lengths(count, **lists) -> None:
+def check_lengths(count, **lists) -> None:
+    """Raise ValueError where one of `lists` is not None and has not `count` values."""
     for name, values in lists.items():
         if values is not None and len(values) != count:
             raise ValueError(f"{name} holds {len(values)} values for {count} boxes")
@@ -157,8 +159,17 @@ def draw_instances(
 
     Raises ValueError where the lengths or sizes do not agree.
     """
-    image = as_rgb(image)
-    shape, boxes = image.shape[:2], np.asarray(rois, float).reshape(-1, 4)
+    found = checked(image, rois, masks, class_ids, scores)
+    if captions is None:
+        captions = default_captions(class_ids, class_names, scores)
+    if not show_mask:
+        found = dataclasses.replace(found, pieces=None)
+    return draw_detections(image, found, class_names, colors, captions, alpha, show_bbox)
+
+
+def checked(image, rois, masks, class_ids, scores=None) -> Detections:
+    """Return the objects that `draw_instances` is given; raises ValueError as it does."""
+    shape, boxes = as_rgb(image).shape[:2], np.asarray(rois, float).reshape(-1, 4)
     if not np.isfinite(boxes).all():
         raise ValueError("a box has a coordinate that is not a finite number")
     # Without objects, `detect` and data sets return masks of various empty shapes.
@@ -168,12 +179,9 @@ def draw_instances(
             f"masks are {list(masks.shape)}, expected {[*shape, len(boxes)]}: "
             "the picture's height and width, and one mask a box"
         )
-    _check_lengths(len(boxes), class_ids=class_ids, scores=scores)
-    if captions is None:
-        captions = default_captions(class_ids, class_names, scores)
+    check_lengths(len(boxes), class_ids=class_ids, scores=scores)
     boxes = np.clip(np.rint(boxes), 0, (*shape, *shape)).astype(int)
-    detections = Detections.of(boxes, class_ids, scores, masks if show_mask else None, shape)
-    return draw_detections(image, detections, class_names, colors, captions, alpha, show_bbox)
+    return Detections.of(boxes, class_ids, scores, masks, shape)
 
 
 def draw_detections(
@@ -189,7 +197,7 @@ def draw_detections(
     canvas = as_rgb(image)
     shape = canvas.shape[:2]
     check_shape(detections, shape)
-    _check_lengths(len(detections), colors=colors, captions=captions)
+    check_lengths(len(detections), colors=colors, captions=captions)
     if captions is None:
         captions = default_captions(detections.class_ids, class_names, detections.scores)
     if colors is None:
