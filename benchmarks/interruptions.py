@@ -345,8 +345,8 @@ def check_kept(command: str, fault: str, ended: Ended, folder: Path) -> list[str
     """Return what is missing of what a run has said is done."""
     wrong, names = [], {path.name for path in folder.rglob("*")}
     parts = sorted(name for name in names if is_part(Path(name)))
-    # A part is left by who was killed, or where the run says so.
-    if fault != "kill":
+    # A part is left by who was killed or cannot get at it, or where the run says so.
+    if fault not in ("kill", "replaced", "readonly"):
         wrong += [f"{name} is left" for name in parts if name not in ended.err]
     if command == "train":
         done = [int(epoch) for epoch in re.findall(r"^epoch (\d+)/", ended.out, re.MULTILINE)]

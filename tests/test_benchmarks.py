@@ -20,6 +20,8 @@ SCRIPTS = (
     "startup",
     "training_step",
     "video",
+    # Windows has no such signals and limits.
+    *(["interruptions"] if sys.platform != "win32" else []),
 )
 HELP = """
 import runpy, sys

@@ -3,18 +3,19 @@
 import json
 import os
 import signal
-import sys
 
 import h5py
 import numpy as np
 import pytest
 
-from benchmarks import interruptions
-from benchmarks.interruptions import Ended, Usual
 from mrcnn import pictures
 from mrcnn.nn import weights_file
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+pytest.importorskip("resource", reason="Windows has no such signals and limits")
+
+from benchmarks import interruptions
+from benchmarks.interruptions import Ended, Usual
+
 # Rough; each run is harmed where it is sure to write.
 USUAL = Usual(start=5.0, changes=3, largest=30_000, total=60_000)
 
