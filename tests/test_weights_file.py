@@ -55,3 +55,42 @@ def test_a_float_that_no_machine_has(path):
     assert data.count(fields) == 2
     path.write_bytes(data.replace(fields, bytes([15, 16, 0, 15])))
     refused(path, "damaged")
+
+
+@pytest.fixture
+def texts(path):
+    """A file whose names are texts of any length, its bytes and where their heap begins."""
+    with h5py.File(path, "r+") as file:
+        file.attrs["layer_names"] = ["conv1"]
+        assert file.attrs.get_id("layer_names").dtype.kind == "O"
+    assert weights_file.inspect(path)
+    data = bytearray(path.read_bytes())
+    return path, data, data.index(b"GCOL")
+
+
+def test_texts_without_an_end(texts):
+    """The piece of the heap that is free, number 0, has no length: HDF5 never gets over it."""
+    path, data, heap = texts
+    free = data.index(b"conv1\0\0\0", heap) + 8
+    while data[free : free + 2] != b"\0\0":
+        free += 16 + -(-data[free + 8] // 8) * 8
+    data[free + 8 : free + 16] = bytes(8)
+    path.write_bytes(data)
+    refused(path, "damaged .*have no end")
+
+
+def test_a_text_of_gigabytes(texts):
+    path, data, heap = texts
+    place = data.index(b"\5\0\0\0" + heap.to_bytes(8, "little")) + 4
+    data[place - 1] = 0xFF
+    path.write_bytes(data)
+    refused(path, "damaged .*a text within is too long")
+
+
+def test_files_written_here_have_no_texts_that_damage_makes_endless(tmp_path):
+    weights_file.write(tmp_path / "a.h5", {}, {"class_names": ["BG", "mug"]})
+    assert b"GCOL" not in (tmp_path / "a.h5").read_bytes()
+    many = {"class_names": ["BG", *map(str, range(20_000))]}
+    layers = {"conv1": {"conv1/bias:0": np.ones(4, "f4")}}
+    weights_file.write(tmp_path / "many.h5", layers, many)
+    assert weights_file.inspect(tmp_path / "many.h5").class_names == many["class_names"]

@@ -12,6 +12,7 @@ This module needs neither Keras nor TensorFlow.
 """
 
 import contextlib
+import itertools
 import json
 import re
 from dataclasses import dataclass
@@ -21,11 +22,14 @@ import h5py
 import numpy as np
 
 from mrcnn import files, hdf5
-from mrcnn.nn import backbones
+from mrcnn.nn import backbones, hdf5_texts
 
 # A root attribute that other readers pass over: class names and settings, as JSON.
 METADATA = "mask_rcnn"
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+LAYER_NAMES, WEIGHT_NAMES = "layer_names", "weight_names"
+# HDF5 takes no longer value of one length.
+MAX_FIXED = 60_000
 
 # Keras 1 wrote `conv1_W_1:0` and Keras 2 `conv1/kernel:0`.
 _VARIABLE = re.compile(
@@ -100,19 +104,31 @@ def opened(path) -> h5py.File:
         return h5py.File(path, "r")
 
 
-def _text(value):
+def text_of(value: bytes | str) -> str:
+    """Return a text as HDF5 gives it."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def _names(attributes, name):
+def _attribute(holder, name):
+    """Return an attribute of a file or group, None where there is none."""
+    attributes = holder.attrs
+    if name not in attributes:
+        return None
+    if attributes.get_id(name).dtype.kind == "O":
+        hdf5_texts.check(holder.file, (LAYER_NAMES, WEIGHT_NAMES, METADATA))
+    return attributes[name]
+
+
+def _names(holder, name):
     """Read a list of names, which Keras splits into `name0`, `name1`... where it is long."""
-    parts = [attributes[name]] if name in attributes else []
-    while f"{name}{len(parts)}" in attributes:
-        parts.append(attributes[f"{name}{len(parts)}"])
+    parts = [_attribute(holder, name)]
+    if parts[0] is None:
+        numbered = (_attribute(holder, f"{name}{number}") for number in itertools.count())
+        parts = list(itertools.takewhile(lambda part: part is not None, numbered))
     for part in parts:
         if np.ndim(part) != 1 or not all(isinstance(value, bytes | str) for value in part):
             raise ValueError(f"{name} is not a list of names")
-    return [_text(value) for part in parts for value in part]
+    return [text_of(value) for part in parts for value in part]
 
 
 def _child(group, path):
@@ -140,7 +156,7 @@ def _datasets(file):
     path = file.filename
     model = _child(file, "model_weights")
     root = file if model is None else model
-    layer_names = _names(root.attrs, "layer_names")
+    layer_names = _names(root, LAYER_NAMES)
     if not layer_names:
         raise WeightsError(
             f"{path} is not in the layout of Mask R-CNN weights: it does not list its layers "
@@ -149,7 +165,7 @@ def _datasets(file):
     found = {}
     for layer_name in layer_names:
         group = _child(root, layer_name)
-        names = _names(group.attrs, "weight_names") if isinstance(group, h5py.Group) else []
+        names = _names(group, WEIGHT_NAMES) if isinstance(group, h5py.Group) else []
         parents = {name.rpartition("/")[0] for name in names}
         for name in names:
             variable = _VARIABLE.search(name)
@@ -195,11 +211,11 @@ def _own_backbone(settings):
 
 def _metadata(file):
     with _reading(file.filename):
-        text = file.attrs.get(METADATA)
+        text = _attribute(file, METADATA)
     if text is None:
         return {}
     try:
-        metadata = json.loads(_text(text))
+        metadata = json.loads(text_of(text))
         names, settings = metadata.get("class_names"), metadata.get("settings")
         valid = isinstance(names, list | None) and isinstance(settings, dict | None)
         if not valid or not all(isinstance(name, str) for name in names or []):
@@ -224,14 +240,15 @@ def write(path, groups, metadata=None) -> None:
     try:
         with hdf5.replacing(path) as file:
             # As bytes of one length, which every Keras reads.
-            file.attrs["layer_names"] = np.array([name.encode() for name in groups])
-            file.attrs["backend"] = b"tensorflow"
-            file.attrs["keras_version"] = b"2.0.8"
+            file.attrs[LAYER_NAMES] = np.array([name.encode() for name in groups])
+            file.attrs["backend"] = np.bytes_("tensorflow")
+            file.attrs["keras_version"] = np.bytes_("2.0.8")
             if metadata is not None:
-                file.attrs[METADATA] = json.dumps(metadata)
+                text = json.dumps(metadata)
+                file.attrs[METADATA] = np.bytes_(text) if len(text) < MAX_FIXED else text
             for layer, weights in groups.items():
                 group = file.create_group(layer)
-                group.attrs["weight_names"] = np.array([name.encode() for name in weights])
+                group.attrs[WEIGHT_NAMES] = np.array([name.encode() for name in weights])
                 for name, array in weights.items():
                     group[name] = array
     except (OSError, RuntimeError) as error:

@@ -2,8 +2,8 @@
 
 A run's folder is `<name>20261123T0930`, or, where another run has that minute, the next that is
 free. It holds `mask_rcnn_<name>_0001.h5`... after each epoch, the best and the newest of them as
-`mask_rcnn_<name>_best.h5` and `..._last.h5`, the class names in `classes.txt`, the losses in
-`losses.csv` and as curves in `losses.png`, and in `training_state.hdf5` what training needs besides
+`best_mask_rcnn_<name>.h5` and `last_...`, the class names in `classes.txt`, the losses in
+`losses.csv` and as curves in `losses.png`, and in `last_state.hdf5` what training needs besides
 weights, which `state` reads and writes. Epochs count from 1.
 """
 
@@ -21,12 +21,13 @@ import h5py
 
 from mrcnn import atomic
 
-STATE_FILE = "training_state.hdf5"
+STATE_FILE = "last_state.hdf5"
 CLASSES_FILE = "classes.txt"
 # The attribute of the state that holds its numbers, as JSON.
 STATE_HEADER = "state"
 LOSSES_FILE = "losses.csv"
 CURVES_FILE = "losses.png"
+EVENTS_FOLDER = "events"
 RUN = re.compile(r"(?P<name>.*?)(?P<time>\d{8}T\d{4})")
 TIME = "%Y%m%dT%H%M"
 CHECKPOINT = re.compile(r"mask_rcnn_(?P<name>.+)_(?P<epoch>\d{4,})\.h5")
@@ -81,7 +82,13 @@ def runs(model_dir: str | Path, name: str) -> Iterator[Path]:
 
 
 def checkpoint_name(name: str, which: int | str) -> str:
-    """Return the file name of an epoch of a run of `name`, of "best" or of "last"."""
+    """Return the file name of an epoch of a run of `name`, of "best" or of "last".
+
+    Of all that is in a run's folder the last epoch comes last in the alphabet: many scripts take
+    that.
+    """
+    if which in ("best", "last"):
+        return f"{which}_mask_rcnn_{name.lower()}.h5"
     which = f"{which:04d}" if isinstance(which, int) else which
     return f"mask_rcnn_{name.lower()}_{which}.h5"
 
@@ -125,7 +132,15 @@ def find_best(model_dir: str | Path, name: str) -> Path | None:
 
 def best_of(folder: str | Path) -> Path | None:
     """Return the best checkpoint of a run's folder, or None."""
-    return next(Path(folder).glob(checkpoint_name("*", "best")), None)
+    # As this package named it before.
+    names = checkpoint_name("*", "best"), "mask_rcnn_*_best.h5"
+    return next((path for name in names for path in Path(folder).glob(name)), None)
+
+
+def is_last(path: str | Path) -> bool:
+    """Tell whether a file's name is that of a run's "last"."""
+    name = Path(path).stem
+    return name.startswith("last_mask_rcnn_") or name.endswith("_last")
 
 
 def find_resumable(folder: str | Path) -> Path | None:
@@ -146,15 +161,22 @@ def _last(folder):
 # -- What is beside the checkpoints ------------------------------------------------------------
 
 
+def state_file(folder: str | Path) -> Path:
+    """Return the file of a run's state, of which the first name is this package's older one."""
+    older, path = Path(folder) / "training_state.hdf5", Path(folder) / STATE_FILE
+    return older if older.exists() and not path.exists() else path
+
+
 def read_header(folder: str | Path) -> dict:
     """Return the numbers of a run's state: epoch, best, best_epoch, monitor, learning_rate.
 
     Empty where there is none that can be read.
     """
     try:
-        with h5py.File(Path(folder) / STATE_FILE, "r") as file:
+        with h5py.File(state_file(folder), "r") as file:
             return dict(json.loads(file.attrs[STATE_HEADER]))
-    except (OSError, KeyError, TypeError, ValueError):
+    # A damaged file makes h5py raise anything.
+    except Exception:
         return {}
 
 
@@ -171,16 +193,19 @@ def read_losses(folder: str | Path) -> list[dict]:
     """Return the rows of a run's losses: numbers by name, NaN for a cell without one.
 
     "epoch" is an int and counts from 1, also where the file is an older one, which begins with
-    epoch 0. No rows where there is no file.
+    epoch 0. No rows where there is no file. Raises ValueError where it cannot be read.
     """
     path = Path(folder) / LOSSES_FILE
     if not path.exists():
         return []
-    with open(path, newline="") as file:
-        rows = [
-            {name: number(cell) for name, cell in row.items() if name}
-            for row in csv.DictReader(file)
-        ]
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = [
+                {name: number(cell) for name, cell in row.items() if name}
+                for row in csv.DictReader(file)
+            ]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is damaged ({error}): move it away to go on") from error
     rows = [row for row in rows if math.isfinite(row.get("epoch", math.nan))]
     shift = 1 if rows and rows[0]["epoch"] == 0 else 0
     return [row | {"epoch": int(row["epoch"]) + shift} for row in rows]

@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 
 from mrcnn import hdf5
+from mrcnn.nn.weights_file import text_of
 from mrcnn.training import run_files
 
 
@@ -31,10 +32,11 @@ class State:
         numbers = dict(vars(self))
         variables = numbers.pop("variables")
         with hdf5.replacing(Path(folder) / run_files.STATE_FILE) as file:
-            file.attrs[run_files.STATE_HEADER] = json.dumps(numbers)
+            # Texts of one length: of any other, damage can make HDF5 search for ever.
+            file.attrs[run_files.STATE_HEADER] = np.bytes_(json.dumps(numbers))
             for index, (name, array) in enumerate(variables.items()):
                 dataset = file.create_dataset(f"variable_{index:04d}", data=array)
-                dataset.attrs["name"] = name
+                dataset.attrs["name"] = np.bytes_(name.encode())
 
     @classmethod
     def load(cls, folder: str | Path, epoch: int) -> "State":
@@ -42,14 +44,19 @@ class State:
 
         Raises ValueError where it is not, or the file is no state.
         """
-        path = Path(folder) / run_files.STATE_FILE
+        path = run_files.state_file(folder)
         try:
             with h5py.File(path, "r") as file:
-                variables = {d.attrs["name"]: d[()] for d in file.values()}
+                variables = {text_of(d.attrs["name"]): d[()] for d in file.values()}
                 state = cls(variables=variables, **json.loads(file.attrs[run_files.STATE_HEADER]))
-        except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+            numbers = float(state.best or 0), state.steps, float(state.learning_rate)
+            if min(numbers[1:]) < 0:
+                raise ValueError("its numbers are none of a run")
+        # A damaged file makes h5py raise anything.
+        except Exception as error:
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise ValueError(
-                f"{path} is not the state of a training run ({error}): start from the weights "
+                f"{path} is not the state of a training run ({reason}): start from the weights "
                 "alone, without --resume"
             ) from error
         if state.epoch != epoch:
