@@ -11,7 +11,6 @@ Subclass `Config`, override class attributes, make one instance and pass it to `
 import numpy as np
 
 from mrcnn import rules, settings
-from mrcnn.rules import LOSS_NAMES
 
 
 class Config:
@@ -116,7 +115,13 @@ class Config:
     LEARNING_MOMENTUM = 0.9
     WEIGHT_DECAY = 0.0001
     # One that is left out counts 1.
-    LOSS_WEIGHTS = dict.fromkeys(LOSS_NAMES, 1.0)
+    LOSS_WEIGHTS = {
+        "rpn_class_loss": 1.0,
+        "rpn_bbox_loss": 1.0,
+        "mrcnn_class_loss": 1.0,
+        "mrcnn_bbox_loss": 1.0,
+        "mrcnn_mask_loss": 1.0,
+    }
     # False trains the heads on given RoIs instead of the RPN's proposals.
     USE_RPN_ROIS = True
     # False: BatchNorm keeps its statistics (right for small batches). None: it learns them.

@@ -11,13 +11,6 @@ from mrcnn import image_meta
 from mrcnn.nn.backbones import BACKBONES
 
 PRECISIONS = ("float32", "bfloat16", "auto")
-LOSS_NAMES = (
-    "rpn_class_loss",
-    "rpn_bbox_loss",
-    "mrcnn_class_loss",
-    "mrcnn_bbox_loss",
-    "mrcnn_mask_loss",
-)
 # Of the feature pyramid, P2 to P6.
 LEVELS = 5
 # The FPN halves the image six times, so sides that are not multiples of 64 do not line up again
@@ -188,7 +181,6 @@ def faults(config) -> Iterator[str]:
         (("MEAN_PIXEL", "IMAGE_CHANNEL_COUNT"), _mean_fault),
         (("MASK_SHAPE", "MASK_POOL_SIZE"), _mask_fault),
         (("TRAIN_ROIS_PER_IMAGE", "ROI_POSITIVE_RATIO"), _roi_fault),
-        (("LOSS_WEIGHTS",), _loss_fault),
     ):
         if not wrong.keys() & set(names) and (sentence := fault(config)):
             yield sentence
@@ -259,9 +251,3 @@ def _roi_fault(config):
     if count < 1:
         must = "it must be 1 or more: the mask head learns from RoIs with an object alone"
         return f"TRAIN_ROIS_PER_IMAGE * ROI_POSITIVE_RATIO is {count:g}, {must}"
-
-
-def _loss_fault(config):
-    unknown = [_shown(name) for name in config.LOSS_WEIGHTS if name not in LOSS_NAMES]
-    if unknown:
-        return f"LOSS_WEIGHTS has {', '.join(unknown)}: the losses are {', '.join(LOSS_NAMES)}"

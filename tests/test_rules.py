@@ -58,7 +58,6 @@ def test_the_defaults_pass_and_so_does_each_mode():
             r"BACKBONE_STRIDES is \[4, 8, 16\], it must be 5 numbers.*; RPN_ANCHOR_SCALES is",
         ),
         ({"DETECTION_MIN_CONFIDENCE": 70}, "DETECTION_MIN_CONFIDENCE is 70, .* from 0 to 1"),
-        ({"LOSS_WEIGHTS": {"rpn_loss": 1.0}}, "LOSS_WEIGHTS has 'rpn_loss': the losses are rpn_c"),
     ],
 )
 def test_a_value_that_cannot_work_is_named(attributes, sentence):

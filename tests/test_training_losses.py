@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from mrcnn.config import LOSS_NAMES, Config
+from mrcnn.config import Config
 from mrcnn.model import MaskRCNN, mold_image
+from mrcnn.nn.losses import LOSSES
 from tests import golden as golden_files
+from tests.small import SmallConfig
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +39,15 @@ def test_golden_losses(batch, published_weights):
     model.load_weights(published_weights("resnet50"), by_name=True)
     losses = model.keras_model(inputs)
     theirs = dict(zip(golden["loss_names"], golden["losses"], strict=True))
-    assert set(theirs) == set(LOSS_NAMES)
-    for name in LOSS_NAMES:
+    assert set(theirs) == set(LOSSES)
+    for name in LOSSES:
         assert float(losses[name]) == pytest.approx(theirs[name], rel=1e-3, abs=1e-5), name
+
+
+def test_factors_of_losses_that_are_not_there_are_refused():
+    class Typo(SmallConfig):
+        LOSS_WEIGHTS = {"rpn_loss": 1.0}
+
+    model = MaskRCNN("training", Typo(), "log")
+    with pytest.raises(ValueError, match="LOSS_WEIGHTS has rpn_loss: the losses are"):
+        model.compile(0.01, 0.9)

@@ -41,6 +41,11 @@ class MaskRCNNModel(keras.Model):
             weight_decay: factor of the mean square of each trainable kernel and bias. (Dividing
                 by the size of the weight is the older package's way; BatchNorm's are left out.)
         """
+        unknown = [name for name in loss_weights if name not in LOSSES]
+        if unknown:
+            raise ValueError(
+                f"LOSS_WEIGHTS has {', '.join(unknown)}: the losses are {', '.join(LOSSES)}"
+            )
         self.loss_weights = dict(loss_weights)
         self.weight_decay = weight_decay
         # The older ones would stay among the metrics.
