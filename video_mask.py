@@ -115,11 +115,13 @@ def parse_arguments(argv=None) -> argparse.Namespace:
 def main(argv=None) -> int:
     """Run the command; return its exit code."""
     arguments = parse_arguments(argv)
-    from custom_training import CustomConfig
-    from mrcnn.commands import process, video_run
-    from mrcnn.video.reading import Video
+    from mrcnn.commands import process
 
     def body():
+        from custom_training import CustomConfig
+        from mrcnn.commands import video_run
+        from mrcnn.video.reading import Video
+
         with Video(arguments.video) as video:
             return video_run.run(arguments, CustomConfig, video)
 

@@ -157,19 +157,22 @@ def run(
     began = time.perf_counter()
     process = subprocess.Popen(line, cwd=folder.parent, text=True, preexec_fn=prepare, **pipes)
     before, first, changes, harmed = _snapshot(folder), None, 0, False
-    while process.poll() is None:
-        seconds = time.perf_counter() - began
-        if seconds > TOO_LONG:
+    try:
+        while process.poll() is None:
+            seconds = time.perf_counter() - began
+            if seconds > TOO_LONG:
+                raise RuntimeError(f"{' '.join(line)}: not over after {TOO_LONG:.0f} s")
+            if not harmed and harm and moment(seconds, changes):
+                harm(process)
+                harmed = True
+            now = _snapshot(folder)
+            if now is not None and now != before:
+                before, changes = now, changes + 1
+                first = first or seconds
+            time.sleep(0.01)
+    finally:
+        if process.poll() is None:
             process.kill()
-            raise RuntimeError(f"{' '.join(line)}: not over after {TOO_LONG:.0f} s")
-        if not harmed and harm and moment(seconds, changes):
-            harm(process)
-            harmed = True
-        now = _snapshot(folder)
-        if now is not None and now != before:
-            before, changes = now, changes + 1
-            first = first or seconds
-        time.sleep(0.01)
     out, err = process.communicate()
     sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
     usual = Usual(first or 0.0, changes, max(sizes, default=0), sum(sizes))
@@ -322,7 +325,8 @@ def check_files(folder: Path) -> tuple[int, list[str]]:
 
 def over(fault: str, ended: Ended) -> bool:
     """Return whether a run had done all: a signal may still come while Python ends."""
-    return ended.code in (0, -SIGNALS.get(fault, 0)) and fault != "kill"
+    late = ended.code == -SIGNALS.get(fault, 0) and ended.out and fault != "kill"
+    return ended.code == 0 or bool(late)
 
 
 def check_words(fault: str, ended: Ended) -> list[str]:
@@ -330,7 +334,9 @@ def check_words(fault: str, ended: Ended) -> list[str]:
     wrong = []
     expected = {"kill": -signal.SIGKILL, "interrupt": INTERRUPTED, "terminate": INTERRUPTED}
     # A run may be over before it notices, or have nothing to do with what was harmed.
-    if ended.code not in (0, expected.get(fault, 1)) and not over(fault, ended):
+    # Before it has said anything, Python itself may still be starting.
+    starting = ended.code == -SIGNALS.get(fault, 0) and not ended.out
+    if ended.code not in (0, expected.get(fault, 1)) and not (starting or over(fault, ended)):
         wrong.append(f"exit code {ended.code}")
     if "Traceback" in ended.err:
         wrong.append("a traceback")
