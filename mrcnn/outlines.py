@@ -10,6 +10,12 @@ import numpy as np
 
 from mrcnn.masks import MASK_THRESHOLD
 
+# How far simple outlines may leave the exact ones, where the overlap allows it: a share of the
+# object's side, from there down to pixels.
+SIMPLER, FINEST_PX = 0.005, 0.25
+# A part of more rings is noise, which gets no simpler but slower.
+MOST_RINGS = 100
+
 
 def mask_to_polygons(mask: np.ndarray, corner=(0, 0)) -> list[np.ndarray]:
     """Return the outlines of a mask `[H, W]`: one float polygon `[n, 2]` (x, y) a connected part.
@@ -20,10 +26,30 @@ def mask_to_polygons(mask: np.ndarray, corner=(0, 0)) -> list[np.ndarray]:
     gives the same mask back. Pixels that touch at a corner are connected. A hole is cut out by
     a slit: the polygon goes to the hole, round it and back the same way.
     """
+    parts, origin = _parts(mask, corner)
+    return [_cut_out(list(map(_square_corners, rings))) / 2 + origin for rings in parts]
+
+
+def simple_polygons(mask: np.ndarray, corner=(0, 0), overlap: float = 0.99) -> list[np.ndarray]:
+    """Return `mask_to_polygons` with few points, for a person to correct.
+
+    The intersection over union of each polygon's pixels and its part's is above `overlap`, and so
+    is that of all.
+    """
+    parts, origin = _parts(mask, corner)
+    return [_simple(rings, overlap) + origin for rings in parts]
+
+
+def _parts(mask, corner):
+    """Return the rings of each connected part, its outer one first, and where they begin (x, y).
+
+    Rings are int `[n, 2]` (x, y), every point of the way along the pixels' edges, on a grid twice
+    as fine as the pixels' and 8-connected.
+    """
     mask = np.asarray(mask) > MASK_THRESHOLD
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not rows.size:
-        return []
+        return [], None
     origin = np.array([columns[0] + corner[1], rows[0] + corner[0]], np.float64)
     mask = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     # OpenCV's contours join pixel centres. On a grid twice as fine, where each pixel covers its
@@ -34,12 +60,11 @@ def mask_to_polygons(mask: np.ndarray, corner=(0, 0)) -> list[np.ndarray]:
             corner = fine[dy : dy + 2 * mask.shape[0] : 2, dx : dx + 2 * mask.shape[1] : 2]
             np.maximum(corner, mask, out=corner)
     contours, hierarchy = cv2.findContours(fine, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    rings = [_square_corners(contour[:, 0]) for contour in contours]
     parents = hierarchy[0, :, 3]
-    polygons = {index: rings[index] for index in np.flatnonzero(parents < 0)}
+    parts = {index: [contours[index][:, 0]] for index in np.flatnonzero(parents < 0)}
     for index in np.flatnonzero(parents >= 0):
-        polygons[parents[index]] = _join_hole(polygons[parents[index]], rings[index])
-    return [polygon / 2.0 + origin for polygon in polygons.values()]
+        parts[parents[index]].append(contours[index][:, 0])
+    return list(parts.values()), origin
 
 
 def _square_corners(ring):
@@ -56,13 +81,58 @@ def _square_corners(ring):
     return points[(before != after).all(axis=1)]
 
 
-def _join_hole(outer, hole):
-    """Insert the ring `hole` into `outer` where two of their corners are close."""
-    distance = np.abs(outer[:, None] - hole[None, :1]).sum(axis=2)[:, 0]
-    at = int(distance.argmin())
-    there = int(np.abs(hole - outer[at]).sum(axis=1).argmin())
-    round_trip = np.concatenate([hole[there:], hole[: there + 1]])
-    return np.concatenate([outer[: at + 1], round_trip, outer[at:]])
+def _edge_middles(ring):
+    """Keep of a ring of the fine grid the middles of pixel edges: less of a staircase."""
+    return ring[ring.sum(axis=1) % 2 == 1]
+
+
+def _cut_out(rings):
+    """Join the rings of a part to one; None where a hole's leftmost point is not within.
+
+    A slit goes from there straight to the left, to the nearest edge. What is further left is
+    joined before, so that no slit crosses anything.
+    """
+    outer, *holes = rings
+    for hole in sorted(holes, key=lambda ring: ring[:, 0].min()):
+        hole = np.roll(hole, -hole[:, 0].argmin(), axis=0)
+        (x, y), (x1, y1), (x2, y2) = hole[0], outer.T, np.roll(outer, -1, axis=0).T
+        meets = (y1 != y2) & (np.minimum(y1, y2) <= y) & (y <= np.maximum(y1, y2))
+        cross = np.full(len(outer), -np.inf)
+        cross[meets] = (x1 + (y - y1) / np.where(meets, y2 - y1, 1) * (x2 - x1))[meets]
+        cross[cross > x] = -np.inf
+        at = cross.argmax()
+        if cross[at] == -np.inf:
+            return None
+        gate = [[cross[at], y]]
+        outer = np.concatenate([outer[: at + 1], gate, hole, hole[:1], gate, outer[at + 1 :]])
+    return outer[(outer != np.roll(outer, 1, axis=0)).any(axis=1)]
+
+
+def _simple(rings, overlap):
+    """Return the polygon of a part's rings with the fewest points that `overlap` allows."""
+    corner = rings[0].min(axis=0)
+    kinds = [[keep(ring - corner) for ring in rings] for keep in (_square_corners, _edge_middles)]
+    exact = _cut_out(kinds[0]) / 2
+    shape = exact.max(axis=0).astype(int)[::-1]
+    wanted = polygons_to_mask([exact], shape)
+    coarsest = max(1.0, SIMPLER * np.sqrt(np.count_nonzero(wanted)))
+    polygons = [exact]
+    for kind in kinds if len(rings) <= MOST_RINGS else ():
+        tolerance = coarsest
+        while tolerance > FINEST_PX:
+            polygon = _cut_out([_thinned(ring, 2 * tolerance) for ring in kind])
+            if polygon is not None:
+                mask = polygons_to_mask([polygon / 2], shape)
+                if np.count_nonzero(mask & wanted) > overlap * np.count_nonzero(mask | wanted):
+                    polygons.append(polygon / 2)
+                    break
+            tolerance /= np.sqrt(2)
+    return min(polygons, key=len) + corner / 2
+
+
+def _thinned(ring, tolerance):
+    thin = cv2.approxPolyDP(ring[:, None], tolerance, closed=True)[:, 0]
+    return thin if len(thin) >= 3 else ring
 
 
 def polygons_to_mask(polygons, shape) -> np.ndarray:

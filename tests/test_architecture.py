@@ -20,7 +20,7 @@ ROOMS = {
     "data": {"targets"},
     "drawing": set(),
     "evaluation": {"data", "drawing"},
-    "results": set(),
+    "results": {"annotation"},
     "check": {"annotation", "data"},
     "video": {"drawing", "results"},
     "training": {"data", "nn", "drawing"},

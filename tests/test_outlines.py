@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mrcnn import outlines
+from mrcnn.annotation.shapes import crosses_itself
 
 SMALL_MASKS = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12))
 
@@ -49,6 +51,42 @@ def test_a_hole_is_part_of_its_polygon():
     assert len(outlines.mask_to_polygons(np.eye(3, dtype=bool))) == 1
     assert len(outlines.mask_to_polygons(np.array([[1, 0, 1]], bool))) == 2
     assert outlines.mask_to_polygons(np.zeros((3, 3), bool)) == []
+
+
+def test_a_slit_meets_nothing_else():
+    """A slit goes straight to the left, over no other hole."""
+    mask = np.ones((9, 20), bool)
+    mask[3:6, 3:5] = mask[4, 8] = mask[2:7, 12:15] = False
+    (polygon,) = outlines.mask_to_polygons(mask)
+    assert not crosses_itself(polygon)
+    assert shoelace(polygon) == mask.sum()
+
+
+@settings(max_examples=200, deadline=None)
+@given(SMALL_MASKS)
+def test_no_outline_crosses_itself(mask):
+    assert not any(map(crosses_itself, outlines.mask_to_polygons(mask)))
+
+
+def blobs(seed):
+    """Return a mask of some parts, with holes."""
+    rng = np.random.default_rng(seed)
+    height, width = rng.integers(5, 150, 2).tolist()
+    noise = rng.normal(rng.uniform(-0.5, 1), size=rng.integers(3, 20, 2)).astype(np.float32)
+    return cv2.resize(noise, (width, height)) > 0
+
+
+@settings(max_examples=100, deadline=None)
+@given(SMALL_MASKS | st.integers(0, 2**32 - 1).map(blobs))
+def test_simple_polygons_are_each_part_but_for_a_hundredth(mask):
+    simple = outlines.simple_polygons(mask, (2, 3))
+    exact = outlines.mask_to_polygons(mask, (2, 3))
+    assert len(simple) == len(exact)
+    shape = mask.shape[0] + 5, mask.shape[1] + 5
+    for few, many in zip(simple, exact, strict=True):
+        found, part = (outlines.polygons_to_mask([points], shape) for points in (few, many))
+        assert len(few) <= len(many)
+        assert np.count_nonzero(found & part) > 0.99 * np.count_nonzero(found | part)
 
 
 @settings(max_examples=100, deadline=None)

@@ -38,7 +38,8 @@ def test_a_picture_that_cannot_be_written_leaves_the_others(place, capsys):
     long = saved(place / f"{'n' * 250}.jpg")  # its picture's name would be too long for a disk
     odd = saved(place / os.fsdecode(b"caf\xe9.jpg"))  # as unpacked from an old archive
     last = saved(place / "photo.jpg")
-    writer = FORMATS["json"](place / "found.json", RunInfo(place / "w.h5", ["BG", "mug"], 0.7))
+    info = RunInfo(place / "w.h5", ["BG", "mug"], 0.7, [long, odd, last])
+    writer = FORMATS["json"](place / "found.json", info)
     outcomes = []
 
     def body():
@@ -52,7 +53,7 @@ def test_a_picture_that_cannot_be_written_leaves_the_others(place, capsys):
     assert error.startswith("[1/3] ") and "cannot be written: File name too long" in error
     assert outcome.done == [odd, last]
     assert photo_run.summary_text(outcome, 0.7).splitlines()[0].endswith("1 failed")
-    writer.close(outcome.failed)
+    writer.close()
     document = json.loads((place / "found.json").read_text(encoding="utf-8"))
     assert os.fsencode(document["images"][0]["file"]) == os.fsencode(odd)
 

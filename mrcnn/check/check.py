@@ -118,14 +118,13 @@ def _read_subset(subset: SubsetReport, attribute, default_class, like):
     except AnnotationError as error:
         note("annotations", str(error))
     # Photos in folders below count where some of them are annotated.
-    files, faults = [], []
-    for place in dict.fromkeys([folder, *(path.parent for path in subset.paths.values())]):
-        try:
-            files += find_images(place, functools.partial(note, "photos"))
-        except ImageError as error:
-            faults.append(str(error))
-    if not files and folder.is_dir():
-        note("no images", faults[0])
+    files, below = [], {path.parent for path in subset.paths.values()} - {folder}
+    say = functools.partial(note, "photos")
+    try:
+        files = find_images([folder, *sorted(below)], say, lambda fault: None, below=not below)
+    except ImageError as error:
+        if folder.is_dir():
+            note("no images", str(error))
     if subset.annotations is None:
         subset.images = subset.unlisted = len(files)
         return [(path, None) for path in files]

@@ -1,12 +1,13 @@
 """A run over photos: what is in each is found, drawn, written down and said."""
 
 import argparse
+import contextlib
 import itertools
 import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from mrcnn.commands.display import check_display, show_picture
 from mrcnn.commands.opening import open_model
 from mrcnn.commands.outputs import check_files, key, make_folder, picture_path
 from mrcnn.commands.process import INTERRUPTED, LOG_FOLDER, ROOT, stop_on_signal
-from mrcnn.data.images import ImageError, read_image
+from mrcnn.data.images import read_image
 from mrcnn.data.sources import find_images
 from mrcnn.detections import Detections
 from mrcnn.drawing.instances import draw_detections
@@ -45,9 +46,14 @@ class Outcome:
 
     def fail(self, source: Path, error: Exception, progress: Progress) -> None:
         """Note an image that could not be read, or its picture not be written, and say so."""
-        self.failed.append({"file": str(source), "reason": str(error)})
+        reason = str(error)
+        if not isinstance(error, ValueError | OSError):
+            reason = f"{type(error).__name__}: {reason.partition(chr(10))[0]}"
+        if str(source) not in reason:
+            reason = f"{source}: {reason}"
+        self.failed.append({"file": str(source), "reason": reason})
         progress.done += 1
-        progress.line(f"[{progress.done}/{progress.total}] {error}", sys.stderr)
+        progress.line(f"[{progress.done}/{progress.total}] {reason}", sys.stderr)
 
 
 def run(arguments: argparse.Namespace, config_class: type) -> int:
@@ -56,7 +62,10 @@ def run(arguments: argparse.Namespace, config_class: type) -> int:
     `config_class` is that of the training script: its NAME tells its runs, and its settings count
     where a weights file has none. Raises ValueError or OSError in one sentence.
     """
-    sources = find_images(arguments.sources, print)
+    missing = []
+    sources = find_images(arguments.sources, print, missing.append, apart=arguments.output)
+    for line in missing:
+        print(line, file=sys.stderr)
     path = weights.find(arguments.weights, LOG_FOLDER, settings.name(config_class), ROOT)
     check_files(arguments, FORMATS, [*sources, path])
     make_folder(arguments)
@@ -64,21 +73,34 @@ def run(arguments: argparse.Namespace, config_class: type) -> int:
         check_display()
     weights.present(arguments.weights, path)
     opened = open_model(path, config_class, **detection_options(arguments))
-    info = RunInfo(path, opened.class_names, opened.min_confidence)
-    files = {each: getattr(arguments, each) for each in FORMATS}
-    writers = [FORMATS[each](file, info) for each, file in files.items() if file]
-
     # TensorFlow starts here, once all that can be wrong has been looked at.
     detector = opened.detector
-    with stop_on_signal() as stop:
+    info = RunInfo(path, opened.class_names, opened.min_confidence, sources)
+    names = [each for each in FORMATS if getattr(arguments, each)]
+    writers = [FORMATS[each](getattr(arguments, each), info) for each in names]
+    with stop_on_signal() as stop, closing(writers):
         outcome = predict(detector, sources, opened.class_names, writers, arguments, stop)
-        for writer in writers:
-            writer.close(outcome.failed)
-    print(summary_text(outcome, opened.min_confidence))
+        print(summary_text(outcome, opened.min_confidence))
     if left := sources[len(outcome.done) + len(outcome.failed) :]:
         print(f"Stopped: {len(left)} image{'s' * (len(left) > 1)} from {left[0]} on are left.")
         return INTERRUPTED
-    return 1 if outcome.failed else 0
+    return 1 if outcome.failed or missing else 0
+
+
+@contextlib.contextmanager
+def closing(writers: Sequence[Writer]) -> Iterator[None]:
+    """Close all at the end; what is wrong with them is one OSError."""
+    try:
+        yield
+    finally:
+        faults = []
+        for writer in writers:
+            try:
+                writer.close()
+            except OSError as error:
+                faults.append(str(error))
+        if faults:
+            raise OSError("; ".join(faults))
 
 
 def predict(
@@ -92,6 +114,7 @@ def predict(
     """Read, detect, draw and write image by image, and tell how far it is, until `stop` is set.
 
     While the network works at an image, the next one is read and the last one's picture is made.
+    Whatever goes wrong with one of them, the others are done.
     """
     outcome, show = Outcome(), arguments.show
     taken = {key(path) for path in sources}
@@ -99,14 +122,19 @@ def predict(
     draw = arguments.style.load() if arguments.style else None
     behind = []  # the photo whose picture is being made: (its result, its line, future)
 
+    def fail(source, error):
+        outcome.fail(source, error, progress)
+        for writer in writers:
+            writer.fail(outcome.failed[-1])
+
     def settle():
         nonlocal show
         while behind:
             photo, line, future = behind.pop()
             try:
                 picture = future.result()
-            except (OSError, ValueError) as error:
-                outcome.fail(photo.path, error, progress)
+            except Exception as error:
+                fail(photo.path, error)
                 continue
             found = photo.detections
             outcome.done.append(photo.path)
@@ -118,18 +146,20 @@ def predict(
                 show = show_picture(picture, str(photo.path))
 
     with Progress(len(sources), every=0) as progress, ThreadPoolExecutor(2) as pool:
-        for source, image in read_ahead(sources, pool):
+        for source, reading in read_ahead(sources, pool):
             if stop.is_set():
                 break
             progress.update(f"{source} ...", 0)
-            if isinstance(image, ImageError):
+            try:
+                image, byte_size = reading.result()
+                (found,) = detector.detect([image])
+            except Exception as error:
                 settle()
-                outcome.fail(source, image, progress)
+                fail(source, error)
                 continue
-            (found,) = detector.detect([image])
             settle()
             path = picture_path(source, arguments.output, taken, arguments.overwrite)
-            photo = PhotoResult(source, found, path)
+            photo = PhotoResult(source, found, path, byte_size)
             line = found_text(source, found, class_names, detector.max_instances)
             future = pool.submit(finish, image, photo, class_names, writers, draw)
             behind.append((photo, line, future))
@@ -139,22 +169,16 @@ def predict(
     return outcome
 
 
-def read_ahead(
-    sources: Sequence[Path], pool: Executor
-) -> Iterator[tuple[Path, np.ndarray | ImageError]]:
-    """Yield each source with its image, or with its ImageError; the next one is being read."""
+def read_ahead(sources: Sequence[Path], pool: Executor) -> Iterator[tuple[Path, Future]]:
+    """Yield each source with the future of (its image, its size in bytes), one ahead."""
 
     def read(source):
-        try:
-            return read_image(source)
-        except ImageError as error:
-            return error
+        return read_image(source), source.stat().st_size
 
     waiting = pool.submit(read, sources[0])
     for source, following in itertools.zip_longest(sources, sources[1:]):
-        image = waiting.result()
-        waiting = following and pool.submit(read, following)
-        yield source, image
+        reading, waiting = waiting, following and pool.submit(read, following)
+        yield source, reading
 
 
 def finish(

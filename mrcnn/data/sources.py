@@ -1,6 +1,7 @@
 """The image files that a person means: in folders, by patterns and by name."""
 
 import glob
+import os
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -16,40 +17,84 @@ PHONE = {suffix: f"{suffix} (to be saved as JPEG first)" for suffix in (".heic",
 TEXTS = {".json", ".csv", ".txt", ".xml", ".yaml", ".yml", ".md", ".html", ".log", ".py"}
 
 
-def find_images(sources, say: Callable[[str], None] = lambda line: None) -> list[Path]:
+def find_images(
+    sources,
+    say: Callable[[str], None] = lambda line: None,
+    without: Callable[[str], None] | None = None,
+    below: bool = True,
+    apart: Path | None = None,
+) -> list[Path]:
     """Return the image files of `sources`, in their order and each once.
 
     Arguments:
-        sources: a path or several: files (of any extension), folders (the images in them, not in
-            folders below) or glob patterns (`**` goes through folders). Images of a folder or a
-            pattern are those with a known extension, in natural order.
-        say: gets one line for each folder that holds what looks like photos and is not read.
+        sources: a path or several: files (of any extension), folders (the images in them) or glob
+            patterns (`**` goes through folders). Images of a folder or a pattern are those with a
+            known extension, in natural order.
+        say: gets one line for each folder that holds what looks like photos and is not read, or
+            whose images lie below.
+        without: gets one line for each source that does not exist or has no images, where others
+            have some; unless given, that is raised.
+        below: whether of a folder without images those below are searched.
+        apart: a folder below that is not.
 
-    Raises ImageError for a source that does not exist or has no images.
+    Raises ImageError where no source has images, or one has not and there is no `without`.
     """
-    found = {}
+    found, faults = {}, []
     for source in [sources] if isinstance(sources, str | Path) else sources:
-        path = Path(source)
-        if path.is_dir():
-            inside = list(path.iterdir())
-            images = sorted(filter(_is_image, inside), key=_natural_key)
-            left = _not_read(inside)
-            fault = f"{source}: no images in this folder" + (f" (not read: {left})" if left else "")
-            if left and images:
-                say(f"{source}: not read: {left}")
-        elif path.exists():
-            images = [path]
-        elif glob.has_magic(str(source)):
-            matches = map(Path, glob.glob(str(source), recursive=True))
-            images = sorted(filter(_is_image, matches), key=_natural_key)
-            fault = f"{source}: the pattern matches no images"
+        try:
+            images = _images_of(source, say, below, apart)
+        except ImageError as error:
+            faults.append(str(error))
+            if without is None:
+                break
+        except OSError as error:
+            faults.append(f"{source}: {error.strerror}")
         else:
-            raise ImageError(f"{source}: no such file or folder")
-        if not images:
-            raise ImageError(fault)
-        for image in images:
-            found.setdefault(image.resolve(), image)
+            found |= {image.resolve(): image for image in images if image.resolve() not in found}
+    if faults and (without is None or not found):
+        raise ImageError("; ".join(faults))
+    for fault in faults:
+        without(fault)
     return list(found.values())
+
+
+def _images_of(source, say, below, apart):
+    path = Path(source)
+    if path.is_dir():
+        inside = list(path.iterdir())
+        images = sorted(filter(_is_image, inside), key=_natural_key)
+        if below and not images:
+            inside = _below(path, apart)
+            images = sorted(filter(_is_image, inside), key=_natural_key)
+            if images:
+                say(f"{source}: no images in the folder itself, {len(images)} in those below")
+        left = _not_read(inside)
+        if left and images:
+            say(f"{source}: not read: {left}")
+        fault = "no images in this folder" + (f" (not read: {left})" if left else "")
+    elif path.exists():
+        return [path]
+    elif glob.has_magic(str(source)):
+        matches = map(Path, glob.glob(str(source), recursive=True))
+        images = sorted(filter(_is_image, matches), key=_natural_key)
+        fault = "the pattern matches no images"
+    else:
+        raise ImageError(f"{source}: no such file or folder")
+    if not images:
+        raise ImageError(f"{source}: {fault}")
+    return images
+
+
+def _below(folder, apart):
+    """Return all that is in a folder and in those below, but for hidden ones and `apart`."""
+    inside, apart = [], apart and apart.resolve()
+    for place, folders, files in os.walk(folder):
+        place = Path(place)
+        folders[:] = [
+            name for name in folders if name[0] != "." and (place / name).resolve() != apart
+        ]
+        inside += [place / name for name in (*folders, *files)]
+    return inside
 
 
 def _not_read(paths) -> str:

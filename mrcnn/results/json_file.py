@@ -2,26 +2,38 @@
 
 from pathlib import Path
 
-from mrcnn.atomic import write_json
+from mrcnn.atomic import Growing, as_json
 from mrcnn.results.photos import PhotoResult, RunInfo
 from mrcnn.results.records import object_records
 
 
 class JsonFile:
-    """Writes the run's facts and, for each photo, its size, its picture and `object_records`."""
+    """Writes the run's facts and, for each photo, its size, its picture and `object_records`.
+
+    A photo that failed stands in the file from the next one on that did not.
+    """
 
     name = "json"
     help = "write polygons, run lengths, box, area, score and class of every object"
 
     def __init__(self, path: Path, run: RunInfo):
-        self._path, self._run, self._images = path, run, []
+        self._class_names, self._failed = run.class_names, []
+        head = {"weights": str(run.weights), "class_names": run.class_names}
+        head = as_json(head | {"min_confidence": run.min_confidence})
+        self._file = Growing(path, head[:-1] + ',"images":[')
 
     def add(self, photo: PhotoResult) -> None:
         height, width = photo.detections.shape
         facts = {"file": str(photo.path), "height": height, "width": width}
-        objects = object_records(photo.detections, self._run.class_names)
-        self._images.append(facts | {"picture": str(photo.picture), "objects": objects})
+        objects = object_records(photo.detections, self._class_names)
+        facts |= {"picture": str(photo.picture), "objects": objects}
+        self._file.add(as_json(facts), self._end())
 
-    def close(self, failed: list[dict]) -> None:
-        run = self._run._asdict() | {"weights": str(self._run.weights)}
-        write_json(self._path, {**run, "images": self._images, "failed": failed})
+    def fail(self, failure: dict) -> None:
+        self._failed.append(failure)
+
+    def close(self) -> None:
+        self._file.close(self._end())
+
+    def _end(self):
+        return f'],"failed":{as_json(self._failed)}}}'

@@ -1,5 +1,6 @@
 """What a run over photos hands to the files that it writes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -12,21 +13,26 @@ class RunInfo(NamedTuple):
     weights: Path
     class_names: list[str]
     min_confidence: float
+    photos: Sequence[Path]  # all that it is to look at
 
 
 class PhotoResult(NamedTuple):
-    """A photo, what was found in it, and the file of its drawn picture."""
+    """A photo, what was found in it, the file of its drawn picture, and its size in bytes.
+
+    It may have been deleted since it was read.
+    """
 
     path: Path
     detections: Detections
     picture: Path
+    byte_size: int
 
 
 class Writer(Protocol):
-    """A result file in the making.
+    """A result file in the making, complete on the disk from one photo to the next.
 
     A format of result files is such a class; `name` is its option on the command line, `help` what
-    `--help` says of it.
+    `--help` says of it. Raises OSError, naming the file, where it cannot be written.
     """
 
     name: str
@@ -35,11 +41,10 @@ class Writer(Protocol):
     def __init__(self, path: Path, run: RunInfo): ...
 
     def add(self, photo: PhotoResult) -> None:
-        """Take the result of one photo."""
+        """Take the result of one photo; where that raises, the file is without it."""
 
-    def close(self, failed: list[dict]) -> None:
-        """Write what is not written yet; `failed` are photos that could not be read.
+    def fail(self, failure: dict) -> None:
+        """Take the `file` and `reason` of a photo that has no result."""
 
-        Each is a dict of `file` and `reason`. Raises OSError, naming the file, where it cannot be
-        written.
-        """
+    def close(self) -> None:
+        """Write what is not written yet."""

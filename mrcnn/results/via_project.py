@@ -2,82 +2,103 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
-import cv2
-import numpy as np
-
-from mrcnn.atomic import write_json
+from mrcnn.annotation.labels import PART_OF
+from mrcnn.atomic import Growing, as_json
 from mrcnn.detections import Detections
-from mrcnn.outlines import mask_to_polygons
+from mrcnn.outlines import simple_polygons
 from mrcnn.results.photos import PhotoResult, RunInfo
 
 # The region attribute that carries the class.
 ATTRIBUTE = "object"
 FORMAT_VERSION = "2.0.10"
-# How far an outline may leave the mask's: a share of the object's side, and pixels. With every
-# pixel's corner in it nobody could correct it by hand.
-OUTLINE_TOLERANCE = 0.005
-MIN_OUTLINE_TOLERANCE_PX = 1.0
 
 
 class ViaProject:
-    """Writes the photos with an outline an object; photos without objects are in it too."""
+    """Writes the photos with the outlines of their objects; photos without objects are in it too.
+
+    VIA lists the images of a project that is not finished as they stand in it.
+    """
 
     name = "via"
     help = "write a project that opens in VIA 2"
 
     def __init__(self, path: Path, run: RunInfo):
-        self._path, self._class_names, self._photos = path, run.class_names, []
+        self._class_names, self._ids = run.class_names, []
+        photos = [_whole(photo) for photo in run.photos]
+        self._folder, address = common_folder(photos)
+        head = as_json(_project_head(run.class_names, path.stem, address))
+        self._file = Growing(path, head[:-1] + ',"_via_img_metadata":{')
 
     def add(self, photo: PhotoResult) -> None:
+        path = _whole(photo.path)
+        name = path.relative_to(self._folder) if self._folder else path
         regions = via_regions(photo.detections, self._class_names)
-        self._photos.append((Path(os.path.abspath(photo.path)), regions))
+        key, image = _entry(name.as_posix(), photo.byte_size, regions)
+        self._file.add(f"{as_json(key)}:{as_json(image)}", "}}")
+        self._ids.append(key)
 
-    def close(self, failed: list[dict]) -> None:
-        parents = [path.parent for path, _ in self._photos]
-        folder = Path(os.path.commonpath(parents)) if parents else Path.cwd()
-        images = [
-            (path.relative_to(folder).as_posix(), path.stat().st_size, regions)
-            for path, regions in self._photos
-        ]
-        address = f"{folder.as_uri()}/"
-        write_json(self._path, via_project(images, self._class_names, self._path.stem, address))
+    def fail(self, failure: dict) -> None:
+        pass
+
+    def close(self) -> None:
+        self._file.close(f'}},"_via_image_id_list":{as_json(self._ids)}}}')
+
+
+def _whole(path):
+    return Path(os.path.abspath(path))
+
+
+def common_folder(photos: Sequence[PurePath]) -> tuple[PurePath | None, str]:
+    """Return the folder that all photos, as absolute paths, are in or below, and its address.
+
+    The address ends in a slash; a photo's name from there, put behind it, is the photo's. Photos on
+    two drives of Windows have no such folder, but None; their whole paths are the names then.
+    """
+    folder = photos[0].parent if photos else Path.cwd()
+    for photo in photos:
+        while not photo.is_relative_to(folder):
+            if folder == folder.parent:
+                return None, "file:///"
+            folder = folder.parent
+    address = folder.as_uri()
+    return folder, address if address.endswith("/") else f"{address}/"
 
 
 def via_regions(detections: Detections, class_names: Sequence[str]) -> list[dict]:
     """Return the objects of one image as regions of VIA 2.
 
-    A region is one outline, as a person would draw it: round the largest part of the mask,
-    without holes, simplified. An object with an empty mask becomes its box.
+    A region is one outline, simplified, as a person would draw it, with slits to holes. An object
+    in several parts is several regions, which say in PART_OF that they are one. An object with an
+    empty mask becomes its box.
     """
     regions = []
     for index, class_id in enumerate(detections.class_ids):
-        if detections.pieces[index].any():
-            y, x = detections.windows[index, :2]
-            xs, ys = (_outline(detections.pieces[index]) + (x, y)).T.tolist()
-            shape = {"name": "polygon", "all_points_x": xs, "all_points_y": ys}
-        else:
+        corner = detections.windows[index, :2]
+        shapes = [
+            {"name": "polygon", "all_points_x": _numbers(xs), "all_points_y": _numbers(ys)}
+            for xs, ys in (part.T for part in simple_polygons(detections.pieces[index], corner))
+        ]
+        if not shapes:
             y1, x1, y2, x2 = (int(value) for value in detections.rois[index])
-            shape = {"name": "rect", "x": x1, "y": y1, "width": x2 - x1, "height": y2 - y1}
+            shapes = [{"name": "rect", "x": x1, "y": y1, "width": x2 - x1, "height": y2 - y1}]
         attributes = {ATTRIBUTE: class_names[class_id]}
-        regions.append({"shape_attributes": shape, "region_attributes": attributes})
+        if len(shapes) > 1:
+            attributes[PART_OF] = str(index + 1)
+        regions += [
+            {"shape_attributes": shape, "region_attributes": dict(attributes)} for shape in shapes
+        ]
     return regions
 
 
-def _outline(mask: np.ndarray) -> np.ndarray:
-    """Return int points `[n, 2]` (x, y) round the largest part of a mask that has one."""
-    grey = np.ascontiguousarray(mask).view(np.uint8)
-    contours, _ = cv2.findContours(grey, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    # A contour through pixel centres has no area where the part is one pixel wide.
-    largest = max(contours, key=lambda contour: (cv2.contourArea(contour), len(contour)))
-    x, y, width, height = cv2.boundingRect(largest)
-    filled = np.zeros((height, width), np.uint8)
-    cv2.drawContours(filled, [largest], -1, 1, cv2.FILLED, offset=(-x, -y))
-    polygon = mask_to_polygons(filled, (y, x))[0].astype(np.int32)
-    tolerance = max(MIN_OUTLINE_TOLERANCE_PX, OUTLINE_TOLERANCE * np.sqrt(filled.sum()))
-    simple = cv2.approxPolyDP(polygon[:, None], tolerance, closed=True)[:, 0]
-    return simple if len(simple) >= 3 else polygon
+def _numbers(values):
+    return [int(value) if value == int(value) else round(value, 2) for value in values.tolist()]
+
+
+def _entry(filename, size, regions):
+    image = {"filename": filename, "size": size, "regions": regions, "file_attributes": {}}
+    return f"{filename}{size}", image
 
 
 def via_project(
@@ -94,15 +115,22 @@ def via_project(
         name: what VIA proposes when the project is saved.
         folder: what VIA puts before the file names, a path or URL that ends in a slash.
     """
-    metadata = {}
-    for filename, size, regions in images:
-        image = {"filename": filename, "size": size, "regions": regions, "file_attributes": {}}
-        metadata[f"{filename}{size}"] = image
+    metadata = dict(_entry(*image) for image in images)
+    listed = {"_via_img_metadata": metadata, "_via_image_id_list": list(metadata)}
+    return _project_head(class_names, name, folder) | listed
+
+
+def _project_head(class_names, name, folder):
     choices = {
         "type": "dropdown",
         "description": "",
         "options": {class_name: class_name for class_name in class_names[1:]},
         "default_options": {},
+    }
+    parts = {
+        "type": "text",
+        "description": "one value for all regions that are parts of one object",
+        "default_value": "",
     }
     return {
         "_via_settings": {
@@ -110,8 +138,6 @@ def via_project(
             "core": {"default_filepath": folder, "filepath": {}},
             "project": {"name": name},
         },
-        "_via_img_metadata": metadata,
-        "_via_attributes": {"region": {ATTRIBUTE: choices}, "file": {}},
+        "_via_attributes": {"region": {ATTRIBUTE: choices, PART_OF: parts}, "file": {}},
         "_via_data_format_version": FORMAT_VERSION,
-        "_via_image_id_list": list(metadata),
     }
