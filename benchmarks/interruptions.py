@@ -355,8 +355,8 @@ def check_kept(command: str, fault: str, ended: Ended, folder: Path) -> list[str
     if fault not in ("kill", "replaced", "readonly"):
         wrong += [f"{name} is left" for name in parts if name not in ended.err]
     if command == "train":
-        done = [int(epoch) for epoch in re.findall(r"^epoch (\d+)/", ended.out, re.MULTILINE)]
-        for run_folder in run_files.runs(folder, "ac_remote"):
+        done = [int(epoch) for epoch in re.findall(r"^epoch (\d+)/\d+: ", ended.out, re.MULTILINE)]
+        for run_folder in filter(run_files.list_checkpoints, folder.glob("*/")):
             wrong += _resumes(run_folder)
         wanted = [f"_{epoch:04d}.h5" for epoch in done]
         wrong += [f"no {end}" for end in wanted if not any(name.endswith(end) for name in names)]

@@ -10,6 +10,7 @@ import pytest
 
 from mrcnn import pictures
 from mrcnn.nn import weights_file
+from mrcnn.training import run_files
 
 pytest.importorskip("resource", reason="Windows has no such signals and limits")
 
@@ -56,7 +57,7 @@ def test_files_that_are_cut_off_are_found(tmp_path):
     for path in tmp_path.iterdir():
         path.write_bytes(path.read_bytes()[:-2])
     (tmp_path / ".found.json.01234567.part").write_text("{")
-    (tmp_path / "training_state.hdf5").touch()
+    (tmp_path / run_files.STATE_FILE).touch()
     files, wrong = interruptions.check_files(tmp_path)
     assert files == 7 and len(wrong) == 6
 
@@ -95,6 +96,13 @@ def test_what_was_said_and_is_not_there_is_found(tmp_path):
     assert len(wrong) == 3
     wrong = interruptions.check_kept("train", "kill", ended(-9, "epoch 1/3: 2 s\n"), tmp_path)
     assert wrong == ["no _0001.h5"]
+    # Weights are there before it is said, and a state that is damaged cannot go on.
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mask_rcnn_object_0001.h5").touch()
+    (tmp_path / "run" / "training_state.hdf5").touch()
+    said = ended(-9, "epoch 1/3: 2 s\nepoch 2/3 [1/4] loss 2.5757\n")
+    (wrong,) = interruptions.check_kept("train", "kill", said, tmp_path)
+    assert wrong.startswith("cannot be resumed")
 
 
 def test_what_this_user_cannot_do_is_said(monkeypatch, capsys):
