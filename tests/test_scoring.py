@@ -53,7 +53,7 @@ def train(model, epochs, told=None, validation=None, **options):
 def best_epoch(model):
     folder = Path(model.log_dir)
     header = run_files.read_header(folder)
-    best = (folder / "mask_rcnn_small_best.h5").read_bytes()
+    best = run_files.best_of(folder).read_bytes()
     assert best == (folder / f"mask_rcnn_small_{header['best_epoch']:04d}.h5").read_bytes()
     return header["best_epoch"]
 
@@ -137,7 +137,8 @@ def test_a_fault_in_measuring_loses_no_epoch(model, capsys, monkeypatch):
 
     monkeypatch.setattr(scoring, "evaluate", fail)
     train(model, 2, best_by="ap")
-    assert capsys.readouterr().out.count(f"{MASK_AP} cannot be told: no room for masks") == 1
+    told = f"{MASK_AP} cannot be told: MemoryError: no room for masks"
+    assert capsys.readouterr().out.count(told) == 1
     assert run_files.read_header(model.log_dir)["epoch"] == 2
 
 
@@ -161,6 +162,19 @@ def test_the_network_that_is_measured_has_the_weights_of_the_moment(tmp_path):
         assert len(found) and np.array_equal(found.class_ids, expected.class_ids)
         np.testing.assert_allclose(found.scores, expected.scores, atol=1e-5)
         np.testing.assert_allclose(found.rois, expected.rois, atol=1)
+
+
+@pytest.mark.parametrize("eagerly", [False, True])
+def test_a_network_detects_where_few_of_its_rows_count(eagerly):
+    """Also while TensorFlow's functions run eagerly, as to find a fault in them."""
+    config = SmallConfig()
+    detector = Detector(network.build("inference", config), config)
+    tf.config.run_functions_eagerly(eagerly)
+    try:
+        (found,) = detector.detect([Shapes(1).load_image(0)], min_confidence=2.0)
+    finally:
+        tf.config.run_functions_eagerly(False)
+    assert len(found) == 0
 
 
 def unnamed(image, stage5=False, train_bn=False):

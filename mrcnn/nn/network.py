@@ -143,12 +143,19 @@ def compiled(model, image_shape, anchors):
     return function
 
 
+def _eagerly():
+    import tensorflow as tf
+
+    return tf.executing_eagerly()
+
+
 def _rows_with(wanted):
     """Return after how many rows none of `wanted` `[B, N]`, true ones first, is true; 1 at least.
 
-    All rows where shapes must not depend on values, on other backends than TensorFlow.
+    All rows where shapes must not depend on values: on other backends than TensorFlow, and where
+    its functions run eagerly, since Keras compares their shapes then.
     """
-    if keras.backend.backend() != "tensorflow":
+    if keras.backend.backend() != "tensorflow" or _eagerly():
         return wanted.shape[1]
     return ops.maximum(ops.max(ops.sum(ops.cast(wanted, "int32"), axis=1)), 1)
 

@@ -85,7 +85,7 @@ class Score(keras.callbacks.Callback):
             value, why = self.score(seconds), "no validation image has an object"
         # Whatever it is, what was learned is not lost for it.
         except Exception as error:
-            value, why = None, next(iter(str(error).splitlines()), type(error).__name__)
+            value, why = None, " ".join(f"{type(error).__name__}: {error}".split())[:400]
         if value is None:
             self.score = None
             self.console.line(f"{MASK_AP} cannot be told: {why}")
