@@ -498,6 +498,38 @@ def test_sources_without_images(folder, source, reason):
     assert source in str(caught.value)
 
 
+def test_photos_in_folders_below_are_found_and_that_is_said(folder, tmp_path):
+    album = tmp_path / "album"
+    for name in ("2/b10.jpg", "2/b9.jpg", "1/deep/a.png", ".thumbnails/t.jpg", "found/p.jpg"):
+        (album / name).parent.mkdir(parents=True, exist_ok=True)
+        (album / name).touch()
+    (album / "1" / "x.heic").touch()
+    lines = []
+    found = find_images(album, lines.append, apart=album / "found")
+    assert names(found) == ["a.png", "b9.jpg", "b10.jpg"]
+    assert lines == [
+        f"{album}: no images in the folder itself, 3 in those below",
+        f"{album}: not read: 1 .heic (to be saved as JPEG first)",
+    ]
+    with pytest.raises(ImageError, match="no images in this folder"):
+        find_images(album, below=False)
+    # Where a folder has photos of its own, they are what is meant.
+    assert len(find_images(folder)) == 3
+
+
+def test_a_source_without_images_does_not_stop_the_others(folder):
+    lines = []
+    sources = [folder / "nowhere", folder, folder / "folder.jpg", folder / "*.bmp"]
+    assert len(find_images(sources, without=lines.append)) == 3
+    assert lines == [
+        f"{folder / 'nowhere'}: no such file or folder",
+        f"{folder / 'folder.jpg'}: no images in this folder",
+        f"{folder / '*.bmp'}: the pattern matches no images",
+    ]
+    with pytest.raises(ImageError, match=r"nowhere: no such.*; .*bmp: the pattern"):
+        find_images([sources[0], sources[3]], without=lines.append)
+
+
 # -- Resizing ----------------------------------------------------------------------------------
 
 GOLDEN_MODES = {

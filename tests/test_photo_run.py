@@ -2,13 +2,18 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import maskrcnn_predict_for_images as script
+from custom_training import CustomConfig
+from mrcnn import pictures
 from mrcnn.commands import photo_run, process
 from mrcnn.detections import Detections
 from mrcnn.results.formats import FORMATS
@@ -56,6 +61,114 @@ def test_a_picture_that_cannot_be_written_leaves_the_others(place, capsys):
     writer.close()
     document = json.loads((place / "found.json").read_text(encoding="utf-8"))
     assert os.fsencode(document["images"][0]["file"]) == os.fsencode(odd)
+
+
+def documents(place, sources):
+    """Return a writer of each format, by its name; the files are `<name>.json`."""
+    info = RunInfo(place / "w.h5", ["BG", "mug"], 0.7, sources)
+    return {name: make(place / f"{name}.json", info) for name, make in FORMATS.items()}
+
+
+def in_files(place):
+    """Return the photos that stand in the files of `documents`, by the format's name."""
+    found = {name: json.loads((place / f"{name}.json").read_text()) for name in FORMATS}
+    found["json"] = [Path(image["file"]).name for image in found["json"]["images"]]
+    found["via"] = [image["filename"] for image in found["via"]["_via_img_metadata"].values()]
+    return found
+
+
+def too_wide(path):
+    """Write a PNG that is wider than a JPEG can be, named as one."""
+    path.write_bytes(pictures.encode(np.zeros((8, 65600, 3), np.uint8), ".png"))
+    return path
+
+
+def test_the_fault_of_one_photo_is_that_photos(place, capsys):
+    good = [saved(place / f"{number}.png") for number in range(5)]
+    wide, broken = too_wide(place / "wide.jpg"), place / "empty.jpg"
+    broken.touch()
+    sources = [good[0], wide, *good[1:4], broken, good[4]]
+
+    def happens(call):
+        if call == 3:
+            good[1].unlink()  # it has been looked at, and its record is not written yet
+        if call == 4:
+            raise RuntimeError("out of memory\nand much more")
+        if call == 5:
+            good[4].unlink()  # it has not been looked at
+
+    writers = documents(place, sources)
+    with photo_run.closing(writers.values()):
+        outcome = run(Finder(happens), sources, writers=writers.values())
+    assert outcome.done == [good[0], good[1], good[3]]
+    reasons = {Path(failed["file"]).name: failed["reason"] for failed in outcome.failed}
+    assert list(reasons) == ["wide.jpg", "2.png", "empty.jpg", "4.png"]
+    assert f"{wide}: " in reasons["wide.jpg"] and "cannot be written as .jpg" in reasons["wide.jpg"]
+    assert reasons["2.png"] == f"{good[2]}: RuntimeError: out of memory"
+    assert reasons["empty.jpg"] == f"{broken}: the file is empty"
+    assert reasons["4.png"] == f"{good[4]}: no such file"
+    assert len(capsys.readouterr().err.splitlines()) == 4
+    assert in_files(place) == {name: ["0.png", "1.png", "3.png"] for name in FORMATS}
+    assert json.loads((place / "json.json").read_text())["failed"] == outcome.failed
+    assert photo_run.summary_text(outcome, 0.7).splitlines()[0].endswith("4 failed")
+
+
+def test_what_is_found_is_on_the_disk_after_each_photo(place):
+    """Whatever happens to the program in a photo, the results of those before are there."""
+    sources = [saved(place / f"{number}.png") for number in range(6)]
+    seen = []
+
+    def look(call):
+        if call > 2:  # the picture of the one before this one is still being made
+            seen.append({name: len(photos) for name, photos in in_files(place).items()})
+
+    writers = documents(place, sources)
+    with photo_run.closing(writers.values()):
+        run(Finder(look), sources, writers=writers.values())
+    for before, there in enumerate(seen, start=1):
+        assert min(there.values()) >= before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_a_killed_run_keeps_what_it_said(place):
+    """Killed in any photo it has whole documents with all photos that it said are done."""
+    sources = [saved(place / f"{number:02}.png") for number in range(40)]
+    script = place / "killed.py"
+    script.write_text(
+        "import pathlib, tests.test_photo_run as t\n"
+        "from tests.photos import Finder\n"
+        "place = pathlib.Path.cwd()\n"
+        "sources = sorted(place.glob('*.png'))\n"
+        "writers = t.documents(place, sources).values()\n"
+        "t.run(Finder(), sources, writers=writers)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    pipes = {"cwd": place, "env": environment, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-u", str(script)], **pipes) as child:
+        said = [child.stdout.readline() for _ in range(15)]
+        child.kill()
+        said += child.stdout.read().splitlines()
+    count = sum(line.startswith(b"[") and b" -> " in line for line in said)
+    assert 15 <= count < len(sources)
+    for name, found in in_files(place).items():
+        assert found[:count] == [path.name for path in sources[:count]], name
+        assert len(found) <= count + 2
+
+
+def test_a_source_without_photos_does_not_stop_the_others(place, monkeypatch, capsys):
+    """It is named at the beginning, and counts at the end."""
+    saved(place / "album" / "below" / "photo.jpg")
+    opened = SimpleNamespace(detector=Finder(), class_names=["BG", "mug"], min_confidence=0.7)
+    monkeypatch.setattr(photo_run, "open_model", lambda *_, **__: opened)
+    arguments = ["nowhere", "album", "--weights", str(place / "album"), "--via", "v.json"]
+    monkeypatch.setattr(photo_run.weights, "find", lambda *_: place / "w.h5")
+    monkeypatch.setattr(photo_run.weights, "present", lambda *_: None)
+    assert photo_run.run(script.parse_arguments(arguments), CustomConfig) == 1
+    captured = capsys.readouterr()
+    assert captured.err == "nowhere: no such file or folder\n"
+    assert "album: no images in the folder itself, 1 in those below\n" in captured.out
+    assert "1 image, nothing" in captured.out
+    assert len(json.loads((place / "v.json").read_text())["_via_img_metadata"]) == 1
 
 
 @pytest.mark.parametrize("number", process.SIGNALS)
