@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mrcnn import hdf5
+from mrcnn.training import run_files
 
 FULL = """
 import resource, sys
@@ -37,7 +38,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, limit):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0 and done.stderr == ""
     state, weights, end = done.stdout.splitlines()
-    assert state == f"{tmp_path / 'training_state.hdf5'} cannot be written: File too large"
+    assert state == f"{tmp_path / run_files.STATE_FILE} cannot be written: File too large"
     assert weights == f"{tmp_path / 'w.h5'} cannot be written: File too large"
     assert end == "the end" and not list(tmp_path.iterdir())
 

@@ -11,6 +11,7 @@ import pytest
 from mrcnn import pictures
 from mrcnn.nn import weights_file
 from mrcnn.training import run_files
+from mrcnn.training import run_files
 
 pytest.importorskip("resource", reason="Windows has no such signals and limits")
 
@@ -99,7 +100,7 @@ def test_what_was_said_and_is_not_there_is_found(tmp_path):
     # Weights are there before it is said, and a state that is damaged cannot go on.
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "mask_rcnn_object_0001.h5").touch()
-    (tmp_path / "run" / "training_state.hdf5").touch()
+    (tmp_path / "run" / run_files.STATE_FILE).touch()
     said = ended(-9, "epoch 1/3: 2 s\nepoch 2/3 [1/4] loss 2.5757\n")
     (wrong,) = interruptions.check_kept("train", "kill", said, tmp_path)
     assert wrong.startswith("cannot be resumed")
