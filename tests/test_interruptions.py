@@ -11,7 +11,6 @@ import pytest
 from mrcnn import pictures
 from mrcnn.nn import weights_file
 from mrcnn.training import run_files
-from mrcnn.training import run_files
 
 pytest.importorskip("resource", reason="Windows has no such signals and limits")
 
