@@ -94,3 +94,21 @@ def test_files_written_here_have_no_texts_that_damage_makes_endless(tmp_path):
     layers = {"conv1": {"conv1/bias:0": np.ones(4, "f4")}}
     weights_file.write(tmp_path / "many.h5", layers, many)
     assert weights_file.inspect(tmp_path / "many.h5").class_names == many["class_names"]
+
+
+@pytest.mark.parametrize("packed", [{"compression": "gzip", "shuffle": True}, {"chunks": (2, 2)}])
+def test_packed_numbers_are_read(path, packed):
+    with h5py.File(path, "r+") as file:
+        del file["conv1/conv1/kernel:0"]
+        file.create_dataset("conv1/conv1/kernel:0", data=np.eye(3, 4), **packed)
+    with weights_file.opened(path) as file:
+        kernel = weights_file.array(weights_file.datasets(file)["conv1", "kernel"])
+    assert np.array_equal(kernel, np.eye(3, 4))
+
+
+@pytest.mark.parametrize("packed", [{"fletcher32": True}, {"compression": "lzf"}])
+def test_filters_that_no_weights_need_are_not_started(path, packed):
+    with h5py.File(path, "r+") as file:
+        del file["conv1/conv1/kernel:0"]
+        file.create_dataset("conv1/conv1/kernel:0", data=np.eye(3, 4), **packed)
+    refused(path, "conv1/kernel:0 is not a plain array of numbers")

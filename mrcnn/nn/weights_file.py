@@ -28,6 +28,7 @@ from mrcnn.nn import backbones, hdf5_texts
 METADATA = "mask_rcnn"
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 LAYER_NAMES, WEIGHT_NAMES = "layer_names", "weight_names"
+PACKING = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE}
 # HDF5 takes no longer value of one length.
 MAX_FIXED = 60_000
 
@@ -174,12 +175,24 @@ def _datasets(file):
             dataset = _child(group, name)
             if not isinstance(dataset, h5py.Dataset):
                 raise WeightsError(f"{path}: {layer_name} lists {name}, which is not in the file")
-            if dataset.external or dataset.is_virtual or dataset.dtype.kind != "f":
+            if not _is_plain(dataset):
                 raise WeightsError(f"{path}: {name} is not a plain array of numbers")
             # A group with several parents is a nested model: the weight's own parent names it.
             leaf = name.split("/")[-2] if len(parents) > 1 and "/" in name else layer_name
             found[leaf, _ALIASES.get(variable[1], variable[1])] = dataset
     return found
+
+
+def _is_plain(dataset):
+    """Tell whether a dataset is of floats that lie in the file as they are, or packed by gzip.
+
+    HDF5's other filters come from wherever the machine has them, and damage makes one of its own
+    end the process.
+    """
+    made = dataset.id.get_create_plist()
+    filters = {made.get_filter(number)[0] for number in range(made.get_nfilters())}
+    inside = made.get_external_count() == 0 and made.get_layout() != h5py.h5d.VIRTUAL
+    return inside and filters <= PACKING and dataset.dtype.kind == "f"
 
 
 def array(dataset) -> np.ndarray:

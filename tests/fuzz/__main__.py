@@ -1,4 +1,4 @@
-"""Read damaged files for an hour:  python -m tests.fuzz --help"""
+"""Give damaged files to all that reads files, and keep those at which a reader fails."""
 
 import argparse
 import os
@@ -11,7 +11,7 @@ from tests.fuzz.running import run
 
 def main() -> int:
     """Run what the arguments say; return 1 where a reader failed."""
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=run.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("readers", nargs="*", default=[], help=f"of {', '.join(READERS)}; all")
     parser.add_argument("--inputs", type=int, default=250_000, metavar="N", help="for each reader")
     parser.add_argument("--seed", type=int, default=0, help="another one makes other files")

@@ -5,6 +5,7 @@ more than SECONDS of processor time or BYTES, waits for ever, or ends the proces
 """
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import resource
@@ -100,6 +101,7 @@ def _work(name, numbers, seed, seeds, folder, at, refused):
     path = _place(folder, name, os.getpid())
     _prepare()
     path.parent.mkdir()
+    gc.freeze()
     # What the first files load is no file's fault.
     for data in seeds:
         path.write_bytes(data)
