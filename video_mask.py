@@ -17,7 +17,8 @@ sound need `ffmpeg` on the PATH; without it the best codec of OpenCV is taken an
 
 The video grows in clip_masked.part.mp4 until it is whole. Ctrl-C finishes it as far as it is.
 Should the program be killed, ffmpeg finishes the part; without ffmpeg a part that ends in .mkv
-or .avi plays as it is, one that ends in .mp4 or .mov does not.
+or .avi plays as it is, one that ends in .mp4 or .mov does not. The file of `--json` is complete
+from one second to the next.
 
 Scripts import the drawing from here: `apply_mask`, `random_colors`, `display_instances_mask`, on
 BGR frames as OpenCV gives them.

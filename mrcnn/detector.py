@@ -39,7 +39,8 @@ def unmold(detections, masks, image_shape, molded_shape, window, min_confidence=
 
     # The window, not the padded image, is what the original image fills.
     window = box_math.normalize(np.asarray(window), molded_shape)
-    origin, size = window[[0, 1, 0, 1]], (window[2:] - window[:2])[[0, 1, 0, 1]]
+    # That of a very long photo is a line of pixels, which has no extent.
+    origin, size = window[[0, 1, 0, 1]], np.maximum(window[2:] - window[:2], 1e-6)[[0, 1, 0, 1]]
     boxes = box_math.denormalize((detections[:, :4] - origin) / size, image_shape)
 
     keep = np.flatnonzero(there & (scores >= min_confidence) & (box_math.area(boxes) > 0))

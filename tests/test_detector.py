@@ -49,6 +49,13 @@ def test_pieces_are_the_pixels_of_the_pasted_masks():
     assert result.masks.any()
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_photo_that_was_shrunk_to_a_line_has_boxes():
+    found = np.array([[64 / 127, 0, 64 / 127, 1, 1, 0.9]], np.float32)
+    result = unmold(found, np.ones((1, 4, 4)), (8, 9000, 3), (128, 128, 3), [64, 0, 65, 128])
+    assert result.rois.tolist() == [[0, 0, 1, 9000]]
+
+
 def test_what_scores_too_little_is_below():
     found, masks = raw(9)
     arguments = masks, (90, 130, 3), (128, 128, 3), [0, 0, 128, 128]

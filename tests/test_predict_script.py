@@ -59,7 +59,7 @@ def run(published_weights, tmp_path_factory):
 
 def test_the_broken_image_is_named_and_the_run_goes_on(run):
     assert run.code == 1
-    assert f"[1/6] {Path('c', 'broken.jpg')}: broken image" in run.err
+    assert f"[1/6] {Path('c', 'broken.jpg')}: truncated" in run.err
     assert run.json["failed"][0]["file"] == str(Path("c", "broken.jpg"))
     assert "truncated" in run.json["failed"][0]["reason"]
 
