@@ -113,6 +113,7 @@ class CustomDataset(utils.Dataset):
                 image_id=name,
                 path=str(paths[name]),
                 regions=image.regions,
+                polygons=[region.polygon for region in image.regions],
                 class_ids=[names.index(region.label) + 1 for region in image.regions],
             )
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Find objects in photos, draw them, and write them down.
 
+    python maskrcnn_predict_for_images.py                   the sample photos
     python maskrcnn_predict_for_images.py photo.jpg
     python maskrcnn_predict_for_images.py photos/ "more/**/*.png" --weights log/custom.h5
     python maskrcnn_predict_for_images.py photos/ --weights coco --json found.json
@@ -14,7 +15,7 @@ Pictures with the objects go to the folder `predictions`, and it says what was f
 
 `--via` writes a project for the VGG Image Annotator 2: open it there, correct what is wrong, save
 it beside the photos and train again. Existing files are never overwritten unless `--overwrite`
-says so, source images not even then. The exit code is 1 where an image could not be read.
+says so, source images not even then. The exit code is 1 where something is wrong with one of them.
 """
 
 import argparse
@@ -25,6 +26,8 @@ from mrcnn.commands import process
 from mrcnn.commands.arguments import add_detection, add_styles
 from mrcnn.results.formats import FORMATS
 
+SAMPLE = process.ROOT / "dataset" / "val"
+
 
 def parse_arguments(argv=None) -> argparse.Namespace:
     """Return the arguments; a mistake in them ends the program with code 2."""
@@ -32,7 +35,8 @@ def parse_arguments(argv=None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("sources", nargs="+", metavar="SOURCE", help="images, folders or quoted glob patterns")
+    text = "images, folders or quoted glob patterns; default: the sample photos"
+    add("sources", nargs="*", metavar="SOURCE", help=text)
     text = "where the pictures go; default: predictions"
     add("--output", metavar="FOLDER", type=Path, default=Path("predictions"), help=text)
     add("--show", action="store_true", help="show each picture; any key goes on, q shows no more")
@@ -51,6 +55,9 @@ def main(argv=None) -> int:
         from custom_training import CustomConfig
         from mrcnn.commands.photo_run import run
 
+        if not arguments.sources:
+            print(f"No photos are named: these are the sample photos, {SAMPLE}")
+            arguments.sources = [SAMPLE]
         return run(arguments, CustomConfig)
 
     return process.run(body, __file__)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Show the objects that a camera sees, live; or those of a video or a stream.
 
-    python prediction_for_video.py                          the first camera
+    python prediction_for_video.py                          the first camera, or the sample clip
     python prediction_for_video.py 1 --every 3              the second one
     python prediction_for_video.py clip.mp4 --output clip_masked.mp4
     python prediction_for_video.py rtsp://192.168.1.10/live --json seen.json
@@ -31,8 +31,8 @@ def parse_arguments(argv=None) -> argparse.Namespace:
     parser.add_argument(
         "source",
         nargs="?",
-        default="0",
-        help="a video file, the number of a camera, or the address of a stream; default: camera 0",
+        help="a video file, the number of a camera, or the address of a stream; default: camera 0, "
+        "or without one the sample clip",
     )
     add_video(parser, "save what is shown; the ending chooses the kind of file")
     return parser.parse_args(argv)
@@ -48,17 +48,37 @@ def main(argv=None) -> int:
     arguments = parse_arguments(argv)
     from custom_training import CustomConfig
     from mrcnn.commands import display, process, video_run
-    from mrcnn.video.reading import Video
+    from mrcnn.video.reading import Video, VideoError
+
+    sample = process.ROOT / "dataset" / "clip.mp4"
+
+    def open_video():
+        if arguments.source is not None:
+            return Video(parse_source(arguments.source))
+        try:
+            return Video(0)
+        except VideoError as error:
+            if not sample.exists():
+                raise
+            print(f"{error}: this is the sample clip, {sample}")
+            return Video(sample)
 
     def body():
         shown = display.has_display()
-        if not (shown or arguments.output or arguments.json):
-            raise ValueError(
-                "there is no display to show the video on: add --output FILE to save it, "
-                "or --json FILE to write down what is seen"
-            )
+        nowhere = not (shown or arguments.output or arguments.json)
+        fault = (
+            "there is no display to show the video on: add --output FILE to save it, "
+            "or --json FILE to write down what is seen"
+        )
+        if nowhere and arguments.source is not None:
+            raise ValueError(fault)
         with contextlib.ExitStack() as opened:
-            video = opened.enter_context(Video(parse_source(arguments.source)))
+            video = opened.enter_context(open_video())
+            if nowhere and not video.is_file:
+                raise ValueError(fault)
+            if nowhere:
+                arguments.output = Path("clip_masked.mp4")
+                print(f"There is no display to show it on: see {arguments.output}")
             window = None
             if shown:
                 window = display.Window(video.size, None if video.live else video.rate)

@@ -24,7 +24,7 @@ def make_run(folder, epochs, state=None, best=False):
     for epoch in epochs:
         (folder / f"mask_rcnn_object_{epoch:04d}.h5").touch()
     for name in ("best", "last") if best else ():
-        (folder / f"mask_rcnn_object_{name}.h5").touch()
+        (folder / f"{name}_mask_rcnn_object.h5").touch()
     if state:
         State(state, 1.0, 1, 0.001, {"v": np.zeros(2)}).save(folder)
     return folder
@@ -63,14 +63,15 @@ def test_resume_takes_the_checkpoint_that_the_state_belongs_to(tmp_path, epochs,
     checkpoint = folder / f"mask_rcnn_object_{expected:04d}.h5"
     assert runs.find_resumable(folder) == checkpoint
     assert find("last", tmp_path, resume=True) == checkpoint
-    assert find(folder / "mask_rcnn_object_last.h5", tmp_path, resume=True) == checkpoint
+    for name in ("last_mask_rcnn_object.h5", "mask_rcnn_object_last.h5"):
+        assert find(folder / name, tmp_path, resume=True) == checkpoint
 
 
 def test_an_empty_run_cannot_be_resumed(tmp_path):
     assert runs.find_resumable(make_run(tmp_path / "log" / "object20260101T0000", [])) is None
 
 
-@pytest.mark.parametrize("wanted", ["coco", "imagenet", "some.h5", "mask_rcnn_object_best.h5"])
+@pytest.mark.parametrize("wanted", ["coco", "imagenet", "some.h5", "best_mask_rcnn_object.h5"])
 def test_what_is_no_checkpoint_cannot_be_resumed(tmp_path, wanted):
     with pytest.raises(ValueError, match="could be resumed"):
         find(wanted, tmp_path, resume=True)
@@ -114,7 +115,7 @@ def test_without_a_word_the_best_of_the_newest_run_comes_before_what_ships(tmp_p
     assert find(None, tmp_path) == shipped
     make_run(tmp_path / "log" / "object20260101T0000", [1, 2, 9], best=True)
     newest = make_run(tmp_path / "log" / "object20260102T0000", [1, 2], best=True)
-    assert find(None, tmp_path) == find("best", tmp_path) == newest / "mask_rcnn_object_best.h5"
+    assert find(None, tmp_path) == find("best", tmp_path) == newest / "best_mask_rcnn_object.h5"
     assert find("some/where.h5", tmp_path) == Path("some/where.h5")
     # The weights that ship lie beside the scripts, wherever runs are.
     assert weights.find(None, tmp_path / "runs", "object", tmp_path) == shipped
@@ -159,8 +160,8 @@ def test_what_is_measured_is_what_predicts(tmp_path, monkeypatch, options):
         lambda: prediction_for_video.main([str(clip), "--output", "masked.avi", *options]),
     )
     assert [command() for command in commands] == [1] * 5
-    which = "0002" if "last" in options else "best"
-    assert opened == [log / "object20260102T0000" / f"mask_rcnn_object_{which}.h5"] * 5
+    which = runs.checkpoint_name("object", 2 if "last" in options else "best")
+    assert opened == [log / "object20260102T0000" / which] * 5
 
 
 def test_the_name_of_the_training_scripts_config_tells_its_runs(tmp_path, monkeypatch):

@@ -5,16 +5,28 @@ weights, call the package in these ways; their code is not here.
 """
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
+import custom_training
+import maskrcnn_predict_for_images
+import prediction_for_video
 from mrcnn import model as modellib
 from mrcnn import utils
+from mrcnn.annotation.records import Region
+from mrcnn.commands import photo_run, video_run
+from mrcnn.commands.training_arguments import parse_arguments
+from mrcnn.data.sources import find_images
+from mrcnn.outlines import polygons_to_mask
+from mrcnn.video import reading
 from tests.golden import FOLDER
 from tests.small import SIDE, Shapes, SmallConfig
 
+ROOT = Path(custom_training.__file__).parent
 API = json.loads((FOLDER / "api.json").read_text())
 INPUTS = [
     "input_image",
@@ -249,3 +261,82 @@ def test_what_came_along_works():
     assert modellib.utils is utils
     with pytest.raises(AttributeError, match="module 'mrcnn.utils' has no attribute 'nothing'"):
         utils.nothing  # noqa: B018
+
+
+# -- The original scripts' command lines and data set ----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "values"),
+    [
+        ("--dataset D --weights coco train", {"dataset": Path("D"), "weights": "coco"}),
+        ("--weights=coco train --dataset=D", {"dataset": Path("D"), "weights": "coco"}),
+        ("--dataset train --weights last train", {"dataset": Path("train"), "weights": "last"}),
+        ("--keep-negatives train --weights last", {"keep_negatives": True}),
+        ("--image a.jpg --weights last splash", {"command": "splash", "image": "a.jpg"}),
+        ("evaluate --subset train", {"command": "evaluate", "subset": "train"}),
+    ],
+)
+def test_options_before_the_command(line, values):
+    arguments = parse_arguments(line.split(), "", custom_training.CustomConfig)
+    values = {"command": "train"} | values
+    assert {name: getattr(arguments, name) for name in values} == values
+
+
+def test_photos_without_a_name_are_the_sample(monkeypatch, capsys):
+    taken = []
+    monkeypatch.setattr(photo_run, "run", lambda arguments, _: taken.append(arguments.sources) or 0)
+    assert maskrcnn_predict_for_images.main([]) == 0
+    ((folder,),) = taken
+    assert f"these are the sample photos, {folder}" in capsys.readouterr().out
+    assert len(find_images(folder)) == 16
+
+
+@pytest.mark.parametrize("display", [True, False])
+def test_without_a_camera_the_sample_clip(monkeypatch, capsys, display):
+    class NoCamera(reading.Video):
+        def __init__(self, source):
+            if source == 0:
+                raise reading.VideoError("camera 0 cannot be opened")
+            super().__init__(source)
+
+    taken = []
+    monkeypatch.setattr(reading, "Video", NoCamera)
+    monkeypatch.setattr("mrcnn.commands.display.has_display", lambda: display)
+    monkeypatch.setattr("mrcnn.commands.display.Window", lambda *_: SimpleNamespace(close=int))
+    monkeypatch.setattr(
+        video_run, "run", lambda arguments, _, video, window: taken.append((arguments, video)) or 0
+    )
+    assert prediction_for_video.main([]) == 0
+    ((arguments, video),) = taken
+    out = capsys.readouterr().out
+    assert f"camera 0 cannot be opened: this is the sample clip, {video.source}" in out
+    assert arguments.output == (None if display else Path("clip_masked.mp4"))
+    assert display or "There is no display to show it on: see clip_masked.mp4" in out
+    assert prediction_for_video.main(["0"]) == 1
+
+
+def test_image_info_has_polygons():
+    dataset = custom_training.CustomDataset()
+    dataset.load_custom(ROOT / "dataset", "val")
+    dataset.prepare()
+    project = json.loads((ROOT / "dataset" / "val" / "via_project.json").read_text())
+    written = {
+        image["filename"]: [region["shape_attributes"] for region in image["regions"]]
+        for image in project["_via_img_metadata"].values()
+    }
+    for info in dataset.image_info:
+        assert len(info["polygons"]) == len(written[info["id"]])
+        for polygon, shape in zip(info["polygons"], written[info["id"]], strict=True):
+            assert polygon["all_points_x"] == shape["all_points_x"]
+            assert polygon["all_points_y"] == shape["all_points_y"]
+
+
+def test_a_polygon_of_several_parts_has_their_pixels():
+    parts = [(2, 2, 6, 8), (10, 4, 14, 9), (3, 12, 8, 18)]
+    squares = [np.array([[x, y], [w, y], [w, h], [x, h]], float) for x, y, w, h in parts]
+    polygon = Region(1, "segmentation", "cup", tuple(squares)).polygon
+    points = np.stack([polygon["all_points_x"], polygon["all_points_y"]], axis=1)
+    expected = polygons_to_mask(squares, (20, 20))
+    np.testing.assert_array_equal(polygons_to_mask([points], (20, 20)), expected)
+    assert Region(1, "rle", "cup", rle={}).polygon["all_points_x"] == []

@@ -72,9 +72,21 @@ def test_last_and_best_are_of_the_newest_run(tmp_path):
     run_with(tmp_path / "plate20260301T0000", 9, "best")
     (tmp_path / "cup20260401T0000").mkdir()  # stopped before its first epoch was done
     assert runs.find_last(tmp_path, "Cup") == newest / "mask_rcnn_cup_0002.h5"
-    assert runs.find_best(tmp_path, "Cup") == newest / "mask_rcnn_cup_best.h5"
+    assert runs.find_best(tmp_path, "Cup") == newest / "best_mask_rcnn_cup.h5"
     assert runs.find_best(tmp_path, "fork") is None and runs.find_last(tmp_path, "fork") is None
     assert runs.find_last(tmp_path / "nowhere", "cup") is None
+
+
+def test_runs_of_this_packages_older_names_are_known(tmp_path):
+    older = run_with(tmp_path / "cup20260101T0000", 1, 2)
+    for name in ("mask_rcnn_cup_best.h5", "training_state.hdf5"):
+        (older / name).touch()
+    assert runs.find_best(tmp_path, "cup") == older / "mask_rcnn_cup_best.h5"
+    assert runs.state_file(older) == older / "training_state.hdf5"
+    for name in (runs.checkpoint_name("cup", "best"), runs.STATE_FILE):
+        (older / name).touch()
+    assert runs.find_best(tmp_path, "cup") == older / "best_mask_rcnn_cup.h5"
+    assert runs.state_file(older) == older / runs.STATE_FILE
 
 
 def test_of_a_run_that_tells_no_best_the_last_is_taken(tmp_path):
@@ -95,7 +107,7 @@ def test_a_run_goes_on_where_it_is_ones_own(tmp_path):
     assert runs.run_of(path, tmp_path, "Cup") == (path.parent, 4)
     assert runs.run_of(path, tmp_path, "plate") is None
     assert runs.run_of(path, tmp_path / "other", "Cup") is None
-    assert runs.run_of(path.with_name("mask_rcnn_cup_best.h5"), tmp_path, "Cup") is None
+    assert runs.run_of(path.with_name("best_mask_rcnn_cup.h5"), tmp_path, "Cup") is None
 
 
 # -- Losses ------------------------------------------------------------------------------------

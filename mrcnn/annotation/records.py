@@ -53,6 +53,18 @@ class Region(NamedTuple):
     rle: dict | None = None
     crowd: bool = False  # a group outlined as one (COCO's `iscrowd`)
 
+    @property
+    def polygon(self) -> dict:
+        """The outline as VIA writes a polygon's; parts are joined by lines, there and back.
+
+        Without points where there are run lengths instead.
+        """
+        closed = [np.concatenate([outline, outline[:1]]) for outline in self.outlines]
+        starts = [outline[:1] for outline in self.outlines[-2::-1]]
+        points = np.concatenate([*closed, *starts]) if len(closed) > 1 else self.outlines
+        xs, ys = np.reshape(points, (-1, 2)).T.tolist()
+        return {"name": "polygon", "all_points_x": xs, "all_points_y": ys}
+
 
 class AnnotatedImage(NamedTuple):
     """An image of the file and its usable regions; an empty `regions` is a negative example."""

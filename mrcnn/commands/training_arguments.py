@@ -1,7 +1,8 @@
 """The command line of a training script: train, evaluate, check, splash."""
 
 import argparse
-from collections.abc import Sequence
+import sys
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from mrcnn import settings
@@ -32,12 +33,18 @@ def parse_arguments(
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    flags = set()
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name, help):
         listed = f"{help}; `{name} --help` lists its options"
         made = commands.add_parser(name, help=listed, description=help, allow_abbrev=False)
-        return made.add_argument
+
+        def add(*names, **options):
+            if made.add_argument(*names, **options).nargs == 0:
+                flags.update(names)
+
+        return add
 
     def dataset(add):
         text = "the folder with train/ and val/; default: dataset"
@@ -132,6 +139,7 @@ def parse_arguments(
     add("--output", metavar="FILE", type=Path, help="default: splash_<time>.png or .mp4")
     add("--overwrite", action="store_true", help="replace the file of --output")
 
+    argv = _command_first(sys.argv[1:] if argv is None else argv, commands.choices, flags)
     arguments = parser.parse_args(argv)
     refuse = commands.choices[arguments.command].error
     if arguments.command == "train":
@@ -147,3 +155,19 @@ def parse_arguments(
     if arguments.command == "splash" and bool(arguments.image) == bool(arguments.video):
         refuse("splash needs --image or --video, and not both")
     return arguments
+
+
+def _command_first(
+    argv: Sequence[str], commands: Container[str], flags: Container[str]
+) -> list[str]:
+    """Put the command before its options, which may also stand before it.
+
+    A word after an option is that option's value, unless it is one of `flags`.
+    """
+    argv = [str(word) for word in argv]
+    for place, word in enumerate(argv):
+        before = argv[place - 1] if place else ""
+        takes = before.startswith("--") and "=" not in before and before not in flags
+        if word in commands and not takes:
+            return [word, *argv[:place], *argv[place + 1 :]]
+    return argv

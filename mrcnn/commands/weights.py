@@ -55,7 +55,7 @@ def find(
         path = Path(wanted)
     if not resume:
         return path
-    if wanted == "last" or path.stem.endswith("_last"):
+    if wanted == "last" or run_files.is_last(path):
         path = run_files.find_resumable(path.parent) or path
     if not run_files.CHECKPOINT.fullmatch(path.name):
         raise ValueError(f"{path} is no checkpoint of a run that could be resumed: use last")
