@@ -42,9 +42,13 @@ def ours(request, scene) -> tuple[Callable, str]:
 
 
 def older(request, scene) -> tuple[Callable, str]:
+    """The original for TensorFlow 1, or its port to TensorFlow 2, which runs up to 2.15."""
     sys.path.insert(0, request["checkout"])
+    if not hasattr(np, "bool"):
+        # The older name, which NumPy from 1.24 on does not have.
+        np.bool = bool
+    from mrcnn import model as modellib
     from mrcnn.config import Config
-    from mrcnn.model import MaskRCNN, data_generator
     from mrcnn.utils import Dataset
 
     class OlderConfig(Config):
@@ -63,8 +67,8 @@ def older(request, scene) -> tuple[Callable, str]:
             return scene["masks"], scene["class_ids"]
 
     config, weights = OlderConfig(), Path(request["weights"])
-    model = MaskRCNN(request["job"], config, str(weights))
-    model.load_weights(str(weights / f"{request['backbone']}.h5"), by_name=True)
+    model = modellib.MaskRCNN(request["job"], config, str(weights))
+    _load_older(model, str(weights / f"{request['backbone']}.h5"))
     if request["job"] == "inference":
 
         def run():
@@ -79,8 +83,25 @@ def older(request, scene) -> tuple[Callable, str]:
     dataset.prepare()
     model.set_trainable(HEADS if request["layers"] == "heads" else ".*")
     model.compile(LEARNING_RATE, config.LEARNING_MOMENTUM)
-    inputs, outputs = next(data_generator(dataset, config, shuffle=False, batch_size=1))
+    if hasattr(modellib, "data_generator"):
+        batch = next(modellib.data_generator(dataset, config, shuffle=False, batch_size=1))
+    else:
+        batch = modellib.DataGenerator(dataset, config, shuffle=False)[0]
+    inputs, outputs = batch
     return lambda: model.keras_model.train_on_batch(inputs, outputs), request["checkout"]
+
+
+def _load_older(model, path):
+    """Load weights; where Keras is 2.15, by its own function, since the port's is no more."""
+    try:
+        from keras.src.saving.legacy import hdf5_format
+    except ImportError:
+        model.load_weights(path, by_name=True)
+        return
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        hdf5_format.load_weights_from_hdf5_group_by_name(file, model.keras_model)
 
 
 def torchvision(request, scene) -> tuple[Callable, str]:

@@ -150,3 +150,59 @@ def test_a_peer_that_cannot_be_imported_is_skipped(tmp_path):
     answer = worker.prepare()
     worker.close()
     assert answer["skipped"] == "ModuleNotFoundError: No module named 'mrcnn'"
+
+
+PORT = {
+    "config": "class Config:\n    LEARNING_MOMENTUM = 0.9\n",
+    "utils": """
+class Dataset:
+    add_class = add_image = lambda *_: None
+    prepare = lambda self: None
+""",
+    # As the port to TensorFlow 2 has it: no `data_generator`, and NumPy's older name.
+    "model": """
+import numpy as np
+MASK = np.bool
+
+class DataGenerator:
+    def __init__(self, dataset, config, shuffle=True):
+        self.dataset = dataset
+
+    def __getitem__(self, idx):
+        return [self.dataset.load_image(0)], []
+
+class MaskRCNN:
+    def __init__(self, mode, config, model_dir):
+        self.keras_model = self
+        self.loaded = None
+
+    def load_weights(self, path, by_name):
+        self.loaded = path
+
+    compile = set_trainable = lambda *_: None
+
+    def train_on_batch(self, inputs, outputs):
+        assert self.loaded and inputs[0].shape == (8, 8, 3) and outputs == []
+
+    def detect(self, images):
+        return [{"scores": [0.5, 0.4]} for image in images]
+""",
+}
+
+
+@pytest.mark.parametrize("job", ["training", "inference"])
+def test_the_older_package_may_be_its_port_to_tensorflow_2(tmp_path, job):
+    package = tmp_path / "checkout" / "mrcnn"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    for name, text in PORT.items():
+        (package / f"{name}.py").write_text(text)
+    scene = tmp_path / "scene.npz"
+    np.savez(scene, photo=np.zeros((8, 8, 3), np.uint8))
+    request = {"peer": "older", "checkout": str(package.parent), "scene": str(scene)}
+    request |= {"job": job, "backbone": "resnet50", "side": 64, "layers": "heads"}
+    worker = Worker(sys.executable, request | {"weights": str(tmp_path)}, tmp_path)
+    answer = worker.prepare()
+    worker.run()
+    worker.close()
+    assert answer["ready"].startswith(request["checkout"])
