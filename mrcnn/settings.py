@@ -152,6 +152,7 @@ def batches(config) -> dict:
         "mean_pixel": config.MEAN_PIXEL,
         "mini_mask_shape": config.MINI_MASK_SHAPE if config.USE_MINI_MASK else None,
         "max_instances": config.MAX_GT_INSTANCES,
+        "max_positives": int(config.TRAIN_ROIS_PER_IMAGE * config.ROI_POSITIVE_RATIO),
         "random_rois": 0 if config.USE_RPN_ROIS else config.POST_NMS_ROIS_TRAINING,
         "resizing": resizing(config),
         "anchors": anchors(config),

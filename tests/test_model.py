@@ -170,28 +170,25 @@ def test_whatever_changes_a_variable_counts_at_once(photos, way, part):
     model = MaskRCNN("inference", config(), "log")
     molded, metas, _ = model.mold_inputs(photos[2:3])
 
-    def outputs():
-        return np.sort(model.detector._run(molded, metas, 0)[0][..., 5], axis=None)
+    def found():
+        return (model.detector._run(molded, metas, 0)[0][..., 5] > 0.5).any()
 
-    before = outputs()
+    assert found()
     layer = model.keras_model.get_layer(f"mrcnn_class_{'conv' if part == 'conv' else 'bn'}1")
     layer = getattr(layer, "layer", layer)
     variable = layer.kernel if part == "conv" else layer.gamma
+    # Without these the head has nothing to tell classes by: each scores a third.
     if way == "set_weights":
-        layer.set_weights([3 * array for array in layer.get_weights()])
+        layer.set_weights([0 * array for array in layer.get_weights()])
     elif way == "assign":
-        variable.assign(3 * variable)
+        variable.assign(0 * variable)
     elif way == "assign_add":
-        variable.assign_add(2 * variable)
+        variable.assign_add(-variable)
     else:
         optimizer = keras.optimizers.SGD(1.0)
         optimizer.build([variable])
-        tf.function(lambda: optimizer.apply([-2.0 * variable], [variable]))()
-    weights, changed = model.keras_model.get_weights(), outputs()
-    assert np.abs(changed - before).max() > 1e-3
-    model = MaskRCNN("inference", config(), "log")
-    model.keras_model.set_weights(weights)
-    np.testing.assert_allclose(outputs(), changed, atol=1e-5)
+        tf.function(lambda: optimizer.apply([1.0 * variable], [variable]))()
+    assert not found()
 
 
 def test_batches_give_what_single_images_give(photos):

@@ -14,15 +14,16 @@ import pytest
 import tensorflow as tf
 from imgaug import augmenters as iaa
 
-from mrcnn.config import LOSS_NAMES
+from mrcnn import anchors, boxes, settings
 from mrcnn.data.images import read_image
 from mrcnn.evaluation.per_image import compute_ap
 from mrcnn.model import MaskRCNN
+from mrcnn.nn.losses import LOSSES
 from mrcnn.training import plan, run_files
 from mrcnn.training.layers import HEADS, layer_pattern
 from mrcnn.training.run import TrainingError, compile_model
 from mrcnn.training.state import State, optimizer_variables
-from tests.small import Shapes, SmallConfig
+from tests.small import GREY, SIDE, Shapes, SmallConfig, backbone_shapes
 
 SEED = 3
 
@@ -115,7 +116,7 @@ def test_train_bn_learns_its_statistics(tmp_path, eager):
 
 def test_losses_have_the_older_names_everywhere(model, tmp_path):
     history = model.train(Shapes(4), Shapes(2, seed=9), 0.01, 2, "all", seed=SEED)
-    names = {"loss", *LOSS_NAMES}
+    names = {"loss", *LOSSES}
     assert set(history.history) == names | {f"val_{name}" for name in names}
     with open(f"{model.log_dir}/losses.csv") as file:
         rows = list(csv.DictReader(file))
@@ -126,7 +127,7 @@ def test_losses_have_the_older_names_everywhere(model, tmp_path):
 
 def test_the_total_is_the_weighted_sum_and_the_decay(tmp_path, eager):
     class Weighted(SmallConfig):
-        LOSS_WEIGHTS = dict.fromkeys(LOSS_NAMES, 0.5) | {"mrcnn_mask_loss": 2.0}
+        LOSS_WEIGHTS = dict.fromkeys(LOSSES, 0.5) | {"mrcnn_mask_loss": 2.0}
         WEIGHT_DECAY = 0.01
 
     model = MaskRCNN("training", Weighted(), tmp_path)
@@ -138,7 +139,7 @@ def test_the_total_is_the_weighted_sum_and_the_decay(tmp_path, eager):
     decay = 0.01 * sum(np.mean(array**2) for array in variables.values())
     # A learning rate of nothing leaves the weights of the decay as they are.
     history = model.train(Shapes(1), None, 0.0, 1, "all", seed=SEED).history
-    total = sum(history[name][0] for name in LOSS_NAMES)
+    total = sum(history[name][0] for name in LOSSES)
     assert history["loss"][0] == pytest.approx(total + decay, rel=1e-4)
 
 
@@ -175,6 +176,77 @@ def test_other_ways_to_feed_it(tmp_path, eager, settings):
     assert np.isfinite(history.history["loss"]).all()
 
 
+class Photos(Shapes):
+    """Shapes on images of several sizes."""
+
+    sizes = ((128, 192), (128, 192), (192, 128), (128, 128))
+
+    def _draw(self, image_id):
+        image, masks = super()._draw(image_id)
+        height, width = self.sizes[image_id % len(self.sizes)]
+        below = ((0, height - SIDE), (0, width - SIDE), (0, 0))
+        return np.pad(image, below, constant_values=GREY), np.pad(masks, below)
+
+
+@pytest.mark.parametrize("mini", [True, False])
+@pytest.mark.parametrize(("mode", "images"), [("pad64", 1), ("none", 2)])
+def test_images_of_any_size_teach_the_heads(tmp_path, eager, mode, images, mini):
+    class Sizes(SmallConfig):
+        IMAGE_RESIZE_MODE = mode
+        IMAGES_PER_GPU = images
+        USE_MINI_MASK = mini
+        # Nothing but what is taught changes a weight.
+        WEIGHT_DECAY = 0.0
+        # So many proposals that some match before anything is learned.
+        RPN_NMS_THRESHOLD = 0.9
+        PRE_NMS_LIMIT = POST_NMS_ROIS_TRAINING = 1000
+
+    keras.utils.set_random_seed(SEED)
+    model = MaskRCNN("training", Sizes(), tmp_path)
+    before = weights_of(model)
+    history = model.train(Photos(8), Photos(4, seed=9), 0.01, 1, "all", seed=SEED).history
+    for name in ("mrcnn_bbox_loss", "mrcnn_mask_loss"):
+        assert history[name][0] > 0 and history[f"val_{name}"][0] > 0
+    for head in ("mrcnn_bbox_fc", "mrcnn_mask", "mrcnn_mask_conv1"):
+        assert not np.array_equal(weights_of(model)[f"{head}/kernel"], before[f"{head}/kernel"])
+
+
+@pytest.mark.parametrize("side", [(192, 288), (128, 192)])
+def test_the_networks_anchors_are_those_of_the_targets(tmp_path, side):
+    """On images that are not IMAGE_SHAPE."""
+    config = type("Padded", (SmallConfig,), {"IMAGE_RESIZE_MODE": "pad64"})()
+    model = MaskRCNN("training", config, tmp_path).keras_model
+    layer = model.get_layer("anchors")
+    maps = [np.zeros((2, *shape, 1), np.float32) for shape in backbone_shapes(side)]
+    found = np.asarray(layer([np.zeros((2, *side, 3), np.float32), *maps]))
+    expected = boxes.normalize(anchors.pyramid(side, **settings.anchors(config)), side)
+    np.testing.assert_allclose(found, [expected, expected], atol=1e-6)
+
+
+class Specks(Shapes):
+    """A speck on each image, a sixteenth of the smallest anchor."""
+
+    def _draw(self, image_id):
+        mask = np.zeros((SIDE, SIDE, 1), bool)
+        mask[60:62, 60:62] = True
+        return np.where(mask, np.uint8(200), np.uint8(GREY)).repeat(3, axis=2), mask
+
+    def load_mask(self, image_id):
+        return self._draw(image_id)[1], np.array([1], np.int32)
+
+
+def test_an_epoch_whose_proposals_miss_every_object_is_said(model, capsys):
+    model.train(Specks(3), None, 0.0, 1, "all", seed=SEED)
+    (line,) = re.findall(r"No proposal .*", capsys.readouterr().out)
+    assert line.startswith(
+        "No proposal for the 3 images of epoch 1 overlaps an object by half: mrcnn_bbox_loss and "
+        "mrcnn_mask_loss 0, the box and mask heads learned nothing."
+    )
+    model.train(Shapes(2, seed=9), Specks(4), 0.0, 2, "all", seed=SEED)
+    line = re.findall(r"No proposal .*", capsys.readouterr().out)[-1]
+    assert "for the 4 validation images of epoch 2 " in line and "were not measured" in line
+
+
 # -- A whole run -----------------------------------------------------------------------------------
 
 
@@ -206,7 +278,7 @@ def trained(tmp_path_factory):
 def test_the_loss_falls(trained):
     *_, before, after, _ = trained
     assert after["loss"][-1] < 0.4 * before["loss"][0]
-    for name in LOSS_NAMES:
+    for name in LOSSES:
         # A batch without a proposal on an object has nothing to lose: the first ones are low.
         assert after[name][-1] < 0.4 * max(before[name]), name
 
@@ -220,7 +292,9 @@ def test_a_resumed_run_continues_the_curve(trained):
     (run,) = folder.iterdir()
     names = {path.name for path in run.glob("*.h5")}
     assert {f"mask_rcnn_small_{epoch:04d}.h5" for epoch in range(1, 73)} < names
-    assert {"mask_rcnn_small_best.h5", "mask_rcnn_small_last.h5"} < names
+    assert {"best_mask_rcnn_small.h5", "last_mask_rcnn_small.h5"} < names
+    # Many scripts take the last of them, or those that begin with mask_rcnn.
+    assert sorted(path.name for path in run.iterdir())[-1] == "mask_rcnn_small_0072.h5"
     with open(run / "losses.csv") as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == [str(i) for i in range(1, 73)]
     height, width = read_image(run / "losses.png").shape[:2]
@@ -280,7 +354,7 @@ def test_a_later_part_keeps_the_best_of_the_earlier(model):
 
     def best_is(epoch):
         folder = Path(model.log_dir)
-        best = (folder / "mask_rcnn_small_best.h5").read_bytes()
+        best = (folder / "best_mask_rcnn_small.h5").read_bytes()
         return best == (folder / f"mask_rcnn_small_{epoch:04d}.h5").read_bytes()
 
     for epoch, best in ((1, 1), (2, 1), (3, 3)):
@@ -429,9 +503,9 @@ def test_weights_that_are_not_finite_are_not_saved(model):
     with pytest.raises(TrainingError, match="a weight is not finite after epoch 2"):
         model.train(Shapes(1), None, 0.001, 3, "heads", custom_callbacks=[Spoil()], seed=SEED)
     assert [p.name for p in sorted(Path(model.log_dir).glob("*.h5"))] == [
+        "best_mask_rcnn_small.h5",
+        "last_mask_rcnn_small.h5",
         "mask_rcnn_small_0001.h5",
-        "mask_rcnn_small_best.h5",
-        "mask_rcnn_small_last.h5",
     ]
 
 
@@ -493,14 +567,14 @@ def test_two_devices_give_the_losses_of_one(tmp_path):
         cpu = tf.config.list_physical_devices("CPU")[0]
         two = [tf.config.LogicalDeviceConfiguration()] * 2
         tf.config.set_logical_device_configuration(cpu, two)
-        from mrcnn.config import LOSS_NAMES
+        from mrcnn.nn.losses import LOSSES
         from mrcnn.model import MaskRCNN
         from mrcnn.parallel_model import ParallelModel
         from tests.small import Shapes, SmallConfig
 
         class Two(SmallConfig):
             # Which RoIs the heads learn from is drawn on each device, so they do not learn here.
-            LOSS_WEIGHTS = {name: float(name.startswith("rpn")) for name in LOSS_NAMES}
+            LOSS_WEIGHTS = {name: float(name.startswith("rpn")) for name in LOSSES}
             GPU_COUNT, IMAGES_PER_GPU = (2, 1) if sys.argv[1] == "two" else (1, 2)
 
         keras.utils.set_random_seed(1)

@@ -13,7 +13,8 @@ import numpy as np
 from mrcnn.data import augment as augmenting
 from mrcnn.data.dataset import Dataset, image_name
 from mrcnn.data.inputs import Inputs
-from mrcnn.data.samples import Sample, load_resized, make_sample
+from mrcnn.data.resizing import ONE_SIZE
+from mrcnn.data.samples import Sample, enlarged, load_resized, make_sample
 
 
 class DataGenerator:
@@ -34,6 +35,9 @@ class DataGenerator:
     `shuffle` the images go round in random order without a break between epochs, so that each is
     used equally often; without it every epoch starts at the first image.
 
+    A batch is as high and wide as its images at the most; smaller ones get zeros below and to the
+    right. `one_size` tells that all batches have the same size.
+
     What is not as it should be is never passed over in silence. These dicts have the sentence by
     image id, and `report` is called with each sentence once:
 
@@ -41,7 +45,7 @@ class DataGenerator:
         without_objects   an image left out because it has no objects (see `keep_negatives`)
         emptied           an image whose objects were all empty, or cut off or moved out by
                           augmentation, at least once; another took its place that time
-        cut_down          an image with more than G objects; a random choice is used each time
+        cut_down          an image with more objects than can be used; a random choice is each time
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class DataGenerator:
         resizing: dict,
         mini_mask_shape: Sequence[int] | None,
         max_instances: int,
+        max_positives: int,
         mean_pixel: Sequence[float],
         anchors: dict,
         rpn_targets: dict,
@@ -73,6 +78,7 @@ class DataGenerator:
             resizing: keywords of `fit_image`.
             mini_mask_shape: (h, w), or None for masks of the image's size.
             max_instances: G.
+            max_positives: the RoIs of an image that can teach the heads an object each.
             mean_pixel: `[C]`.
             anchors: keywords of `anchors.pyramid`.
             rpn_targets: keywords of `targets.rpn.rpn_targets`.
@@ -93,7 +99,8 @@ class DataGenerator:
         self.batch_size = batch_size
         self.resizing = {"channels": channels, "resizing": resizing}
         self.mini_mask_shape = mini_mask_shape
-        self.max_instances = max_instances
+        self.one_size = resizing["mode"] in ONE_SIZE
+        self.max_instances, self.max_positives = max_instances, max_positives
         self.shuffle = shuffle
         self.augmentation = augmentation
         self.no_augmentation_sources = frozenset(no_augmentation_sources)
@@ -126,8 +133,8 @@ class DataGenerator:
     def batch(self, epoch: int, index: int) -> dict[str, np.ndarray]:
         """Return batch `index` of an epoch, the same each time.
 
-        Raises IndexError past the end of the epoch, and ValueError where images of one batch
-        differ in size, where no image can be used, and where more than half cannot be loaded.
+        Raises IndexError past the end of the epoch, and ValueError where no image can be used, and
+        where more than half cannot be loaded.
         """
         return self.inputs(self.samples(epoch, index))
 
@@ -137,20 +144,31 @@ class DataGenerator:
         return [image_name(self.dataset, int(sample.meta[0])) for sample, _ in samples]
 
     def samples(self, epoch: int, index: int) -> list[tuple[Sample, np.random.Generator]]:
-        """Return the samples of a batch, each with the generator for what is still drawn."""
+        """Return the samples of a batch, each with the generator for what is still drawn.
+
+        Their images have one size.
+        """
         if not 0 <= index < len(self):
             raise IndexError(f"batch {index} of an epoch of {len(self)}")
         first = index * self.batch_size
-        return [self._sample(epoch, place) for place in range(first, first + self.batch_size)]
+        found = [self._sample(epoch, place) for place in range(first, first + self.batch_size)]
+        size = np.max([sample.image.shape[:2] for sample, _ in found], axis=0)
+        whole = self.mini_mask_shape is None
+        return [(enlarged(sample, *size.tolist(), whole), rng) for sample, rng in found]
 
     def inputs(self, samples) -> dict[str, np.ndarray]:
         """Stack samples, each with its generator, to the inputs of the network."""
         for sample, _ in samples:
-            if len(sample.class_ids) > self.max_instances:
-                sentence = (
-                    f"{len(sample.class_ids)} objects, a random {self.max_instances} are used "
-                    "each time (MAX_GT_INSTANCES)"
+            count = len(sample.class_ids)
+            sentence = f"{count} objects"
+            if count > self.max_instances:
+                sentence += f", a random {self.max_instances} are used each time (MAX_GT_INSTANCES)"
+            if min(count, self.max_instances) > self.max_positives:
+                sentence += (
+                    f", the heads learn at most {self.max_positives} of these each time "
+                    "(TRAIN_ROIS_PER_IMAGE * ROI_POSITIVE_RATIO)"
                 )
+            if count > min(self.max_instances, self.max_positives):
                 self._note(self.cut_down, int(sample.meta[0]), sentence)
         return self._inputs.stack(samples)
 
@@ -161,7 +179,10 @@ class DataGenerator:
             (self.unusable, "cannot be used"),
             (self.without_objects, "have no objects and were left out"),
             (self.emptied, "lost all their objects at least once"),
-            (self.cut_down, f"have more than {self.max_instances} objects"),
+            (
+                self.cut_down,
+                f"have more than {min(self.max_instances, self.max_positives)} objects",
+            ),
         ]
         return ", ".join(
             f"{len(images)} of {total} images {what}" for images, what in counts if images

@@ -30,16 +30,7 @@ class Inputs:
         self._pyramids: dict[tuple, np.ndarray] = {}
 
     def stack(self, samples: Sequence[tuple[Sample, np.random.Generator]]) -> dict[str, np.ndarray]:
-        """Return the inputs of samples, each with the generator for what is drawn here.
-
-        Raises ValueError where the images differ in size.
-        """
-        shapes = {sample.image.shape for sample, _ in samples}
-        if len(shapes) > 1:
-            raise ValueError(
-                f"the images of one batch have the sizes {sorted(shapes)}: use IMAGE_RESIZE_MODE "
-                '"square", or IMAGES_PER_GPU = 1'
-            )
+        """Return the inputs of samples of one size, each with the generator for what is drawn."""
         batch = self._empty(len(samples), samples[0][0])
         for index, (sample, rng) in enumerate(samples):
             self._fill({name: array[index] for name, array in batch.items()}, sample, rng)

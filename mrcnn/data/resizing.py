@@ -9,6 +9,9 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+# The modes of `fit_image` that make images of any size one size.
+ONE_SIZE = ("square", "crop")
+
 
 def resize(
     image: np.ndarray,

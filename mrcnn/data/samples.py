@@ -84,6 +84,21 @@ def make_sample(
     return Sample(image, meta, class_ids, boxes, masks)
 
 
+def enlarged(sample: Sample, height: int, width: int, whole_masks: bool) -> Sample:
+    """Return a sample with zeros below and right of its image, so that it has this size.
+
+    `whole_masks` tells that the masks are of the image's size, and grow with it.
+    """
+    shape = sample.image.shape
+    below = ((0, height - shape[0]), (0, width - shape[1]), (0, 0))
+    if not np.any(below):
+        return sample
+    meta = sample.meta.copy()
+    meta[image_meta.FIELDS["image_shape"]] = height, width, shape[2]
+    masks = np.pad(sample.masks, below) if whole_masks else sample.masks
+    return sample._replace(image=np.pad(sample.image, below), meta=meta, masks=masks)
+
+
 def active_class_ids(dataset: Dataset, image_id: int) -> np.ndarray:
     """Return int32 `[classes]`: 1 for the classes that the source of the image knows.
 

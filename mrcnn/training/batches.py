@@ -5,6 +5,9 @@ import time
 import keras
 import numpy as np
 
+# The sides of the inputs that follow the image's, where images differ in size.
+VARYING = {"input_image": (1, 2), "input_rpn_match": (1,), "input_gt_masks": (1, 2)}
+
 
 class Batches(keras.utils.PyDataset):
     """Batches of a `DataGenerator`, made in threads ahead of the step.
@@ -27,6 +30,10 @@ class Batches(keras.utils.PyDataset):
         self.epoch = 0
         self.seconds = 0.0
         self.error = None
+        # On TensorFlow Keras asks for two batches before the first epoch, and takes from them which
+        # sides of all batches vary. Two that happen to have one size would mislead it.
+        asks = keras.backend.backend() == "tensorflow" and not generator.one_size
+        self.to_describe = min(2, self.steps) if asks else 0
 
     def __len__(self):
         return self.steps
@@ -47,4 +54,14 @@ class Batches(keras.utils.PyDataset):
         # Keras adds up a batch over the devices, which TensorFlow does not do with booleans.
         batch["input_gt_masks"] = batch["input_gt_masks"].view(np.uint8)
         self.seconds += time.perf_counter() - start
+        if self.to_describe:
+            self.to_describe -= 1
+            batch = {name: _described(name, array) for name, array in batch.items()}
         return (batch,)
+
+
+def _described(name, array):
+    """Return an input as Keras's description of one whose VARYING sides are not known."""
+    sides = VARYING.get(name, ())
+    shape = [None if axis in sides else side for axis, side in enumerate(array.shape)]
+    return keras.KerasTensor(shape, array.dtype.name)

@@ -56,6 +56,36 @@ class StopOnNonFinite(keras.callbacks.Callback):
         )
 
 
+class Unmatched(keras.callbacks.Callback):
+    """Says where no proposal of an epoch, or of its validation, overlaps an object by half.
+
+    The heads' losses tell it: where one proposal does, that of its mask is over 0, since no
+    probability is taken for certain.
+    """
+
+    LOSSES = ("mrcnn_bbox_loss", "mrcnn_mask_loss")
+
+    def __init__(self, batches, validation, console):
+        super().__init__()
+        self.parts = {"": batches} | ({"val_": validation} if validation else {})
+        self.console = console
+
+    def on_epoch_end(self, epoch, logs=None):
+        names = [name for name in self.LOSSES if self.model.loss_weights.get(name, 1) > 0]
+        for prefix, batches in self.parts.items():
+            if not names or any(logs.get(prefix + name) != 0 for name in names):
+                continue
+            count = len(batches) * batches.generator.batch_size
+            of = "validation images" if prefix else "images"
+            self.console.line(
+                f"No proposal for the {count} {of} of epoch {epoch + 1} overlaps an object by "
+                f"half: {' and '.join(prefix + name for name in names)} 0, the box and mask heads "
+                f"{'were not measured' if prefix else 'learned nothing'}. That may be so at the "
+                "beginning; where it stays, see with check whether the anchors suit the objects "
+                "(RPN_ANCHOR_SCALES), or raise POST_NMS_ROIS_TRAINING"
+            )
+
+
 class Score(keras.callbacks.Callback):
     """Enters the score of an epoch in its logs, as MASK_AP.
 

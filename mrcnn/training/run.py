@@ -217,10 +217,11 @@ class Run:
                 images=lambda: score and score.count,
             ),
             console,
+            happenings.Unmatched(batches, validation, console),
             happenings.Losses(self.folder, self.first_epoch),
         ]
         if keras.backend.backend() == "tensorflow" and importlib.util.find_spec("tensorboard"):
-            callbacks.append(TensorBoard(self.folder, console))
+            callbacks.append(TensorBoard(self.folder / run_files.EVENTS_FOLDER, console))
         try:
             return self.model.fit(
                 batches,
