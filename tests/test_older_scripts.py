@@ -5,10 +5,13 @@ weights, call the package in these ways; their code is not here.
 """
 
 import json
+import os
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -16,7 +19,7 @@ import custom_training
 import maskrcnn_predict_for_images
 import prediction_for_video
 from mrcnn import model as modellib
-from mrcnn import utils
+from mrcnn import utils, visualize
 from mrcnn.annotation.records import Region
 from mrcnn.commands import photo_run, video_run
 from mrcnn.commands.training_arguments import parse_arguments
@@ -340,3 +343,166 @@ def test_a_polygon_of_several_parts_has_their_pixels():
     expected = polygons_to_mask(squares, (20, 20))
     np.testing.assert_array_equal(polygons_to_mask([points], (20, 20)), expected)
     assert Region(1, "rle", "cup", rle={}).polygon["all_points_x"] == []
+
+
+# -- The samples from beginning to end -------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def no_display():
+    plt.switch_backend("Agg")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "no display")
+        yield
+    plt.close("all")
+
+
+def test_shapes_are_trained_in_two_stages_and_measured(tmp_path, shapes, capsys):
+    """The notebook train_shapes, and the calls of balloon.py and nucleus.py for training."""
+    from imgaug import augmenters as iaa
+
+    class TrainConfig(SmallConfig):
+        STEPS_PER_EPOCH, VALIDATION_STEPS = 2, 1
+
+    class InferenceConfig(TrainConfig):
+        DETECTION_MIN_CONFIDENCE = 0.0
+
+    config = TrainConfig()
+    config.display()
+    start = tmp_path / "mask_rcnn_coco.h5"
+    model = modellib.MaskRCNN(mode="training", config=config, model_dir=str(tmp_path))
+    model.keras_model.save_weights(str(start))
+    heads = ["mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_bbox", "mrcnn_mask"]
+    model.load_weights(str(start), by_name=True, exclude=heads)
+    rate = config.LEARNING_RATE
+    model.train(shapes, shapes, learning_rate=rate, epochs=1, layers="heads")
+    flip = iaa.SomeOf((0, 2), [iaa.Fliplr(0.5), iaa.Flipud(0.5)])
+    model.train(shapes, shapes, learning_rate=rate / 10, epochs=2, augmentation=flip, layers="all")
+    path = os.path.join(tmp_path, "mask_rcnn_shapes.h5")
+    model.keras_model.save_weights(path)
+
+    # Tutorials take the last name of the run's folder, or look for it themselves.
+    run = model.log_dir
+    names = sorted(os.listdir(run))
+    assert names[-1] == sorted(filter(lambda name: name.startswith("mask_rcnn"), names))[-1]
+    assert int(names[-1][-7:-3]) == 2
+
+    model = modellib.MaskRCNN("inference", InferenceConfig(), str(tmp_path))
+    assert model.find_last() == os.path.join(run, names[-1])
+    model.load_weights(path, by_name=True)
+    image, meta, class_ids, boxes, masks = modellib.load_image_gt(
+        shapes, InferenceConfig(), 0, use_mini_mask=False
+    )
+    modellib.log("original_image", image)
+    result = model.detect([image], verbose=1)[0]
+    found = [result[name] for name in ("rois", "class_ids", "scores", "masks")]
+    assert "original_image" in capsys.readouterr().out
+    ap, precisions, recalls, overlaps = utils.compute_ap(boxes, class_ids, masks, *found)
+    assert 0 <= ap <= 1 and len(precisions) == len(recalls)
+    assert overlaps.shape == (len(result["rois"]), len(boxes))
+    assert 0 <= utils.compute_ap_range(boxes, class_ids, masks, *found, verbose=0) <= 1
+    molded = np.expand_dims(modellib.mold_image(image, config), 0)
+    assert molded.shape == (1, *image.shape)
+    windowed = model.detect_molded(molded, np.expand_dims(meta, 0), verbose=0)
+    np.testing.assert_array_equal(windowed[0]["class_ids"], result["class_ids"])
+
+    # Two pictures, side by side with the truth, and what the notebook shows beside.
+    _, axes = plt.subplots(1, 2)
+    visualize.display_instances(
+        image, result["rois"], result["masks"], result["class_ids"], shapes.class_names,
+        result["scores"], ax=axes[0], title="Predictions",
+    )  # fmt: skip
+    visualize.display_instances(image, boxes, masks, class_ids, shapes.class_names, ax=axes[1])
+    assert len(axes[0].texts) == len(result["rois"]) and len(axes[1].texts) == len(boxes)
+    visualize.display_differences(
+        image, boxes, class_ids, masks, result["rois"], result["class_ids"], result["scores"],
+        result["masks"], shapes.class_names,
+    )  # fmt: skip
+    visualize.plot_overlaps(
+        class_ids, result["class_ids"], result["scores"], overlaps, shapes.class_names
+    )
+    visualize.plot_precision_recall(ap, precisions, recalls)
+    assert len(plt.get_fignums()) == 4
+
+
+def test_the_notebook_that_inspects_data(shapes):
+    config = SmallConfig()
+    image_id = shapes.image_ids[2]
+    assert shapes.image_reference(image_id) is not None
+    assert {"id", "path", "source"} <= shapes.image_info[image_id].keys()
+    image, (mask, class_ids) = shapes.load_image(image_id), shapes.load_mask(image_id)
+    visualize.display_top_masks(image, mask, class_ids, shapes.class_names, limit=1)
+    small, window, scale, padding, crop = utils.resize_image(
+        image, min_dim=64, max_dim=64, mode="square"
+    )
+    resized = utils.resize_mask(mask, scale, padding, crop)
+    assert small.shape == (64, 64, 3) and resized.shape == (64, 64, mask.shape[-1])
+    assert len(utils.extract_bboxes(resized)) == len(class_ids) and window == (0, 0, 64, 64)
+    *_, boxes, mini = modellib.load_image_gt(
+        shapes, config, image_id, augment=True, use_mini_mask=True
+    )
+    assert mini.shape[:2] == config.MINI_MASK_SHAPE
+    assert utils.expand_mask(boxes, mini, image.shape).shape == mask.shape
+
+    levels = modellib.compute_backbone_shapes(config, config.IMAGE_SHAPE)
+    anchors = utils.generate_pyramid_anchors(
+        config.RPN_ANCHOR_SCALES, config.RPN_ANCHOR_RATIOS, levels, config.BACKBONE_STRIDES,
+        config.RPN_ANCHOR_STRIDE,
+    )  # fmt: skip
+    generator = modellib.data_generator(
+        shapes, config, shuffle=True, random_rois=16, batch_size=4, detection_targets=True
+    )
+    inputs, outputs = next(generator)
+    images, metas, rpn_match, rpn_bbox, _, _, _, rpn_rois, rois = inputs
+    target_ids, target_deltas, target_masks = outputs
+    assert images.shape[0] == 4 and rpn_match.shape[1] == len(anchors)
+    assert set(modellib.parse_image_meta(metas)["image_id"]) <= set(shapes.image_ids)
+    positive = np.where(rpn_match[0] == 1)[0]
+    refined = utils.apply_box_deltas(
+        anchors[positive], rpn_bbox[0, : len(positive)] * config.RPN_BBOX_STD_DEV
+    )
+    sample = modellib.unmold_image(images[0], config)
+    visualize.draw_boxes(sample, boxes=anchors[positive], refined_boxes=refined)
+    ids = target_ids[0].reshape(-1)
+    deltas = target_deltas[0][np.arange(len(ids)), ids] * config.BBOX_STD_DEV
+    refined = utils.apply_box_deltas(rois[0].astype(np.float32), deltas)
+    masks = target_masks[0][np.arange(len(ids)), :, :, ids]
+    visualize.draw_rois(sample, rois[0], refined, masks, ids, shapes.class_names, limit=10)
+    recall, found = utils.compute_recall(rpn_rois[0], boxes, 0.5)
+    assert 0 <= recall <= 1 and len(found) <= len(boxes)
+    visualize.display_images(np.transpose(mask, [2, 0, 1]), cols=4, cmap="Blues")
+
+
+def test_the_notebook_that_inspects_weights(model):
+    kinds = {layer.__class__.__name__ for layer in model.get_trainable_layers()}
+    assert {"Conv2D", "Dense", "Conv2DTranspose", "BatchNorm"} <= kinds
+    for layer in model.get_trainable_layers():
+        for variable, array in zip(layer.weights, layer.get_weights(), strict=True):
+            assert variable.name and array.shape == tuple(variable.shape)
+    visualize.display_weight_stats(model)
+
+
+def test_what_coco_and_nucleus_do_with_a_dataset():
+    class Coco(utils.Dataset):
+        def load_mask(self, image_id):
+            info = self.image_info[image_id]
+            if info["source"] != "coco":
+                return super().load_mask(image_id)
+            ids = [self.map_source_class_id(f"coco.{each}") for each in info["annotations"]]
+            if not ids or not ids[0]:
+                return super().load_mask(image_id)
+            masks = np.ones((info["height"], info["width"], len(ids)), bool)
+            return masks, np.array(ids, np.int32)
+
+    dataset = Coco()
+    for class_id, name in ((1, "person"), (18, "dog")):
+        dataset.add_class("coco", class_id, name)
+    size = {"width": 8, "height": 6, "path": None}
+    for image_id, annotations in enumerate(([18], [])):
+        dataset.add_image("coco", image_id=image_id, annotations=annotations, **size)
+    dataset.prepare()
+    masks, class_ids = dataset.load_mask(0)
+    assert masks.shape == (6, 8, 1) and class_ids.tolist() == [2]
+    assert dataset.load_mask(1)[0].shape[-1] == 0
+    assert dataset.get_source_class_id(2, "coco") == 18
+    assert dataset.class_names == ["BG", "person", "dog"] and dataset.num_classes == 3
