@@ -40,7 +40,8 @@ def test_what_is_left_is_whole(inputs, tmp_path, monkeypatch, command, fault):
     wrong += interruptions.check_words(fault, ended)
     wrong += interruptions.check_kept(command, fault, ended, folder)
     assert not wrong, ended
-    assert ended.harmed and files
+    # A signal may come before the first frame is there.
+    assert ended.harmed and (files or ended.code == interruptions.INTERRUPTED)
 
 
 # -- The checks find what is wrong ----------------------------------------------------------------
