@@ -1,4 +1,4 @@
-"""HDF5 files that are written whole or not at all, also where the disk is full."""
+"""HDF5 files: written whole or not at all, also where the disk is full, and opened with care."""
 
 import contextlib
 import io
@@ -21,6 +21,20 @@ def replacing(path: str | Path) -> Iterator[h5py.File]:
         finally:
             if raw.error:
                 raise raw.error
+
+
+def reading(path: str | Path) -> h5py.File:
+    """Open a file to read it; raises OSError where it cannot be.
+
+    Where the first bytes name a driver, as those of damaged files do, HDF5 would make room
+    for whatever length stands there (HDF5 File Format Specification 3.0, II.A).
+    """
+    with open(path, "rb") as raw:
+        start = raw.read(60)
+    at = {0: 48, 1: 52}.get(start[8]) if len(start) == 60 else None
+    if at and start[at : at + 8] != b"\xff" * 8:
+        raise OSError("its first bytes are damaged")
+    return h5py.File(path, "r")
 
 
 class _Patient(io.FileIO):

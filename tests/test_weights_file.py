@@ -32,7 +32,31 @@ def refused(path, reason):
 def test_what_is_no_list_of_names(path, of_what, value):
     with h5py.File(path, "r+") as file:
         (file if of_what == "layer_names" else file["conv1"]).attrs[of_what] = value
-    refused(path, f"damaged .*{of_what} is not a list of names")
+    refused(path, rf"damaged .*{of_what} is not (a list of names|text)\)")
+
+
+def test_names_that_are_lists_of_numbers(path):
+    """Damage of one bit makes texts of any length such, and HDF5 ends the process at them."""
+    with h5py.File(path, "r+") as file:
+        value = np.empty(1, object)
+        value[0] = np.arange(3, dtype="u1")
+        file.attrs.create("layer_names", value, dtype=h5py.vlen_dtype("u1"))
+    refused(path, "damaged .*layer_names is not text")
+
+
+def test_an_empty_list_as_keras_writes_it(path):
+    with h5py.File(path, "r+") as file:
+        file["conv1"].attrs["weight_names"] = []
+    with weights_file.opened(path) as file:
+        assert not weights_file.datasets(file)
+
+
+def test_a_driver_that_the_first_bytes_name(path):
+    data = bytearray(path.read_bytes())
+    assert data[48:56] == b"\xff" * 8
+    data[48:56] = (0x780).to_bytes(8, "little")
+    path.write_bytes(data)
+    refused(path, "damaged .*its first bytes are damaged")
 
 
 @pytest.mark.parametrize("several", [False, True])
@@ -41,7 +65,7 @@ def test_names_that_are_references(path, several):
         one = file["conv1"].ref
         value = np.array([one, one], h5py.ref_dtype) if several else one
         file.attrs.create("layer_names", value, dtype=h5py.ref_dtype)
-    refused(path, "damaged .*layer_names is not a list of names")
+    refused(path, "damaged .*layer_names is not text")
 
 
 def test_a_float_that_no_machine_has(path):

@@ -102,7 +102,7 @@ def opened(path) -> h5py.File:
         hint = " (it looks like a web page: the download failed)" if start[:1] == b"<" else ""
         raise WeightsError(f"{path} is not an HDF5 weights file{hint}")
     with _reading(path):
-        return h5py.File(path, "r")
+        return hdf5.reading(path)
 
 
 def text_of(value: bytes | str) -> str:
@@ -115,7 +115,13 @@ def _attribute(holder, name):
     attributes = holder.attrs
     if name not in attributes:
         return None
-    if attributes.get_id(name).dtype.kind == "O":
+    stored = attributes.get_id(name)
+    if stored.shape == (0,):  # Keras writes an empty list as one of numbers
+        return []
+    text = h5py.check_string_dtype(stored.dtype)
+    if text is None:
+        raise ValueError(f"{name} is not text")
+    if text.length is None:
         hdf5_texts.check(holder.file, (LAYER_NAMES, WEIGHT_NAMES, METADATA))
     return attributes[name]
 
@@ -127,7 +133,7 @@ def _names(holder, name):
         numbered = (_attribute(holder, f"{name}{number}") for number in itertools.count())
         parts = list(itertools.takewhile(lambda part: part is not None, numbered))
     for part in parts:
-        if np.ndim(part) != 1 or not all(isinstance(value, bytes | str) for value in part):
+        if np.ndim(part) != 1:
             raise ValueError(f"{name} is not a list of names")
     return [text_of(value) for part in parts for value in part]
 

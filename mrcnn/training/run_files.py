@@ -17,9 +17,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import h5py
-
-from mrcnn import atomic
+from mrcnn import atomic, hdf5
 
 STATE_FILE = "last_state.hdf5"
 CLASSES_FILE = "classes.txt"
@@ -173,7 +171,7 @@ def read_header(folder: str | Path) -> dict:
     Empty where there is none that can be read.
     """
     try:
-        with h5py.File(state_file(folder), "r") as file:
+        with hdf5.reading(state_file(folder)) as file:
             return dict(json.loads(file.attrs[STATE_HEADER]))
     # A damaged file makes h5py raise anything.
     except Exception:

@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from mrcnn import hdf5
@@ -46,7 +45,7 @@ class State:
         """
         path = run_files.state_file(folder)
         try:
-            with h5py.File(path, "r") as file:
+            with hdf5.reading(path) as file:
                 variables = {text_of(d.attrs["name"]): d[()] for d in file.values()}
                 state = cls(variables=variables, **json.loads(file.attrs[run_files.STATE_HEADER]))
             numbers = float(state.best or 0), state.steps, float(state.learning_rate)
