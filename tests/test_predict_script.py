@@ -188,7 +188,6 @@ def test_mistakes(place, capsys, arguments, reason):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ([], "required: SOURCE"),
         (["a.jpg", "--min-confidence", "2"], "2 is not from 0 to 1"),
         (["a.jpg", "--max-instances", "0"], "0 is no whole number from 1 up"),
         (["a.jpg", "--image-size", "500"], "500 is not a multiple of 64: try 512"),
