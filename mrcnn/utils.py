@@ -7,9 +7,8 @@ loads neither Keras nor TensorFlow.
 
 import numpy as np
 
-from mrcnn import borrowed
+from mrcnn import anchors, borrowed
 from mrcnn import boxes as box_ops
-from mrcnn.anchors import generate_anchors, generate_pyramid_anchors
 from mrcnn.boxes import non_max_suppression
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.resizing import resize, resize_image, resize_mask
@@ -93,6 +92,18 @@ def denorm_boxes(boxes, shape):
 def trim_zeros(x):
     """Return `[N, M]` without its rows of zeros, which pad."""
     return x[np.any(x != 0, axis=1)]
+
+
+def generate_anchors(scales, ratios, shape, feature_stride, anchor_stride):
+    """See `anchors.generate_anchors`."""
+    return anchors.generate_anchors(scales, ratios, shape, feature_stride, anchor_stride)
+
+
+def generate_pyramid_anchors(scales, ratios, feature_shapes, feature_strides, anchor_stride):
+    """See `anchors.generate_pyramid_anchors`."""
+    return anchors.generate_pyramid_anchors(
+        scales, ratios, feature_shapes, feature_strides, anchor_stride
+    )
 
 
 def mold_mask(mask, config):
