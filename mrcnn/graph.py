@@ -109,11 +109,7 @@ class ProposalLayer(rpn.Proposals):
 
     def __init__(self, proposal_count, nms_threshold, config=None, **kwargs):
         super().__init__(
-            proposal_count,
-            nms_threshold,
-            config.PRE_NMS_LIMIT,
-            config.RPN_BBOX_STD_DEV,
-            **kwargs,
+            proposal_count, nms_threshold, config.PRE_NMS_LIMIT, config.RPN_BBOX_STD_DEV, **kwargs
         )
         self.config = config
 
