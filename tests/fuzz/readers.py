@@ -114,9 +114,10 @@ def read_annotations(path: Path) -> None:
     assert all("\n" not in str(problem) for problem in merged.problems)
     for image in merged.images:
         # Whether a circle of 256 pieces crosses itself takes most of the time.
-        short = [region for region in image.regions if sum(map(len, region.outlines)) < 100]
-        measure(image._replace(size=None, regions=tuple(short)), 20, 30)
-        for region in image.regions:
+        long = [region for region in image.regions if sum(map(len, region.outlines)) > 100]
+        short = tuple(region for region in image.regions if sum(map(len, region.outlines)) <= 100)
+        measure(image._replace(size=None, regions=short), 20, 30)
+        for region in long:
             region_mask(region, (20, 30))
 
 
@@ -298,17 +299,17 @@ READERS = {
         read_weights, weights_file.WeightsError, "weights.h5", in_bytes, weights_files
     ),
     "images": Reader(read_picture, ImageError, "photo.jpg", in_png, image_files),
-    "states": Reader(read_state, ValueError, run_files.STATE_FILE, in_bytes, state_files, 0.2),
+    "states": Reader(read_state, ValueError, run_files.STATE_FILE, in_bytes, state_files, 0.1),
     "losses": Reader(
         lambda path: run_files.read_losses(path.parent),
         ValueError,
         run_files.LOSSES_FILE,
         in_text,
         lambda: [b"epoch,loss,val_loss\n1,0.5,0.7\n2,0.4,\n"],
-        0.2,
+        0.1,
     ),
     "names": Reader(
-        read_names, ValueError, run_files.CLASSES_FILE, in_bytes, lambda: [b"mug\npan\n"], 0.2
+        read_names, ValueError, run_files.CLASSES_FILE, in_bytes, lambda: [b"mug\npan\n"], 0.1
     ),
     "settings": Reader(
         read_settings,
@@ -316,7 +317,7 @@ READERS = {
         "settings.json",
         in_text,
         lambda: [json.dumps(stored(Config())).encode()],
-        0.2,
+        0.1,
     ),
     "videos": Reader(read_video, VideoError, "clip.mp4", in_bytes, video_files, 0.01),
 }
