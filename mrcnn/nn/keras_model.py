@@ -25,6 +25,7 @@ class MaskRCNNModel(keras.Model):
 
     def __init__(self, inputs, outputs, name=None, **kwargs):
         super().__init__(inputs, outputs, name=name, **kwargs)
+        self.folds = None
         self.trackers = {}
         # Layers of no graph but that of whoever asked for them; see `inner`.
         self.apart = weakref.WeakValueDictionary()

@@ -3,6 +3,7 @@
 Legend: see blocks.py.
 """
 
+import contextlib
 import functools
 
 import keras
@@ -10,7 +11,7 @@ from keras import layers, ops
 
 from mrcnn import boxes as box_math
 from mrcnn import image_meta as meta_rows
-from mrcnn.nn import backbones, fpn, heads, kernels, losses, precision, rpn
+from mrcnn.nn import backbones, folding, fpn, heads, kernels, losses, precision, rpn
 from mrcnn.nn.blocks import registered
 from mrcnn.nn.detection import Detections
 from mrcnn.nn.keras_model import MaskRCNNModel
@@ -112,7 +113,7 @@ def compiled(model, image_shape, anchors):
     for one that scores less than `min_confidence`. (`keras.Model.predict` costs 50 ms more a call,
     and copying the masks of all classes of 100 objects, 25 MB, as much again.)
     """
-    anchors = ops.convert_to_tensor(anchors, "float32")
+    anchors, folds = ops.convert_to_tensor(anchors, "float32"), folding.of(model)
     # The mask head apart from the rest: it is given those detections alone that need a mask.
     rois, image_meta, *maps = model.get_layer("roi_align_mask").input
     detecting = keras.Function(model.inputs, [model.outputs[0], *maps])
@@ -120,10 +121,11 @@ def compiled(model, image_shape, anchors):
 
     def run(image, image_meta, min_confidence):
         each = ops.broadcast_to(anchors, (ops.shape(image)[0], *anchors.shape))
-        detections, *maps = detecting([image, image_meta, each])
-        wanted = (detections[..., 4] > 0) & (detections[..., 5] >= min_confidence)
-        rows = detections[:, : _rows_with(wanted)]
-        masks = masking([rows[..., :4], image_meta, *maps])
+        with folds.used() if folds else contextlib.nullcontext():
+            detections, *maps = detecting([image, image_meta, each])
+            wanted = (detections[..., 4] > 0) & (detections[..., 5] >= min_confidence)
+            rows = detections[:, : _rows_with(wanted)]
+            masks = masking([rows[..., :4], image_meta, *maps])
         masks = heads.of_own_class(masks, ops.cast(rows[..., 4], "int32"), axis=4)
         below = ops.shape(detections)[1] - ops.shape(rows)[1]
         masks = ops.pad(masks, [[0, 0], [0, below], [0, 0], [0, 0]])
@@ -137,6 +139,8 @@ def compiled(model, image_shape, anchors):
         run = tf.function(run, input_signature=signature, autograph=False)
 
     def function(image, image_meta, min_confidence=0.0):
+        if folds:
+            folds.refresh()
         inputs = image, image_meta, min_confidence
         return run(*(ops.convert_to_tensor(x, "float32") for x in inputs))
 
