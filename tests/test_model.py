@@ -166,12 +166,13 @@ def test_weights_that_change_later_count(photos, tmp_path):
 @pytest.mark.parametrize("way", ["set_weights", "assign", "assign_add", "step"])
 @pytest.mark.parametrize("part", ["conv", "norm"])
 def test_whatever_changes_a_variable_counts_at_once(photos, way, part):
+    keras.utils.set_random_seed(3)  # others may take all for background
     config = type("Backbone", (SmallConfig,), {"BACKBONE": "compact"})
     model = MaskRCNN("inference", config(), "log")
     molded, metas, _ = model.mold_inputs(photos[2:3])
 
     def found():
-        return (model.detector._run(molded, metas, 0)[0][..., 5] > 0.35).any()
+        return (model.detector._run(molded, metas, 0)[0][..., 5] > 0.5).any()
 
     assert found()
     layer = model.keras_model.get_layer(f"mrcnn_class_{'conv' if part == 'conv' else 'bn'}1")
