@@ -78,6 +78,7 @@ class Config:
     # square  resize to IMAGE_MIN_DIM..IMAGE_MAX_DIM, pad with zeros to IMAGE_MAX_DIM squared
     # pad64   resize to IMAGE_MIN_DIM or IMAGE_MIN_SCALE, pad to multiples of 64
     # crop    scale as above, then a random IMAGE_MIN_DIM squared cut; for training only
+    # With none and pad64 a batch of training has the size of its largest image.
     IMAGE_RESIZE_MODE = "square"
     IMAGE_MIN_DIM = 800
     IMAGE_MAX_DIM = 1024
