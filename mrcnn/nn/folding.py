@@ -15,7 +15,7 @@ from mrcnn.nn.blocks import conv_norms
 def of(model):
     """Return the `Folds` of a model, the same each time; None where each call shall fold.
 
-    So it is on other backends than TensorFlow, and on a GPU, which folds in no time.
+    So it is on other backends than TensorFlow, and on a GPU, whose memory is not compared here.
     """
     if keras.backend.backend() != "tensorflow":
         return None
