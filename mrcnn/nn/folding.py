@@ -44,20 +44,21 @@ class Folds:
             [tf.Variable(array, trainable=False) for array in layer.fold()] for layer in self.layers
         ]
         children = [child for layer in self.layers for child in (layer.conv, layer.norm)]
-        variables = [variable.value for child in children for variable in child.weights]
-        self._read = tf.function(lambda: [variable.read_value() for variable in variables])
-        self._fold = tf.function(self._assign)
-        self._held, self._places = None, None
+        self._variables = [variable.value for child in children for variable in child.weights]
+        self._held, self._places = self._read()
 
     def refresh(self) -> None:
         """Fold again where a variable has changed since the last time."""
-        held = self._read()
-        places = [np.asarray(tensor).__array_interface__["data"][0] for tensor in held]
+        held, places = self._read()
         if places != self._places:
             self._fold()
         self._held, self._places = held, places
 
-    def _assign(self):
+    def _read(self):
+        held = [variable.read_value() for variable in self._variables]
+        return held, [np.asarray(tensor).__array_interface__["data"][0] for tensor in held]
+
+    def _fold(self):
         for layer, folded in zip(self.layers, self.folded, strict=True):
             for variable, array in zip(folded, layer.fold(), strict=True):
                 variable.assign(array)
