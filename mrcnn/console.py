@@ -14,7 +14,8 @@ class Console(keras.callbacks.Callback):
     def __init__(self, stream=None):
         super().__init__()
         self.stream, self.progress = stream, Progress(0, stream=stream)
-        self.told = False
+        # Steps of this run, and the seconds of those from the third on: the first ones compile.
+        self.steps, self.seconds = 0, 0.0
         # What an epoch takes besides its steps: validation, checkpoint.
         self.aside = 0.0
 
@@ -30,24 +31,26 @@ class Console(keras.callbacks.Callback):
         self.epoch, self.epochs, steps = epoch, self.params["epochs"], len(self.batches)
         self.progress = Progress(steps, f"epoch {epoch + 1}/{self.epochs}", self.stream)
         self.started = time.perf_counter()
-        self.first = self.last = None
+        self.first, self.last = None, (self.started, 0.0)
 
     def on_train_batch_end(self, batch, logs=None):
         # When the step ended, and how long batches had been prepared by then.
-        self.last = time.perf_counter(), self.batches.seconds
+        before, self.last = self.last[0], (time.perf_counter(), self.batches.seconds)
         self.first = self.first or self.last
+        self.steps += 1
         text = f"loss {(logs or {}).get('loss', math.nan):.4f}"
-        if not batch:
-            # The first step compiles.
+        if self.steps == 1:
+            self.progress.compiled(self.last[0] - before)
+        if self.steps < 3:
             self.progress.update(text)
             return
-        each = (self.last[0] - self.first[0]) / batch
+        self.seconds += self.last[0] - before
+        each = self.seconds / (self.steps - 2)
         steps = len(self.batches) * (self.epochs - self.epoch) - batch - 1
         left = duration(each * steps + self.aside * (self.epochs - self.epoch))
         self.progress.update(f"{text}, {duration(each)} a step, {left} in all")
-        if not self.told and steps:
+        if self.steps == 3 and steps:
             self.line(f"A step takes about {duration(each)}: {left} to epoch {self.epochs}")
-        self.told = True
 
     def on_epoch_end(self, epoch, logs=None):
         now = time.perf_counter()

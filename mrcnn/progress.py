@@ -23,6 +23,10 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02} min"
 
 
+# A first step of less is not worth a line.
+LONG_SECONDS = 2.0
+
+
 class Progress:
     """A line such as "Photos read [3/36, 12 s left] a.jpg".
 
@@ -36,9 +40,10 @@ class Progress:
         stream: standard output by default.
         every: seconds between two lines where there is no terminal; 0 for a line a step.
         number: puts `total` and the count of steps in words, such as megabytes.
+        compiles: say in a line of its own how long the first step took, where that was long.
 
-    The first step, which may compile or start what the others need, does not count in `left` and
-    `seconds_each`.
+    The first two steps, which compile or start what the others need, do not count in `left` and
+    `seconds_each`, so that nothing is estimated before the third.
     """
 
     def __init__(
@@ -48,12 +53,14 @@ class Progress:
         stream: TextIO | None = None,
         every: float = 30.0,
         number: Callable[[float], str] = str,
+        compiles: bool = False,
     ):
         self.total, self.what, self.every, self.number = total, what, every, number
         self.stream = stream or sys.stdout
         self.done, self.text = 0, ""
         self._start = self._said = time.perf_counter()
-        self._first = self._last = None  # (when, steps done)
+        self._compiles = compiles
+        self._marks = []  # (when, steps done) of the first two steps and of the last one
         self._estimated = False
         self._bar = None  # on a terminal, from the first step to the end
 
@@ -69,8 +76,11 @@ class Progress:
         self.text = text
         self.done += count
         if count:
-            self._last = time.perf_counter(), self.done
-            self._first = self._first or self._last
+            now = time.perf_counter()
+            self._marks[2:] = []
+            self._marks.append((now, self.done))
+            if self._compiles and len(self._marks) == 1:
+                self.compiled(now - self._start)
         if self.stream.isatty():
             begins = self._bar is None
             if begins:
@@ -80,7 +90,7 @@ class Progress:
             self._bar.set_description_str(str(self), refresh=begins or not count)
             self._bar.update(count)
         elif count:
-            self._say(self._last[0])
+            self._say(now)
 
     def to(self, done: float, total: float | None = None, text: str = "") -> None:
         """Note that `done` steps in all are done, of `total` where that is only known now."""
@@ -101,20 +111,24 @@ class Progress:
             self._bar.close()
             self._bar = None
 
+    def compiled(self, seconds: float) -> None:
+        """Say how long it took until the first step was done, where anybody waited for it."""
+        if seconds >= LONG_SECONDS:
+            self.line(f"Compiled in {duration(seconds)}")
+
     @property
     def seconds_each(self) -> float:
-        """What a step takes: without the first, unless there is no other; 0 before it."""
-        if self._last is None:
+        """What a step takes: without the first two, unless there are no others; 0 before any."""
+        if not self._marks:
             return 0.0
-        (since, before), (now, done) = self._first, self._last
-        if done == before:
-            since, before = self._start, 0
+        now, done = self._marks[-1]
+        since, before = ((self._start, 0), *self._marks)[len(self._marks) - 1]
         return (now - since) / (done - before)
 
     @property
     def left(self) -> float | None:
-        """Seconds until all steps are done; None before the second one, and without a total."""
-        if self.total is None or self._last == self._first:
+        """Seconds until all steps are done; None before the third one, and without a total."""
+        if self.total is None or len(self._marks) < 3:
             return None
         return self.seconds_each * max(self.total - self.done, 0)
 

@@ -54,26 +54,38 @@ def test_durations(seconds, words):
     assert duration(seconds) == words
 
 
-def test_the_first_step_does_not_count(clock):
-    bar = Progress(5, stream=io.StringIO())
+def test_nothing_is_estimated_before_the_third_step(clock):
+    bar = Progress(6, stream=io.StringIO())
     assert bar.seconds_each == 0 and bar.left is None
     steps(bar, clock, 60)
     assert bar.seconds_each == 60 and bar.left is None
+    steps(bar, clock, 20)
+    assert bar.seconds_each == 20 and bar.left is None
     steps(bar, clock, 2, 4)
+    # The first compiles, and the second may still start something.
     assert bar.seconds_each == 3 and bar.left == 6
-    assert str(bar) == "[3/5, 6.0 s left] step 2"
+    assert str(bar) == "[4/6, 6.0 s left] step 2"
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(74, "Compiled in 1 min 14 s\n"), (0.5, "")])
+def test_how_long_the_first_step_compiled(clock, seconds, said):
+    stream = io.StringIO()
+    with Progress(5, stream=stream, compiles=True) as bar:
+        bar.update("a.jpg ...", 0)
+        steps(bar, clock, seconds, 1)
+    assert stream.getvalue().startswith(said) and ("Compiled" in stream.getvalue()) == bool(said)
 
 
 def test_in_a_file_a_line_comes_now_and_then(clock):
     stream = io.StringIO()
     with Progress(100, "Photos read", stream) as bar:
         bar.update("a.jpg ...", 0)
-        steps(bar, clock, 40, 5, *[5] * 7)
+        steps(bar, clock, 40, 5, *[5] * 8)
     assert stream.getvalue().splitlines() == [
         "Photos read [1/100] step 1",
         # Much is to come: that is said at once, and then twice a minute.
-        "Photos read [2/100, 8 min 10 s left] step 2",
-        "Photos read [8/100, 7 min 40 s left] step 8",
+        "Photos read [3/100, 8 min 05 s left] step 3",
+        "Photos read [9/100, 7 min 35 s left] step 9",
     ]
 
 
@@ -86,12 +98,13 @@ def test_in_a_file_what_is_soon_done_is_not_told(clock):
 
 def test_a_line_a_step_where_that_is_wanted(clock):
     stream = io.StringIO()
-    with Progress(3, stream=stream, every=0) as bar:
-        steps(bar, clock, 9, 2, 2)
+    with Progress(4, stream=stream, every=0) as bar:
+        steps(bar, clock, 9, 2, 2, 2)
     assert stream.getvalue().splitlines() == [
-        "[1/3] step 1",
-        "[2/3, 2.0 s left] step 2",
-        "[3/3] step 3",
+        "[1/4] step 1",
+        "[2/4] step 2",
+        "[3/4, 2.0 s left] step 3",
+        "[4/4] step 4",
     ]
 
 
@@ -100,7 +113,7 @@ def test_without_a_total_no_end_is_guessed(clock):
     with Progress(None, "Frames", stream) as bar:
         steps(bar, clock, 1, 10, 20)
     assert stream.getvalue() == "Frames [3] step 3\n"
-    assert bar.left is None and bar.seconds_each == 15
+    assert bar.left is None and bar.seconds_each == 20
 
 
 def test_nothing_to_do():
@@ -113,11 +126,11 @@ def test_nothing_to_do():
 
 def test_a_callback_of_done_and_total(clock):
     bar = Progress(None, "Loading", io.StringIO(), number=lambda n: f"{n / 1e6:.1f} MB")
-    for done in (10e6, 11e6, 13e6):
+    for done in (10e6, 11e6, 12e6, 13e6):
         clock.time += 1
         bar.to(done, 19e6)
     # What an earlier call had loaded came with the first step and took no time.
-    assert str(bar) == "Loading [13.0 MB/19.0 MB, 4.0 s left]"
+    assert str(bar) == "Loading [13.0 MB/19.0 MB, 6.0 s left]"
 
 
 def test_lines_that_stay(capsys):

@@ -26,7 +26,7 @@ def run_evaluate(script: Script, arguments: argparse.Namespace) -> int:
     dataset = script.dataset()
     dataset.load_custom(arguments.dataset, subset, classes, report.subset(subset))
     dataset.prepare()
-    with Progress(len(dataset.image_ids), "Photos evaluated") as progress:
+    with Progress(len(dataset.image_ids), "Photos evaluated", compiles=True) as progress:
         evaluation = evaluate(opened.detector, dataset, progress.to)
     print(evaluation.text())
     threshold = evaluation.threshold()

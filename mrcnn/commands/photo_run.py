@@ -145,7 +145,7 @@ def predict(
             if show:
                 show = show_picture(picture, str(photo.path))
 
-    with Progress(len(sources), every=0) as progress, ThreadPoolExecutor(2) as pool:
+    with Progress(len(sources), every=0, compiles=True) as progress, ThreadPoolExecutor(2) as pool:
         for source, reading in read_ahead(sources, pool):
             if stop.is_set():
                 break

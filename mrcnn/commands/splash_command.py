@@ -61,7 +61,7 @@ def _write_video(splash, source, output):
     with Video(source) as video:
         total = round(video.duration * video.rate) if video.duration else None
         writer = VideoWriter(output, video.size, video.rate)
-        with Progress(total, "Frames done") as progress:
+        with Progress(total, "Frames done", compiles=True) as progress:
             try:
                 for frame in video.frames():
                     writer.write(splash(frame.image))

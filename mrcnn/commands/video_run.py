@@ -117,7 +117,9 @@ def run(arguments: argparse.Namespace, config_class: type, video: Video, window=
         # TensorFlow starts here, once all that can be wrong has been looked at.
         detector = opened.detector
         print(f"{_about(video)}; {_device()}", flush=True)
-        progress = files.enter_context(Progress(min(ends, default=None), number=clock))
+        progress = files.enter_context(
+            Progress(min(ends, default=None), number=clock, compiles=True)
+        )
 
         def on_frame(found):
             tally.add(found)
