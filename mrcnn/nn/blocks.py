@@ -50,10 +50,10 @@ class ConvNorm(layers.Layer):
     in each call, unless `folding` has it: it is that of the weights of the moment.
 
     Arguments:
-        conv: the `Conv2D`, built by this layer; no activation.
+        conv: the `Conv2D` or `DepthwiseConv2D`, built by this layer; no activation.
         norm: the `BatchNorm`.
         train_bn: None, False or True as `Config.TRAIN_BN`; with False the fold is always used.
-        activation: "relu" or None, after the norm.
+        activation: "relu", "relu6" or None, after the norm.
     """
 
     def __init__(self, conv, norm, train_bn=False, activation=None, **kwargs):
@@ -104,10 +104,18 @@ class ConvNorm(layers.Layer):
         scale = norm.gamma * ops.rsqrt(norm.moving_variance + norm.epsilon)
         bias = self.conv.bias if self.conv.use_bias else 0.0
         shift = (bias - norm.moving_mean) * scale + norm.beta
-        return [ops.cast(x, self.compute_dtype) for x in (self.conv.kernel * scale, shift)]
+        # A depthwise kernel is [h, w, C, 1].
+        kernel = self.conv.kernel * (scale[:, None] if self._is_depthwise() else scale)
+        return [ops.cast(x, self.compute_dtype) for x in (kernel, shift)]
+
+    def _is_depthwise(self):
+        return isinstance(self.conv, layers.DepthwiseConv2D)
 
     def _call_folded(self, inputs):
         kernel, shift = self.folded or self.fold()
+        if self._is_depthwise():
+            strides, padding = self.conv.strides, self.conv.padding
+            return ops.depthwise_conv(inputs, kernel, strides, padding) + shift
         if self._covers(inputs):
             # One position of the kernel: a matrix product does it in three quarters of the time.
             rows = ops.reshape(inputs, (-1, math.prod(self.conv.kernel_size) * inputs.shape[-1]))
@@ -131,16 +139,17 @@ def conv_norm(
     train_bn=False,
     activation=None,
 ):
-    """Make a `ConvNorm` from its children's names; see there for the arguments."""
-    conv = layers.Conv2D(
-        filters,
-        kernel_size,
-        strides,
-        padding,
-        use_bias=use_bias,
-        kernel_initializer=kernels.initializer(),
-        name=conv_name,
-    )
+    """Make a `ConvNorm` from its children's names; see there for the arguments.
+
+    Without `filters` the convolution is depthwise: one filter for each channel.
+    """
+    options = {"use_bias": use_bias, "name": conv_name}
+    if filters is None:
+        initializer = {"depthwise_initializer": kernels.initializer()}
+        conv = layers.DepthwiseConv2D(kernel_size, strides, padding, **options, **initializer)
+    else:
+        initializer = {"kernel_initializer": kernels.initializer()}
+        conv = layers.Conv2D(filters, kernel_size, strides, padding, **options, **initializer)
     norm = BatchNorm(name=norm_name)
     return ConvNorm(conv, norm, train_bn, activation, name=f"{conv_name}_folded")
 

@@ -88,8 +88,7 @@ def load(leaves, path, exclude=(), training=False) -> LoadReport:
     report.unknown = sorted(exclude.difference(*(names for _, names in leaves)))
     leaves = [(layer, names) for layer, names in leaves if layer.weights]
     assignments = []
-    with weights_file.opened(path) as file:
-        datasets = weights_file.datasets(file)
+    with weights_file.contents(path) as (datasets, _):
         in_file = {layer for layer, _ in datasets}
         for layer, names in leaves:
             for variable in layer.weights:

@@ -8,6 +8,8 @@ layer and its variable, so it does not matter how layers are nested or which Ker
 Files come from strangers: they are read as arrays alone. Nothing in them is executed or
 unpickled, and links out of the file are not followed.
 
+EfficientNet-Lite0's published file, of PyTorch, is read too: `torch_file.py`.
+
 This module needs neither Keras nor TensorFlow.
 """
 
@@ -22,7 +24,7 @@ import h5py
 import numpy as np
 
 from mrcnn import files, hdf5
-from mrcnn.nn import backbones, hdf5_texts
+from mrcnn.nn import backbones, efficientnet_lite_file, hdf5_texts, torch_file
 
 # A root attribute that other readers pass over: class names and settings, as JSON.
 METADATA = "mask_rcnn"
@@ -201,17 +203,42 @@ def _is_plain(dataset):
     return inside and filters <= PACKING and dataset.dtype.kind == "f"
 
 
+@contextlib.contextmanager
+def contents(path):
+    """Give `({(layer, variable): what `array` reads}, the file's metadata)` of an open file.
+
+    Raises WeightsError where the file is none of weights.
+    """
+    if torch_file.is_one(path):
+        yield _published_lite(path), {}
+    else:
+        with opened(path) as file:
+            yield datasets(file), _metadata(file)
+
+
+def _published_lite(path):
+    try:
+        tensors = torch_file.read(path)
+    except ValueError as error:
+        raise WeightsError(str(error)) from error
+    try:
+        return efficientnet_lite_file.by_layer(tensors)
+    except ValueError as error:
+        raise WeightsError(f"{path} cannot be used: {error}") from error
+
+
 def array(dataset) -> np.ndarray:
-    """Return the numbers of one of `datasets`, float32; raises WeightsError."""
+    """Return the numbers of one of `contents`, float32; raises WeightsError."""
+    if isinstance(dataset, np.ndarray):
+        return dataset.astype(np.float32, copy=False)
     with _reading(dataset.file.filename):
         return dataset[()].astype(np.float32, copy=False)
 
 
 def inspect(path) -> WeightsInfo:
     """Read the header of a weights file; raises WeightsError where it is none."""
-    with opened(path) as file:
-        shapes = {key: dataset.shape for key, dataset in datasets(file).items()}
-        metadata = _metadata(file)
+    with contents(path) as (found, metadata):
+        shapes = {key: dataset.shape for key, dataset in found.items()}
     logits = shapes.get(("mrcnn_class_logits", "bias"))
     settings = metadata.get("settings")
     return WeightsInfo(
