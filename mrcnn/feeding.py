@@ -69,7 +69,7 @@ def load_image_gt(
         image_id: one of `dataset.image_ids`.
         augment: the older way to flip left and right every other time; better is `augmentation`,
             which may also stand here.
-        augmentation: an imgaug augmenter, applied to image and masks together.
+        augmentation: a `Jitter` or an imgaug augmenter, for image and masks together.
         use_mini_mask: cut the masks to their boxes and shrink them to `MINI_MASK_SHAPE`.
 
     Objects that are empty, or that augmentation moved out of the image, are left out. Raises

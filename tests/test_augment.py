@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from mrcnn.data import augment, piecewise
+from mrcnn.data.jitter import Jitter
 
 SIDE = 96
 
@@ -172,3 +173,86 @@ def test_points_of_the_grid_move_as_drawn():
     assert rows[32, 16] == pytest.approx(40) and columns[32, 16] == pytest.approx(16)
     assert rows[16, 16] == pytest.approx(20) and rows[32, 8] == pytest.approx(36)
     assert rows[0, 0] == 0 and columns[0, 8] == pytest.approx(8)
+
+
+# -- Jitter ----------------------------------------------------------------------------------------
+
+STILL = {"flip": 0, "scale": (1, 1), "shift": 0, "turn": 0}
+SAME_COLOURS = {"brightness": (1, 1), "tint": 0, "saturation": (1, 1), "gamma": (1, 1)}
+
+
+@pytest.mark.parametrize("channels", [1, 3, 6])
+def test_jitter_moves_image_and_masks_together(scene, channels):
+    image, masks = scene
+    image = np.repeat(image[..., :1], channels, axis=2)
+    jitter = Jitter(brightness=(0.9, 1.1), gamma=(0.9, 1.1))
+    overlaps = []
+    for seed in range(20):
+        moved, found = augment.augment(image, masks, jitter, np.random.default_rng(seed))
+        assert moved.shape == image.shape and moved.dtype == np.uint8
+        assert found.shape == masks.shape and found.dtype == bool
+        assert iou(found[..., 0], moved[..., 0] > 110) > 0.95
+        overlaps.append(iou(found, masks))
+    assert np.mean(overlaps) < 0.6
+
+
+def test_each_part_of_jitter_does_what_it_says(scene):
+    image, masks = scene
+
+    def jittered(**options):
+        jitter = Jitter(**STILL | SAME_COLOURS | options)
+        return augment.augment(image, masks, jitter, np.random.default_rng(2))
+
+    def middle_and_area(found):
+        rows, columns = np.nonzero(found[..., 0])
+        return rows.mean(), columns.mean(), rows.size
+
+    same, found = jittered()
+    np.testing.assert_array_equal(found, masks)
+    np.testing.assert_allclose(same.astype(int), image, atol=1)
+    mirrored, found = jittered(flip=1)
+    np.testing.assert_array_equal(found, masks[:, ::-1])
+    np.testing.assert_array_equal(mirrored, same[:, ::-1])
+    y, x, area = middle_and_area(masks)
+    _, found = jittered(scale=(0.5, 0.5))
+    centre = (image.shape[0] - 1) / 2, (image.shape[1] - 1) / 2
+    half = (centre[0] + y) / 2, (centre[1] + x) / 2, area / 4
+    assert middle_and_area(found) == pytest.approx(half, rel=0.05)
+    _, found = jittered(shift=0.1)
+    moved = middle_and_area(found)
+    assert moved[2] == pytest.approx(area, rel=0.02)
+    assert 1 < np.hypot(moved[0] - y, moved[1] - x) < 0.1 * np.hypot(*image.shape[:2])
+    _, found = jittered(turn=20)
+    assert middle_and_area(found)[2] == pytest.approx(area, rel=0.02)
+    assert 0.5 < iou(found, masks) < 0.95
+    for colours in ({"brightness": (0.5, 0.5)}, {"tint": 0.3}, {"gamma": (2, 2)}):
+        other, found = jittered(**colours)
+        np.testing.assert_array_equal(found, masks)
+        assert (other != image).any()
+
+
+def test_jitter_makes_colours_grey_and_leaves_black_black():
+    image = np.zeros((4, 4, 3), np.uint8)
+    image[:2] = 200, 100, 50
+    masks = np.zeros((4, 4, 0), bool)
+    grey = Jitter(**STILL | SAME_COLOURS | {"saturation": (0, 0)})
+    found, _ = grey(image, masks, np.random.default_rng(0))
+    assert found[0, 0].tolist() == [124] * 3 and not found[2:].any()
+    for seed in range(5):
+        assert not Jitter(**STILL)(image, masks, np.random.default_rng(seed))[0][2:].any()
+
+
+def test_jitter_keeps_an_object_in_the_image():
+    masks = np.zeros((60, 80, 2), bool)
+    masks[:3, :3, 0] = True  # in the corner; the other object is empty
+    image = np.zeros((60, 80, 3), np.uint8)
+    jitter = Jitter(scale=(1.2, 2), shift=0.4)
+    kept = [jitter(image, masks, np.random.default_rng(seed))[1] for seed in range(40)]
+    assert all(found[..., 0].any() and not found[..., 1].any() for found in kept)
+    assert len({found.tobytes() for found in kept}) > 5
+
+
+def test_jitter_is_decided_by_the_generator(scene):
+    first, again, other = (Jitter()(*scene, np.random.default_rng(s))[0] for s in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()

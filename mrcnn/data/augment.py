@@ -1,8 +1,9 @@
 """Augmentation that moves an image and the masks of its objects together.
 
-A pipeline is an `imgaug` augmenter. imgaug itself knows which of its augmenters move pixels and
-which only change values; given an image and its label map in one call, it draws the random numbers
-once and applies the former to both and the latter to the image alone, whatever the pipeline.
+A pipeline is a `Jitter` or an `imgaug` augmenter. imgaug itself knows which of its augmenters move
+pixels and which only change values; given an image and its label map in one call, it draws the
+random numbers once and applies the former to both and the latter to the image alone, whatever the
+pipeline.
 """
 
 import threading
@@ -10,6 +11,7 @@ import threading
 import cv2
 import numpy as np
 
+from mrcnn.data.jitter import Jitter
 from mrcnn.masks import extract_bboxes
 
 # Each thread has a copy of the pipeline: an augmenter's random generator is not for several, and
@@ -25,22 +27,23 @@ def flip(image: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def augment(
     image: np.ndarray, masks: np.ndarray, pipeline, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return an image and its masks as an imgaug pipeline changes them together.
+    """Return an image and its masks as a pipeline changes them together.
 
     Arguments:
         image: uint8 `[H, W, C]`.
         masks: bool `[H, W, N]`; they may overlap.
-        pipeline: an imgaug augmenter. It is copied, so that threads may share it; what is changed
-            in it after its first use has no effect.
+        pipeline: a `Jitter`, or an imgaug augmenter. That is copied, so that threads may share it;
+            what is changed in it after its first use has no effect.
         rng: decides all that the pipeline draws.
 
     Both keep their shape: where the pipeline changes the size of the image, it is resized back.
-    Masks that were moved out of the image come back empty. Raises TypeError for a pipeline that
-    is not imgaug's.
+    Masks that were moved out of the image come back empty. Raises TypeError for another pipeline.
     """
+    check_pipeline(pipeline)
+    if isinstance(pipeline, Jitter):
+        return pipeline(image, masks, rng)
     from imgaug.augmentables.segmaps import SegmentationMapsOnImage
 
-    check_pipeline(pipeline)
     pipeline = _own_copy(pipeline)
     pipeline.seed_(int(rng.integers(2**31)))
     labels, layers = _paint_labels(masks)
@@ -70,13 +73,15 @@ def _own_copy(pipeline):
 
 
 def check_pipeline(pipeline):
-    """Raise TypeError unless `pipeline` is an imgaug augmenter."""
+    """Raise TypeError unless `pipeline` is a `Jitter` or an imgaug augmenter."""
+    if isinstance(pipeline, Jitter):
+        return
     from imgaug.augmenters import Augmenter
 
     if not isinstance(pipeline, Augmenter):
         raise TypeError(
-            "augmentation must be an imgaug augmenter, such as imgaug.augmenters.Fliplr(0.5), not "
-            f"{pipeline!r:.80}"
+            "augmentation must be an imgaug augmenter, such as imgaug.augmenters.Fliplr(0.5), or a "
+            f"mrcnn.data.jitter.Jitter, not {pipeline!r:.80}"
         )
 
 

@@ -83,13 +83,13 @@ class DataGenerator:
             anchors: keywords of `anchors.pyramid`.
             rpn_targets: keywords of `targets.rpn.rpn_targets`.
             random_rois: how many RoIs take the place of the RPN's proposals, if any.
-            augmentation: an imgaug augmenter, or None.
+            augmentation: a `Jitter`, an imgaug augmenter, or None.
             no_augmentation_sources: sources whose images are not augmented.
             flip: the older way to augment: left and right are swapped every other time.
             keep_negatives: train on images without objects too.
             seed: an int; by default every generator draws otherwise.
 
-        Raises ValueError for a data set without images, TypeError for a pipeline not imgaug's.
+        Raises ValueError for a data set without images, TypeError for another pipeline.
         """
         if not len(dataset.image_ids):
             raise ValueError(f"the {type(dataset).__name__} has no images")

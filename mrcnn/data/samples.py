@@ -67,7 +67,7 @@ def make_sample(
     Arguments:
         mini_mask_shape: (h, w), or None for masks of the image's size.
         flip: swap left and right every other time.
-        augmentation: an imgaug augmenter, or None.
+        augmentation: a `Jitter`, an imgaug augmenter, or None.
         rng: decides all that is drawn.
     """
     image, meta, class_ids, masks = resized
