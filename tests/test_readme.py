@@ -32,7 +32,7 @@ def test_every_file_that_a_table_names_is_there():
 
 @pytest.mark.parametrize(
     "subject",
-    ["backbone", "loss", "annotation format", "result format", "export", "schedule", "drawing"],
+    ["backbone", "loss", "annotation format", "result format", "export", "plan", "drawing"],
 )
 def test_it_tells_where_to_add(subject):
     rows = [cells for cells in tables() if re.match(rf"an? {subject}", cells[0])]
