@@ -114,6 +114,11 @@ def own_backbone(config) -> Callable | None:
     return config.BACKBONE if callable(config.BACKBONE) else None
 
 
+def backbone(config) -> str | Callable:
+    """Return the BACKBONE."""
+    return config.BACKBONE
+
+
 def min_confidence(config) -> float:
     """Return the least score of what is found."""
     return config.DETECTION_MIN_CONFIDENCE

@@ -12,6 +12,7 @@ from mrcnn.commands.process import INTERRUPTED, ROOT
 from mrcnn.commands.script import Script
 from mrcnn.commands.training_arguments import OPTIONS
 from mrcnn.config import Config
+from mrcnn.nn.backbones import BACKBONES
 from mrcnn.nn.weights import CLASS_LAYERS
 from mrcnn.nn.weights_file import WeightsInfo, inspect
 from mrcnn.quiet import start_keras
@@ -36,7 +37,16 @@ NETWORK_SETTINGS = (
     "MEAN_PIXEL",
 )
 # What weights were trained for; a script that sets it means what it says.
-HABITS = ("IMAGE_RESIZE_MODE", "IMAGE_MIN_DIM", "IMAGE_MAX_DIM", "RPN_ANCHOR_SCALES")
+HABITS = (
+    "IMAGE_RESIZE_MODE",
+    "IMAGE_MIN_DIM",
+    "IMAGE_MAX_DIM",
+    "RPN_ANCHOR_SCALES",
+    "TRAIN_ROIS_PER_IMAGE",
+    "PRE_NMS_LIMIT",
+    "POST_NMS_ROIS_TRAINING",
+    "POST_NMS_ROIS_INFERENCE",
+)
 # What a run that is resumed keeps of its Config where nothing else is said.
 RUN_SETTINGS = (*HABITS, "IMAGES_PER_GPU", "STEPS_PER_EPOCH", "VALIDATION_STEPS", "PRECISION")
 
@@ -45,11 +55,14 @@ RUN_SETTINGS = (*HABITS, "IMAGES_PER_GPU", "STEPS_PER_EPOCH", "VALIDATION_STEPS"
 
 def run_train(script: Script, arguments: argparse.Namespace) -> int:
     """Check the data set, build the model, train it; return the exit code."""
+    of_imagenet = None
+    if arguments.weights == "imagenet":
+        of_imagenet = weights.of_imagenet(arguments.backbone, settings.backbone(script.config))
     path = weights.find(
-        arguments.weights, arguments.logs, script.name, ROOT, resume=arguments.resume
+        arguments.weights, arguments.logs, script.name, ROOT, arguments.resume, of_imagenet
     )
     # The check depends on what the weights bring along; only what must be downloaded comes later.
-    wait = arguments.weights in weights.DOWNLOADED and not path.exists()
+    wait = arguments.weights in weights.PUBLISHED and not path.exists()
     info = None if wait else inspect(path)
     config = _config(script, arguments, info)
     report = check(script, arguments, config)
@@ -57,7 +70,7 @@ def run_train(script: Script, arguments: argparse.Namespace) -> int:
     refuse_errors(report, "nothing is trained on wrong data")
     train = report.subset("train").annotations
     class_names = ["BG", *(script.dataset.CLASSES or train.class_names)]
-    info = info or inspect(weights.present(arguments.weights, path))
+    info = info or inspect(weights.present(arguments.weights, path, of_imagenet))
     if arguments.resume and other_classes(info, class_names):
         raise ValueError(
             f"{info.path} is of a run for other classes than {few(class_names[1:])}: it "
@@ -157,15 +170,24 @@ def inherited_settings(
 
     The backbone, unless the Config has a function of its own; NETWORK_SETTINGS always, HABITS
     where `config_class` leaves them at Config's own, and of a run that is resumed RUN_SETTINGS.
+    With a backbone's weights alone come the settings that suit it, where they are left so too.
     `backbone` is what `--backbone` says. Raises ValueError as `weights.backbone_settings` does.
     """
-    left = [name for name in HABITS if getattr(config_class, name) == getattr(Config, name)]
-    names = (*NETWORK_SETTINGS, *(RUN_SETTINGS if resume else left))
+    names = (*NETWORK_SETTINGS, *(RUN_SETTINGS if resume else _left(config_class, HABITS)))
     stored = info.settings or {}
     kept = {name: stored[name] for name in names if name in stored}
     if settings.own_backbone(config_class) and not backbone:
         return kept
-    return kept | weights.backbone_settings(info, backbone)
+    chosen = weights.backbone_settings(info, backbone)
+    if info.num_classes is None and chosen["BACKBONE"] in BACKBONES:
+        suits = BACKBONES[chosen["BACKBONE"]].settings
+        kept = {name: suits[name] for name in _left(config_class, suits)} | kept
+    return kept | chosen
+
+
+def _left(config_class, names):
+    """Return those of some settings that a Config leaves at Config's own."""
+    return [name for name in names if getattr(config_class, name) == getattr(Config, name)]
 
 
 def load_for_training(model, info: WeightsInfo, class_names: Sequence[str]) -> None:

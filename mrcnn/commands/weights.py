@@ -9,37 +9,45 @@ from pathlib import Path
 
 from mrcnn.commands.arguments import FUNCTION
 from mrcnn.commands.process import LOG_FOLDER
-from mrcnn.download import COCO_WEIGHTS, IMAGENET_WEIGHTS, fetch
+from mrcnn.download import COCO_WEIGHTS, PackageFile, RemoteFile, fetch
 from mrcnn.nn.backbones import BACKBONES, resolve
 from mrcnn.nn.weights_file import WeightsInfo
 from mrcnn.quiet import start_keras
 from mrcnn.training import run_files
 
-# Words that `--weights` may be, of files that are downloaded where they are not there.
-DOWNLOADED = {"coco": COCO_WEIGHTS, "imagenet": IMAGENET_WEIGHTS}
+# Words that `--weights` may be, of files that are published.
+PUBLISHED = ("coco", "imagenet")
 
 
 def find(
-    wanted: str | None, log_folder: str | Path, name: str, root: str | Path, resume: bool = False
+    wanted: str | None,
+    log_folder: str | Path,
+    name: str,
+    root: str | Path,
+    resume: bool = False,
+    backbone: str | None = None,
 ) -> Path:
     """Return the weights file that `--weights` means; see `present` for those to download.
 
     Arguments:
-        wanted: "coco" or "imagenet", which lie in `root`; "last", the last epoch of the newest
-            run of `name` under `log_folder`, or "best", its best one; a path; or None, the best
-            of the newest run, and without any run the weights that ship.
+        wanted: "coco" or "imagenet", which lie in `root` or in a package; "last", the last epoch
+            of the newest run of `name` under `log_folder`, or "best", its best one; a path; or
+            None, the best of the newest run, and without any run the weights that ship.
         name: the Config's NAME, by which runs are told apart.
         root: the folder of the scripts.
         resume: of a run, the checkpoint that its optimizer's state belongs to.
+        backbone: whose ImageNet weights are meant, see `of_imagenet`.
 
-    Raises FileNotFoundError where there is no run, ValueError for what cannot be resumed.
+    Raises FileNotFoundError where there is no run or a package is missing, ValueError for what
+    cannot be resumed.
     """
-    if wanted in DOWNLOADED:
+    if wanted in PUBLISHED:
         if resume:
             raise ValueError(
                 f"{wanted} weights are no run that could be resumed: leave --resume out"
             )
-        return Path(root, DOWNLOADED[wanted].name)
+        source = _source(wanted, backbone)
+        return source.path() if isinstance(source, PackageFile) else Path(root, source.name)
     if wanted is None or wanted in ("last", "best"):
         of_run = run_files.find_last if wanted == "last" else run_files.find_best
         path = of_run(log_folder, name)
@@ -62,14 +70,40 @@ def find(
     return path
 
 
-def present(wanted: str | None, path: Path) -> Path:
+def present(wanted: str | None, path: Path, backbone: str | None = None) -> Path:
     """Download the file that `find` gave for `wanted` where it is not there yet; return it.
 
     Raises `mrcnn.download.DownloadError`, an OSError, where that fails.
     """
-    if wanted in DOWNLOADED and not path.exists():
-        fetch(DOWNLOADED[wanted], path)
+    if wanted in PUBLISHED and not path.exists():
+        fetch(_source(wanted, backbone), path)
     return path
+
+
+def of_imagenet(asked: str | None, own: str | Callable) -> str:
+    """Return the name of the backbone whose ImageNet weights `--weights imagenet` means.
+
+    Arguments:
+        asked: what `--backbone` says, or None.
+        own: the BACKBONE of the script's own Config.
+
+    That is `asked`, else `own` where it has some, else the first that has, ResNet-50, as for a
+    function, which may have layers of its names. Raises ValueError where `asked` has none.
+    """
+    names = [name for name, backbone in BACKBONES.items() if backbone.pretrained]
+    if asked in BACKBONES and asked not in names:
+        raise ValueError(
+            f"there are no ImageNet weights of {asked}: with --weights imagenet, --backbone is one "
+            f"of {', '.join(names)}"
+        )
+    return next((name for name in (asked, own) if name in names), names[0])
+
+
+def _source(wanted, backbone) -> RemoteFile | PackageFile:
+    """Return where published weights come from."""
+    if wanted == "coco":
+        return COCO_WEIGHTS
+    return BACKBONES[backbone or of_imagenet(None, "")].pretrained
 
 
 def backbone_settings(info: WeightsInfo, asked: str | None, own: Callable | None = None) -> dict:
