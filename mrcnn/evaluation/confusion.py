@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mrcnn.evaluation.coco_ap import NO_MATCH, match
+from mrcnn.evaluation.coco_ap import LIMITS, NO_MATCH, match
 
 BACKGROUND = 0
 IOU_THRESHOLD = 0.5  # the least overlap of a detection with the object that it stands for
+NEAR = 0.1  # and of one that was meant for an object but does not cover it (Bolya et al. 2020, TIDE)
 
 
 class Scene(NamedTuple):
@@ -41,6 +42,50 @@ class Miss(NamedTuple):
     weight: float
 
 
+class Pairs(NamedTuple):
+    """Which detections of a scene may stand for which of its objects.
+
+    They are the same at every threshold: those of the detections above it count then.
+    """
+
+    matched: np.ndarray  # int [D], the object of the detection's own class, or NO_MATCH
+    counted: np.ndarray  # bool [D], False in a crowd, and beyond COCO's limit on a class
+    # int [P, 2] (detection, object), the largest overlap first: of two classes, IOU_THRESHOLD or
+    # more; and of one class, less than that but NEAR or more.
+    other_class: np.ndarray
+    near: np.ndarray
+
+
+def pairs(scene: Scene) -> Pairs:
+    """Return which detections may stand for which objects, matched as for average precision."""
+    matched = np.full(len(scene.scores), NO_MATCH)
+    counted = np.ones(len(scene.scores), bool)
+    crowd = scene.gt_class_ids < 0
+    for class_id in np.unique(scene.class_ids):
+        of_class = np.flatnonzero(scene.class_ids == class_id)
+        of_class, beyond = of_class[: LIMITS[-1]], of_class[LIMITS[-1] :]
+        gts = np.flatnonzero(np.abs(scene.gt_class_ids) == class_id)
+        overlaps = scene.overlaps[np.ix_(of_class, gts)]
+        matches = match(overlaps, crowd[None, gts], crowd[gts], np.array([IOU_THRESHOLD]))[0, 0]
+        taken = matches != NO_MATCH
+        matched[of_class[taken]] = gts[matches[taken]]
+        counted[beyond] = False
+    # One entry more than there are objects: NO_MATCH picks the last.
+    counted &= ~np.append(crowd, False)[matched]
+
+    free = ((matched == NO_MATCH) & counted)[:, None] & ~crowd
+    same = scene.class_ids[:, None] == scene.gt_class_ids
+    right = scene.overlaps >= IOU_THRESHOLD
+    near = (scene.overlaps >= NEAR) & ~right
+    listed = (_by_overlap(scene.overlaps, free & kind) for kind in (right & ~same, near & same))
+    return Pairs(matched, counted, *listed)
+
+
+def _by_overlap(overlaps, chosen):
+    places = np.argwhere(chosen)
+    return places[np.argsort(-overlaps[chosen], kind="stable")]
+
+
 def assign(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     """Give each detection of a scene the object that it stands for, of its class or another.
 
@@ -48,29 +93,21 @@ def assign(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     whatever the class, the largest overlap first.
 
     Returns the index of each object, or NO_MATCH, int `[D]`; and bool `[D]`, False for a detection
-    in a crowd of its class, which does not count.
+    that does not count: one in a crowd of its class, or beyond the 100 of a class.
     """
-    objects = np.full(len(scene.scores), NO_MATCH)
-    crowd = scene.gt_class_ids < 0
-    for class_id in np.unique(scene.class_ids):
-        of_class = np.flatnonzero(scene.class_ids == class_id)
-        gts = np.flatnonzero(np.abs(scene.gt_class_ids) == class_id)
-        overlaps = scene.overlaps[np.ix_(of_class, gts)]
-        matches = match(overlaps, crowd[None, gts], crowd[gts], np.array([IOU_THRESHOLD]))[0, 0]
-        matched = matches != NO_MATCH
-        objects[of_class[matched]] = gts[matches[matched]]
-    # One entry more than there are objects: NO_MATCH picks the last.
-    counted = ~np.append(crowd, False)[objects]
+    listed = pairs(scene)
+    objects = listed.matched.copy()
+    take_free(objects, listed.other_class)
+    return objects, listed.counted
 
-    left = scene.overlaps.copy()
-    left[objects != NO_MATCH] = 0
-    left[:, crowd] = 0
-    left[:, objects[objects != NO_MATCH]] = 0
-    while left.size and left.max() >= IOU_THRESHOLD:
-        detection, gt = np.unravel_index(left.argmax(), left.shape)
-        objects[detection] = gt
-        left[detection], left[:, gt] = 0, 0
-    return objects, counted
+
+def take_free(objects: np.ndarray, places: np.ndarray) -> None:
+    """Write into `objects` `[D]` each (detection, object) of `places` that are both still free."""
+    taken = set(objects.tolist())
+    for detection, gt in places.tolist():
+        if objects[detection] == NO_MATCH and gt not in taken:
+            objects[detection] = gt
+            taken.add(gt)
 
 
 def confusion_matrix(scene: Scene, num_classes: int) -> np.ndarray:
