@@ -24,10 +24,9 @@ from pathlib import Path
 def parse_arguments(argv=None) -> argparse.Namespace:
     """Return the arguments; a mistake in them ends the program with code 2."""
     from mrcnn.commands.arguments import add_video
+    from mrcnn.commands.parser import Parser
 
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "source",
         nargs="?",
@@ -40,14 +39,16 @@ def parse_arguments(argv=None) -> argparse.Namespace:
 
 def parse_source(text: str) -> int | str:
     """Return a camera's number as int; a path or address as it is."""
-    return int(text) if text.isascii() and text.isdigit() and not Path(text).exists() else text
+    from mrcnn.commands.other_script import is_camera
+
+    return int(text) if is_camera(text) else text
 
 
 def main(argv=None) -> int:
     """Run the command; return its exit code."""
     arguments = parse_arguments(argv)
     from custom_training import CustomConfig
-    from mrcnn.commands import display, process, video_run
+    from mrcnn.commands import display, other_script, process, video_run
     from mrcnn.video.reading import Video, VideoError
 
     sample = process.ROOT / "dataset" / "clip.mp4"
@@ -64,6 +65,8 @@ def main(argv=None) -> int:
             return Video(sample)
 
     def body():
+        if arguments.source and (fault := other_script.no_video(arguments.source, camera=True)):
+            raise ValueError(fault)
         shown = display.has_display()
         nowhere = not (shown or arguments.output or arguments.json)
         fault = (

@@ -92,10 +92,9 @@ def display_instances_mask(
 def parse_arguments(argv=None) -> argparse.Namespace:
     """Return the arguments; a mistake in them ends the program with code 2."""
     from mrcnn.commands.arguments import add_video, seconds
+    from mrcnn.commands.parser import Parser
 
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", type=Path, help="a video file")
     add_video(
         parser, "the masked video; its ending chooses the kind of file; default: <video>_masked.mp4"
@@ -120,9 +119,11 @@ def main(argv=None) -> int:
 
     def body():
         from custom_training import CustomConfig
-        from mrcnn.commands import video_run
+        from mrcnn.commands import other_script, video_run
         from mrcnn.video.reading import Video
 
+        if fault := other_script.no_video(arguments.video, camera=False):
+            raise ValueError(fault)
         with Video(arguments.video) as video:
             return video_run.run(arguments, CustomConfig, video)
 

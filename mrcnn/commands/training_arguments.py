@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mrcnn import settings
 from mrcnn.commands import arguments as kinds
+from mrcnn.commands.parser import Parser
 from mrcnn.commands.process import LOG_FOLDER
 from mrcnn.evaluation.coco_ap import LEAST_SCORE
 from mrcnn.nn.backbones import BACKBONES
@@ -30,11 +31,9 @@ def parse_arguments(
     """
     default = {option: getattr(config_class, name) for option, name in OPTIONS.items()}
     largest = settings.resizing(config_class)["max_dim"]
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags = set()
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
     def command(name, help):
         listed = f"{help}; `{name} --help` lists its options"
@@ -141,6 +140,8 @@ def parse_arguments(
 
     argv = _command_first(sys.argv[1:] if argv is None else argv, commands.choices, flags)
     arguments = parser.parse_args(argv)
+    if arguments.command is None:
+        parser.error(f"a command is missing: {', '.join(commands.choices)}")
     refuse = commands.choices[arguments.command].error
     if arguments.command == "train":
         if arguments.resume and arguments.learning_rate:
