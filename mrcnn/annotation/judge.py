@@ -8,6 +8,7 @@ import numpy as np
 
 from mrcnn.annotation.filenames import relative_name
 from mrcnn.annotation.labels import (
+    ASIDE,
     PART_OF,
     LabelError,
     find_attribute,
@@ -16,6 +17,7 @@ from mrcnn.annotation.labels import (
     lookalikes,
     named_attributes,
 )
+from mrcnn.annotation.predicted import PREDICTED, compare
 from mrcnn.annotation.raw import RawImage, Source, in_words
 from mrcnn.annotation.records import AnnotatedImage, AnnotationError, Annotations, Problem, Region
 from mrcnn.annotation.shapes import WITHOUT_AREA, Shape, ShapeError, build_shape, region_mask
@@ -67,8 +69,12 @@ def judge(
     warnings += [text if names else f"{text}, here called {default_class!r}" for text in doubts]
     images = {}
     for name, raw, shapes in drafts:
-        labelled = _labelled(name, shapes, names, source, default_class, problems)
-        image = AnnotatedImage(name, tuple(_joined(labelled)), raw.size, raw.byte_size)
+        labelled = list(_labelled(name, shapes, names, source, default_class, problems))
+        marks = {number: words.get(PREDICTED) for number, *_, words in shapes}
+        began = [(region, marks[region.number]) for region, _ in labelled]
+        corrections = compare(began, raw.predicted)
+        regions = tuple(_joined(labelled))
+        image = AnnotatedImage(name, regions, raw.size, raw.byte_size, corrections)
         if name in images:
             warnings.append(f"{name} stands twice in the file; its regions are joined")
             image = image._replace(regions=images[name].regions + image.regions)
@@ -93,7 +99,7 @@ def judge(
 
 def _carriers(source, attributes, attribute, like):
     """Return the attributes that carry the class, and warnings about the choice."""
-    present = {name for words in attributes for name in words} - {PART_OF}
+    present = {name for words in attributes for name in words} - ASIDE
     if source.attribute is not None and attribute in (None, source.attribute):
         return (source.attribute,), []
     if attribute is not None:

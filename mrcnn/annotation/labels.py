@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
+from mrcnn.annotation.predicted import PREDICTED
 from mrcnn.annotation.raw import Declared
 from mrcnn.tables import few
 
@@ -17,6 +18,8 @@ from mrcnn.tables import few
 USUAL_NAMES = ("class", "class_name", "label", "category", "object", "object_name", "name", "type")
 # Regions of an image with one label and one value of this attribute are parts of one object.
 PART_OF = "part_of"
+# What no region has for its class.
+ASIDE = frozenset({PART_OF, PREDICTED})
 # What VIA fills in itself when nobody chose a value, unless the file declares other defaults.
 UNSET = {("name", "not_defined"), ("type", "unknown")}
 ONE_CHOICE = ("dropdown", "radio")
@@ -76,7 +79,7 @@ def find_attribute(
             several[name] += len(chosen) > 1
             values.setdefault(name, set()).update(chosen)
     names = [name for name in dict.fromkeys((*declared, *values)) if values.get(name)]
-    names = [name for name in names if name != PART_OF]
+    names = [name for name in names if name not in ASIDE]
     if not names:
         return (), _unused(regions, declared)
     most = max(single.values())
@@ -184,14 +187,14 @@ def _why_none(attributes, names, declared):
     here = [name for name in names if name in attributes]
     listed = few(map(repr, here or names))
     why = f"its attribute {listed} is empty" if here else f"it has no attribute {listed}"
-    others = {name: _chosen(attributes, name, declared) for name in attributes if name != PART_OF}
+    others = {name: _chosen(attributes, name, declared) for name in attributes if name not in ASIDE}
     told = few(f"{name!r} is {values[0]!r:.40}" for name, values in others.items() if values)
     return f"{why}, but {told}" if told else why
 
 
 def _unused(regions, declared):
     named = {name for attributes in regions for name in attributes} | set(declared)
-    empty = sorted(named - {PART_OF})
+    empty = sorted(named - ASIDE)
     if not regions:
         return []
     listed = f"a value in {few(map(repr, empty))}" if empty else "an attribute"

@@ -33,6 +33,7 @@ class RawImage(NamedTuple):
     size: tuple[int, int] | None = None  # (height, width)
     byte_size: int | None = None
     fault: str | None = None
+    predicted: int | None = None  # how many regions a network gave it; see `predicted.py`
 
 
 class Declared(NamedTuple):

@@ -66,6 +66,16 @@ class Region(NamedTuple):
         return {"name": "polygon", "all_points_x": xs, "all_points_y": ys}
 
 
+class Corrections(NamedTuple):
+    """How many of an image's predicted regions were kept, changed, in outline or class, and
+    deleted, and how many a person drew besides them."""
+
+    kept: int
+    changed: int
+    deleted: int
+    drawn: int
+
+
 class AnnotatedImage(NamedTuple):
     """An image of the file and its usable regions; an empty `regions` is a negative example."""
 
@@ -73,6 +83,7 @@ class AnnotatedImage(NamedTuple):
     regions: tuple[Region, ...] = ()
     size: tuple[int, int] | None = None  # (height, width), where the file tells it
     byte_size: int | None = None  # length of the image file when it was annotated
+    corrections: Corrections | None = None  # where its regions began as predictions
 
 
 class Problem(NamedTuple):

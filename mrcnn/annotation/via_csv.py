@@ -5,6 +5,7 @@ import io
 import json
 import re
 
+from mrcnn.annotation.predicted import predicted_count
 from mrcnn.annotation.raw import Rank, RawImage, RawRegion, Source
 from mrcnn.annotation.records import AnnotationError, DamagedFile
 from mrcnn.annotation.via3_json import via3_attributes, via3_declared, via3_region
@@ -67,7 +68,8 @@ def _via2(header, text):
         size = row.get("file_size", "")
         if filename not in images:
             byte_size = int(size) if size.isdecimal() and len(size) < 16 else None
-            images[filename] = RawImage(filename, [], byte_size=byte_size)
+            predicted = predicted_count(_attributes(row.get("file_attributes", "")))
+            images[filename] = RawImage(filename, [], None, byte_size, predicted=predicted)
         shape = _attributes(row.get("region_shape_attributes", ""))
         # An image without regions has one line with an empty shape.
         if shape or counts[filename] not in ("", "0"):

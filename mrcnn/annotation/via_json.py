@@ -1,5 +1,6 @@
 """The JSON of VIA 1 and 2: exports, and VIA 2's projects."""
 
+from mrcnn.annotation.predicted import predicted_count
 from mrcnn.annotation.raw import (
     Declared,
     Rank,
@@ -68,6 +69,7 @@ def _image(entry):
         filename,
         [_region(region) for region in regions or []],
         byte_size=size if type(size) is int and size > 0 else None,
+        predicted=predicted_count(entry.get("file_attributes")),
     )
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from mrcnn.annotation.records import Annotations
 from mrcnn.check.anchor_fit import AnchorFit
+from mrcnn.check.corrections import correction_lines
 from mrcnn.check.duplicates import Duplicate, Fingerprint
 from mrcnn.check.regions import RegionSize
 from mrcnn.tables import as_lines
@@ -118,6 +119,7 @@ class CheckReport:
             [f"  {s.name}: {s.annotations.summary()}" for s in self.subsets if s.annotations],
             _counts(self.subsets),
             _classes(self.subsets),
+            correction_lines([(s.name, s.annotations) for s in self.subsets]),
             ["Objects by the side of their box at training size:", *self.anchors.lines()],
             _findings("Errors", self.errors, limit),
             _findings("Warnings", self.warnings, limit),

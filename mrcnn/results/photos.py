@@ -8,12 +8,16 @@ from mrcnn.detections import Detections
 
 
 class RunInfo(NamedTuple):
-    """What all photos of a run share; the first of the class names is the background's."""
+    """What all photos of a run share; the first of the class names is the background's.
+
+    `uncertain` is how many photos a format for correcting them shall hold, None for all.
+    """
 
     weights: Path
     class_names: list[str]
     min_confidence: float
     photos: Sequence[Path]  # all that it is to look at
+    uncertain: int | None = None
 
 
 class PhotoResult(NamedTuple):

@@ -1,49 +1,64 @@
 """A project for the VGG Image Annotator 2, for a person to correct and to train with."""
 
+import bisect
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 
 from mrcnn.annotation.labels import PART_OF
-from mrcnn.atomic import Growing, as_json
+from mrcnn.annotation.predicted import PREDICTED, mark
+from mrcnn.annotation.shapes import build_shape
+from mrcnn.atomic import Growing, as_json, write_json
 from mrcnn.detections import Detections
 from mrcnn.outlines import simple_polygons
 from mrcnn.results.photos import PhotoResult, RunInfo
+from mrcnn.results.uncertainty import uncertainty
 
-# The region attribute that carries the class.
-ATTRIBUTE = "object"
+# The region attribute that carries the class, and the image's that tells its uncertainty.
+ATTRIBUTE, UNCERTAINTY = "object", "uncertainty"
 FORMAT_VERSION = "2.0.10"
 
 
 class ViaProject:
     """Writes the photos with the outlines of their objects; photos without objects are in it too.
 
-    VIA lists the images of a project that is not finished as they stand in it.
+    VIA lists the photos of a finished project by falling `uncertainty`, those of one that was cut
+    short as they stand in it. Where the run asks for the most uncertain alone, the others stand in
+    it too until it is finished.
     """
 
     name = "via"
-    help = "write a project that opens in VIA 2"
+    help = "write a project that opens in VIA 2, the photos worth correcting first"
 
     def __init__(self, path: Path, run: RunInfo):
-        self._class_names, self._ids = run.class_names, []
+        self._path, self._run, self._ranked = path, run, []
         photos = [_whole(photo) for photo in run.photos]
         self._folder, address = common_folder(photos)
-        head = as_json(_project_head(run.class_names, path.stem, address))
-        self._file = Growing(path, head[:-1] + ',"_via_img_metadata":{')
+        self._head = _project_head(run.class_names, path.stem, address)
+        self._file = Growing(path, as_json(self._head)[:-1] + ',"_via_img_metadata":{')
 
     def add(self, photo: PhotoResult) -> None:
         path = _whole(photo.path)
         name = path.relative_to(self._folder) if self._folder else path
-        regions = via_regions(photo.detections, self._class_names)
+        regions = via_regions(photo.detections, self._run.class_names)
         key, image = _entry(name.as_posix(), photo.byte_size, regions)
+        unsure = uncertainty(photo.detections, self._run.min_confidence)
+        image["file_attributes"] = {PREDICTED: str(len(regions)), UNCERTAINTY: f"{unsure:.3f}"}
         self._file.add(f"{as_json(key)}:{as_json(image)}", "}}")
-        self._ids.append(key)
+        most = self._run.uncertain
+        # Of equal ones the first stays first.
+        bisect.insort(self._ranked, (-unsure, self._file.count, key, most and image))
+        del self._ranked[most or self._file.count :]
 
     def fail(self, failure: dict) -> None:
         pass
 
     def close(self) -> None:
-        self._file.close(f'}},"_via_image_id_list":{as_json(self._ids)}}}')
+        ids = [key for _, _, key, _ in self._ranked]
+        self._file.close(f'}},"_via_image_id_list":{as_json(ids)}}}')
+        if len(ids) < self._file.count:
+            chosen = {key: image for _, _, key, image in self._ranked}
+            write_json(self._path, _project(self._head, chosen))
 
 
 def _whole(path):
@@ -71,7 +86,7 @@ def via_regions(detections: Detections, class_names: Sequence[str]) -> list[dict
 
     A region is one outline, simplified, as a person would draw it, with slits to holes. An object
     in several parts is several regions, which say in PART_OF that they are one. An object with an
-    empty mask becomes its box.
+    empty mask becomes its box. Where there are scores, PREDICTED is the `mark` of each region.
     """
     regions = []
     for index, class_id in enumerate(detections.class_ids):
@@ -86,9 +101,12 @@ def via_regions(detections: Detections, class_names: Sequence[str]) -> list[dict
         attributes = {ATTRIBUTE: class_names[class_id]}
         if len(shapes) > 1:
             attributes[PART_OF] = str(index + 1)
-        regions += [
-            {"shape_attributes": shape, "region_attributes": dict(attributes)} for shape in shapes
-        ]
+        for shape in shapes:
+            own = dict(attributes)
+            if detections.scores is not None:
+                outlines, score = build_shape(shape).outlines, detections.scores[index]
+                own[PREDICTED] = mark(class_names[class_id], outlines, score)
+            regions.append({"shape_attributes": shape, "region_attributes": own})
     return regions
 
 
@@ -116,8 +134,11 @@ def via_project(
         folder: what VIA puts before the file names, a path or URL that ends in a slash.
     """
     metadata = dict(_entry(*image) for image in images)
-    listed = {"_via_img_metadata": metadata, "_via_image_id_list": list(metadata)}
-    return _project_head(class_names, name, folder) | listed
+    return _project(_project_head(class_names, name, folder), metadata)
+
+
+def _project(head, metadata):
+    return head | {"_via_img_metadata": metadata, "_via_image_id_list": list(metadata)}
 
 
 def _project_head(class_names, name, folder):
