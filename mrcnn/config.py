@@ -88,6 +88,9 @@ class Config:
     IMAGE_CHANNEL_COUNT = 3
     # Subtracted from every pixel, in the order of the channels.
     MEAN_PIXEL = np.array([123.7, 116.8, 103.9])
+    # The sides of the objects that were learned, in pixels: {"photo": [small, middle, large],
+    # "molded": ...}. A training tells it, and with it how large tiles must be; None: not known.
+    OBJECT_SIDES = None
 
     # -- Heads ---------------------------------------------------------------------------------
     # RoIs an image that the heads are trained on, and the share of them that hold an object.
@@ -127,6 +130,8 @@ class Config:
     USE_RPN_ROIS = True
     # False: BatchNorm keeps its statistics (right for small batches). None: it learns them.
     TRAIN_BN = False
+    # Batches whose gradients, their mean, make a step of the optimizer.
+    ACCUMULATE_BATCHES = 1
     # Gradients are scaled down together when their common norm exceeds this.
     GRADIENT_CLIP_NORM = 5.0
 

@@ -22,9 +22,9 @@ from mrcnn.graph import *  # noqa: F403
 from mrcnn.log import log
 from mrcnn.nn import inner, network, weights
 from mrcnn.nn.blocks import leaf_layers
+from mrcnn.training import plan as plans
 from mrcnn.training import run_files
 from mrcnn.training.layers import set_trainable
-from mrcnn.training.plan import classic
 from mrcnn.training.run import Run, compile_model
 
 __all__ = [*feeding.__all__, *graph.__all__, "MaskRCNN", "log"]
@@ -133,7 +133,7 @@ class MaskRCNN:
 
     def compile(self, learning_rate, momentum):
         """Choose the optimizer, SGD with momentum, and the losses, for the trainable layers."""
-        plan = functools.partial(classic, momentum=momentum)
+        plan = functools.partial(plans.classic, momentum=momentum)
         with devices.scope(self.strategy):
             compile_model(self.keras_model, plan, learning_rate, **settings.minimising(self.config))
 
@@ -141,9 +141,9 @@ class MaskRCNN:
         self,
         train_dataset,
         val_dataset,
-        learning_rate,
-        epochs,
-        layers,
+        learning_rate=None,
+        epochs=None,
+        layers=None,
         augmentation=None,
         custom_callbacks=None,
         no_augmentation_sources=None,
@@ -163,7 +163,8 @@ class MaskRCNN:
             learning_rate: the highest, where the plan changes it.
             epochs: the total, those of the loaded weights included: heads up to 20, all up to 30.
             layers: "heads", "3+", "4+", "5+", "all", or a regular expression of layer names.
-            augmentation: an `imgaug` augmenter; images and masks move together.
+            augmentation: an `imgaug` augmenter or a `data.jitter.Jitter`; images and masks move
+                together. False is none.
             custom_callbacks: further Keras callbacks.
             no_augmentation_sources: sources of the dataset that are not augmented.
             resume: go on with optimizer, learning rate and best score of the checkpoint's run.
@@ -171,15 +172,20 @@ class MaskRCNN:
             seed: decides the order of images, augmentation, and sampling.
             workers: threads that prepare batches; one a core unless given.
             keep_negatives: train on images without objects too.
-            plan: see `training.plan`; by default SGD with momentum at a constant rate.
+            plan: "classic", SGD at a constant rate (default), "few", or one's own: `training.plan`.
+                What of learning_rate, epochs, layers and augmentation is None is the plan's.
             best_by: what makes an epoch the best, "loss" or "ap"; see `scoring`.
 
         Returns the Keras History, or None where `epochs` are done already. Raises
         `training.run.TrainingError` where training cannot go on.
         """
         self._require("training")
-        if self.epoch >= epochs:
-            log(f"{self.epoch} epochs are done already; epochs={epochs} is the total, ask for more")
+        given = {"learning_rate": learning_rate, "epochs": epochs, "layers": layers}
+        given["augmentation"] = augmentation
+        kept = run_files.read_header(self.log_dir) if resume else {}
+        plan = plans.settled(plan, given, kept, **settings.planning(self.config))
+        if self.epoch >= plan.epochs:
+            log(f"{self.epoch} epochs are done already; epochs={plan.epochs} asks for no more")
             return None
         run = Run(
             self.keras_model,
@@ -187,11 +193,11 @@ class MaskRCNN:
             name=settings.name(self.config),
             folder=self.log_dir,
             first_epoch=self.epoch,
-            epochs=epochs,
+            epochs=plan.epochs,
             resume=resume,
         )
         sources = no_augmentation_sources or ()
-        augmenting = {"augmentation": augmentation, "no_augmentation_sources": sources}
+        augmenting = {"augmentation": plan.augmentation, "no_augmentation_sources": sources}
         run.feed(
             train_dataset,
             val_dataset,
@@ -203,10 +209,9 @@ class MaskRCNN:
             **settings.feeding(self.config),
         )
         score = scoring.make(best_by, self.keras_model, self.config, val_dataset, run.console.line)
-        run.choose_layers(layers)
-        plan = plan or functools.partial(classic, momentum=self.config.LEARNING_MOMENTUM)
+        run.choose_layers(plan.layers)
         with devices.scope(self.strategy):
-            run.compile(plan, learning_rate, **settings.minimising(self.config))
+            run.compile(plan, **settings.minimising(self.config))
         self.class_names = list(train_dataset.class_names)
         self._write_to(run.claim())
         history = run.fit(custom_callbacks or [], self.save_weights, patience, score)

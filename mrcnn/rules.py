@@ -77,6 +77,13 @@ def _is_loss_weights(value) -> bool:
     return isinstance(value, Mapping) and all(is_number(weight, 0) for weight in value.values())
 
 
+def _is_object_sides(value) -> bool:
+    def rising(sides):
+        return _several(sides, _positive, 3, 3) and list(sides) == sorted(sides)
+
+    return isinstance(value, Mapping) and all(rising(value.get(k)) for k in ("photo", "molded"))
+
+
 def are_numbers(value) -> bool:
     """Tell whether a value is a list, tuple or array of finite numbers, one or more."""
     return _several(value, is_number, 1)
@@ -128,6 +135,9 @@ RULES = {
     "MEAN_PIXEL": Kind(
         "one number a channel", lambda value: is_number(value) or are_numbers(value)
     ),
+    "OBJECT_SIDES": _optional(
+        Kind('three numbers over 0, rising, for "photo" and for "molded"', _is_object_sides)
+    ),
     "TRAIN_ROIS_PER_IMAGE": WHOLE,
     "ROI_POSITIVE_RATIO": SHARE,
     "POOL_SIZE": WHOLE,
@@ -145,6 +155,7 @@ RULES = {
     "LOSS_WEIGHTS": Kind("a dict of numbers, 0 or more, by loss", _is_loss_weights),
     "USE_RPN_ROIS": FLAG,
     "TRAIN_BN": _optional(FLAG),
+    "ACCUMULATE_BATCHES": WHOLE,
     "GRADIENT_CLIP_NORM": POSITIVE,
 }
 # What `Config` computes, and from which settings; together these are NEEDED.

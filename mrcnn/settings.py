@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from mrcnn.nn.backbones import spell
-from mrcnn.rules import COMPUTED, RULES, are_numbers, is_whole
+from mrcnn.rules import COMPUTED, RULES, SIZE_MULTIPLE, are_numbers, is_whole
 
 # Of a file's settings, those that detecting sets itself, and those that it has no use for.
 NOT_TO_DETECT = {
@@ -134,6 +134,16 @@ def resizing(config) -> dict:
     }
 
 
+def tiling(config) -> dict:
+    """Return the keywords of `tiles.views` that tell of the network."""
+    # Without a size of its own, as with pad64, the network takes any multiple.
+    side = int(config.IMAGE_SHAPE[0])
+    return {
+        "network_side": -(-side // SIZE_MULTIPLE) * SIZE_MULTIPLE,
+        "object_sides": config.OBJECT_SIDES,
+    }
+
+
 def anchors(config) -> dict:
     """Return the keywords of `anchors.pyramid`.
 
@@ -177,6 +187,15 @@ def feeding(config) -> dict:
     }
 
 
+def planning(config) -> dict:
+    """Return the keywords of `training.plan.settled`."""
+    return {
+        "learning_rate": config.LEARNING_RATE,
+        "weight_decay": config.WEIGHT_DECAY,
+        "momentum": config.LEARNING_MOMENTUM,
+    }
+
+
 def minimising(config) -> dict:
     """Return the keywords of `training.run.compile_model`."""
     return {
@@ -184,6 +203,7 @@ def minimising(config) -> dict:
         "clip_norm": config.GRADIENT_CLIP_NORM / config.GPU_COUNT,
         "loss_weights": config.LOSS_WEIGHTS,
         "weight_decay": config.WEIGHT_DECAY,
+        "accumulate": config.ACCUMULATE_BATCHES,
     }
 
 

@@ -23,12 +23,12 @@ def network(*shapes):
     return model
 
 
-def compiled(model, of_plan, state=None, learning_rate=0.1, steps=10):
+def compiled(model, of_plan, state=None, learning_rate=0.1, batches=10):
     fits = compile_model(
         model,
         of_plan,
         learning_rate,
-        steps=steps,
+        batches=batches,
         clip_norm=5.0,
         loss_weights={},
         weight_decay=0.0,
@@ -60,8 +60,11 @@ def test_the_rate_rises_in_a_line_and_falls_along_a_cosine():
 
 def test_a_training_shorter_than_its_warm_up():
     optimizer = plan.warm_cosine(1e-3, 3, 5.0)
-    optimizer.iterations.assign(2)
-    assert 0 < rate(optimizer) < 1e-4
+    rates = []
+    for step in range(4):
+        optimizer.iterations.assign(step)
+        rates.append(rate(optimizer))
+    assert rates == pytest.approx([1e-3, 1e-3, 5.05e-4, 1e-5], rel=1e-4)
 
 
 def test_only_kernels_decay():
@@ -88,10 +91,10 @@ def test_a_constant_rate_is_the_one_of_the_state():
 def test_a_rate_that_changes_follows_from_the_steps_done():
     short = functools.partial(plan.warm_cosine, warm_up=4)
     model = network((2, 3))
-    whole, _ = compiled(model, short, steps=20)
+    whole, _ = compiled(model, short, batches=20)
     whole.build(model.trainable_variables)
     whole.iterations.assign(12)
-    part, fits = compiled(model, short, state_of(whole), steps=8)
+    part, fits = compiled(model, short, state_of(whole), batches=8)
     assert fits and int(part.iterations) == 12 and rate(part) == pytest.approx(rate(whole))
     part.iterations.assign(20)
     assert rate(part) == pytest.approx(0.1 * 0.01)
@@ -100,10 +103,10 @@ def test_a_rate_that_changes_follows_from_the_steps_done():
 def test_other_layers_start_the_optimizer_anew():
     short = functools.partial(plan.warm_cosine, warm_up=4)
     before = network((2, 3))
-    optimizer, _ = compiled(before, short, steps=20)
+    optimizer, _ = compiled(before, short, batches=20)
     optimizer.build(before.trainable_variables)
     optimizer.iterations.assign(12)
-    optimizer, fits = compiled(network((2, 3), (7,)), short, state_of(optimizer), steps=8)
+    optimizer, fits = compiled(network((2, 3), (7,)), short, state_of(optimizer), batches=8)
     assert not fits and int(optimizer.iterations) == 0
     optimizer.iterations.assign(8)
     assert rate(optimizer) == pytest.approx(0.1 * 0.01)

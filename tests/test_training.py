@@ -407,7 +407,7 @@ def test_resuming_keeps_optimizer_and_learning_rate(model, tmp_path):
         other.keras_model,
         plan.classic,
         0.1,
-        steps=2,
+        batches=2,
         clip_norm=5.0,
         loss_weights={},
         weight_decay=0.0,

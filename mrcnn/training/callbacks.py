@@ -4,8 +4,9 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import keras
 import numpy as np
@@ -131,6 +132,7 @@ class Checkpoints(keras.callbacks.Callback):
         name: the Config's NAME.
         save_weights: writes all weights to a path.
         images: of how many images MASK_AP is; called after an epoch. None where it is not used.
+        plan: what the state shall keep of the run's plan.
         patience: epochs without a better one after which training stops; None for never.
         console: has `line(sentence)`, which says where it stops.
 
@@ -146,8 +148,10 @@ class Checkpoints(keras.callbacks.Callback):
         patience: int | None,
         console,
         images: Callable[[], int | None] = lambda: None,
+        plan: Mapping = MappingProxyType({}),
     ):
         super().__init__()
+        self.plan = dict(plan)
         self.folder, self.name, self.save_weights = Path(folder), name, save_weights
         self.patience, self.console, self.images = patience, console, images
         header = run_files.read_header(folder)
@@ -191,6 +195,7 @@ class Checkpoints(keras.callbacks.Callback):
             monitor=self.monitor,
             best_loss=self.best_loss,
             images=self.images(),
+            **self.plan,
         ).save(self.folder)
         if self.patience and epoch + 1 - self.best_epoch >= self.patience:
             self.console.line(

@@ -15,6 +15,7 @@ from mrcnn.nn.blocks import leaf_layers
 from mrcnn.tables import few
 from mrcnn.training import callbacks as happenings
 from mrcnn.training import run_files
+from mrcnn.training.accumulation import accumulating
 from mrcnn.training.batches import Batches
 from mrcnn.training.callbacks import TrainingError
 from mrcnn.training.layers import layer_pattern, set_trainable
@@ -31,32 +32,36 @@ MEMORY_ADVICE = (
 
 def compile_model(
     model,
-    plan: Plan,
+    make_optimizer: Callable,
     learning_rate: float,
     *,
     clip_norm: float,
     loss_weights: dict[str, float],
     weight_decay: float,
-    steps: int = 0,
+    accumulate: int = 1,
+    batches: int = 0,
     state: State | None = None,
 ) -> bool:
-    """Compile a training network by a plan, for `steps` to come after those of `state`.
+    """Compile a training network, for `batches` to come after those of `state`.
 
-    Returns False where the state's optimizer was for other layers than learn now and starts anew.
+    `make_optimizer` is an optimizer function as of `plan`; `accumulate` batches make a step.
+    Returns False where the state's optimizer was for other layers than learn now, or for steps of
+    other batches, and starts anew.
     """
 
-    def optimizer_for(steps):
-        model.compile(plan(learning_rate, steps, clip_norm), loss_weights, weight_decay)
+    def optimizer_for(batches):
+        optimizer = make_optimizer(learning_rate, -(-batches // accumulate), clip_norm)
+        model.compile(accumulating(optimizer, accumulate), loss_weights, weight_decay)
         return model.optimizer
 
     if state is None:
-        optimizer_for(steps)
+        optimizer_for(batches)
         return True
-    optimizer = optimizer_for(state.steps + steps)
+    optimizer = optimizer_for(state.batches + batches)
     optimizer.build(model.trainable_variables)
     fits = restore_optimizer(optimizer, state.variables)
     if not fits:
-        optimizer = optimizer_for(steps)
+        optimizer = optimizer_for(batches)
     # A rate that is no variable follows from the steps done.
     if isinstance(optimizer.learning_rate, keras.Variable):
         optimizer.learning_rate = state.learning_rate
@@ -146,13 +151,16 @@ class Run:
             generator = DataGenerator(validation, shuffle=False, **options)
             self.validation = Batches(generator, validation_steps, workers, repeat=True)
 
-    def compile(self, plan: Plan, learning_rate: float, **minimised) -> None:
+    def compile(self, plan: Plan, **minimised) -> None:
         """Compile by a plan; `minimised` are further keywords of `compile_model`."""
-        steps = (self.epochs - self.first_epoch) * len(self.batches)
-        goes_on = {"steps": steps, "state": self.state}
-        if not compile_model(self.model, plan, learning_rate, **goes_on, **minimised):
-            text = "Other layers learn now than in the run before: the optimizer starts anew"
-            self.console.line(text)
+        self.plan = {"plan": plan.name, "highest_rate": plan.learning_rate}
+        minimised |= {"weight_decay": plan.weight_decay, "state": self.state}
+        minimised["batches"] = (self.epochs - self.first_epoch) * len(self.batches)
+        if not compile_model(self.model, plan.optimizer, plan.learning_rate, **minimised):
+            self.console.line(
+                "Other layers learn now than in the run before, or other batches make a step: the "
+                "optimizer starts anew"
+            )
 
     def claim(self) -> Path:
         """Make the folder, and say where and how training starts; return it.
@@ -215,6 +223,7 @@ class Run:
                 patience,
                 console,
                 images=lambda: score and score.count,
+                plan=self.plan,
             ),
             console,
             happenings.Unmatched(batches, validation, console),

@@ -15,7 +15,8 @@ from mrcnn.training import run_files
 class State:
     """The epochs done, the best score, its epoch and what it is a score of, the learning rate, and
     the optimizer's variables by path. `best_loss` decides between equal scores; `images` is of how
-    many validation images they are, where that is a choice."""
+    many validation images they are, where that is a choice. `plan` is the name of the run's plan,
+    `highest_rate` the learning rate that it started from."""
 
     epoch: int
     best: float | None
@@ -25,6 +26,8 @@ class State:
     monitor: str | None = None
     best_loss: float | None = None
     images: int | None = None
+    plan: str | None = None
+    highest_rate: float | None = None
 
     def save(self, folder: str | Path) -> None:
         """Write the state into a run's folder, atomically."""
@@ -48,7 +51,7 @@ class State:
             with hdf5.reading(path) as file:
                 variables = {text_of(d.attrs["name"]): d[()] for d in file.values()}
                 state = cls(variables=variables, **json.loads(file.attrs[run_files.STATE_HEADER]))
-            numbers = float(state.best or 0), state.steps, float(state.learning_rate)
+            numbers = float(state.best or 0), state.batches, float(state.learning_rate)
             if min(numbers[1:]) < 0:
                 raise ValueError("its numbers are none of a run")
         # A damaged file makes h5py raise anything.
@@ -66,8 +69,8 @@ class State:
         return state
 
     @property
-    def steps(self) -> int:
-        """The steps that the optimizer has made."""
+    def batches(self) -> int:
+        """The batches that the optimizer has had."""
         return int(self.variables.get("iteration", 0))
 
 
