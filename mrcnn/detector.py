@@ -1,20 +1,25 @@
 """Detecting: images of any sizes in, the objects in each out, in its pixels."""
 
 from collections import OrderedDict
+from collections.abc import Iterable
 
 import keras
 import numpy as np
 
 from mrcnn import anchors as anchoring
 from mrcnn import boxes as box_math
-from mrcnn import image_meta, settings
+from mrcnn import devices, image_meta, settings, tiles
 from mrcnn.data.resizing import mold_image, resize_image
 from mrcnn.detections import BELOW, Detections
 from mrcnn.masks import paste_pieces
+from mrcnn.merging import merge
 from mrcnn.nn import network as spine
 
 # With IMAGE_RESIZE_MODE = "pad64" photos have many shapes, and each compiled network takes memory.
 KEPT_SHAPES = 16
+# Views of one photo that a GPU is given at a time; on processors several take as long as one by
+# one (benchmarks/README.md).
+VIEWS_AT_A_TIME = 4
 
 
 def unmold(detections, masks, image_shape, molded_shape, window, min_confidence=0.0) -> Detections:
@@ -58,7 +63,8 @@ class Detector:
             `DETECTION_MIN_CONFIDENCE` of the Config that it was built with it does not tell.
         config: the same Config, or one that differs in what detections are kept.
 
-    It compiles the network for each molded shape.
+    It compiles the network for each molded shape. `looking` are the `tiles`, `overlap` and `tta`
+    that `detect` takes where it is not given others.
     """
 
     def __init__(self, network, config):
@@ -66,6 +72,7 @@ class Detector:
         self.config = config
         self.min_confidence = config.DETECTION_MIN_CONFIDENCE or 0.0
         self.max_instances = config.DETECTION_MAX_INSTANCES
+        self.looking = {"tiles": None, "overlap": None, "tta": False}
         self.anchors = None
         self._anchors = {}
         self._functions = {}
@@ -89,19 +96,25 @@ class Detector:
             )
         return _batch(molded)
 
-    def _mold(self, image):
+    def _mold(self, image, side=None):
+        """Return (molded image, meta, window); with a `side` the image fills a square of it."""
         image, config = np.asarray(image), self.config
         if image.ndim != 3 or image.shape[2] != config.IMAGE_CHANNEL_COUNT or not image.size:
             raise ValueError(
                 f"an image has shape {image.shape}, it must be "
                 f"[height, width, {config.IMAGE_CHANNEL_COUNT}]"
             )
-        resized, window, scale, _, _ = resize_image(image, **settings.resizing(config))
+        resizing = settings.resizing(config)
+        if side:
+            resizing = {"min_dim": side, "max_dim": side, "mode": "square"}
+        resized, window, scale, _, _ = resize_image(image, **resizing)
         active = np.zeros(config.NUM_CLASSES, np.int32)
         meta = image_meta.compose(0, image.shape, resized.shape, window, scale, active)
         return mold_image(resized, config.MEAN_PIXEL), meta, np.array(window)
 
-    def detect(self, images, min_confidence=None, report=None) -> list[Detections]:
+    def detect(
+        self, images, min_confidence=None, report=None, *, tiles=None, overlap=None, tta=None
+    ) -> list[Detections]:
         """Find the objects in images.
 
         Arguments:
@@ -109,27 +122,55 @@ class Detector:
             min_confidence: `DETECTION_MIN_CONFIDENCE` unless given. What scores less has no mask
                 computed and is `below`.
             report: called with the name of each array that goes into the network, and the array.
+            tiles: the side of tiles in pixels of the image, which are looked at besides all of it;
+                True for one that shows objects as large as in training; False for no tiles.
+                DETECTION_MAX_INSTANCES counts for each of them.
+            overlap: the least share of a tile that its neighbour sees too, from 0 to 0.5; unless
+                given it follows from the objects of the training.
+            tta: look at everything mirrored too and, without tiles, also enlarged.
 
-        Returns the `Detections` of each image, in its pixels.
+        What is None is as in `looking`. Returns the `Detections` of each image, in its pixels.
         """
+        given = {"tiles": tiles, "overlap": overlap, "tta": tta}
+        looking = self.looking | {name: value for name, value in given.items() if value is not None}
         least = self.min_confidence if min_confidence is None else min_confidence
-        results = [None] * len(images)
-        # Molded images of one size share a batch.
-        waiting = {}
+        if not (looking["tiles"] or looking["tta"]):
+            shown = ((image, None) for image in images)
+            return self._found(shown, least, report, self.config.BATCH_SIZE)
+        return [self._look(np.asarray(image), least, report, looking) for image in images]
+
+    def _look(self, image, min_confidence, report, looking):
+        """Return what is found in the views of an image, as one."""
+        shape = image.shape[:2]
+        views = tiles.views(shape, **looking, **settings.tiling(self.config))
+        size = max(self.config.BATCH_SIZE, VIEWS_AT_A_TIME if devices.gpu_names() else 1)
+        shown = ((view.cut(image), view.side) for view in views)
+        found = self._found(shown, min_confidence, report, size)
+        placed = [view.place(each, shape) for view, each in zip(views, found, strict=True)]
+        return merge(shape, list(zip(views, placed, strict=True)))
+
+    def _found(self, shown: Iterable, min_confidence, report, size) -> list[Detections]:
+        """Return the `Detections` of images, which come with the `side` that `_mold` takes.
+
+        Molded images of one size share a batch of up to `size`.
+        """
+        results, waiting = [], {}
 
         def finish(batch):
-            molded, metas, windows = _batch([each for _, each in batch])
-            found, masks = self._run(molded, metas, least, report)
-            for row, (index, _) in enumerate(batch):
-                shapes = np.shape(images[index]), molded.shape[1:], windows[row]
-                results[index] = unmold(found[row], masks[row], *shapes, least)
+            indices, shapes, molded = zip(*batch, strict=True)
+            molded, metas, windows = _batch(molded)
+            found, masks = self._run(molded, metas, min_confidence, report)
+            for row, (index, shape) in enumerate(zip(indices, shapes, strict=True)):
+                parts = found[row], masks[row], shape, molded.shape[1:], windows[row]
+                results[index] = unmold(*parts, min_confidence)
             batch.clear()
 
-        for index, image in enumerate(images):
-            molded = self._mold(image)
+        for index, (image, side) in enumerate(shown):
+            results.append(None)
+            molded = self._mold(image, side)
             batch = waiting.setdefault(molded[0].shape, [])
-            batch.append((index, molded))
-            if len(batch) == self.config.BATCH_SIZE:
+            batch.append((index, np.shape(image), molded))
+            if len(batch) == size:
                 finish(batch)
         for batch in filter(None, waiting.values()):
             finish(batch)

@@ -19,8 +19,9 @@ ROOMS = {
     "annotation": set(),
     "data": {"targets"},
     "drawing": set(),
-    "evaluation": {"data", "drawing"},
-    "results": {"annotation"},
+    "pages": {"drawing"},
+    "evaluation": {"data", "drawing", "pages"},
+    "results": {"annotation", "pages"},
     "check": {"annotation", "data"},
     "video": {"drawing", "results"},
     "training": {"data", "nn", "drawing"},
@@ -37,11 +38,13 @@ LEAVES = {
     "image_meta",
     "log",
     "masks",
+    "merging",
     "outlines",
     "pictures",
     "progress",
     "quiet",
     "tables",
+    "tiles",
 }
 ALLOWED = {
     "leaf": {"leaf"},
@@ -50,7 +53,8 @@ ALLOWED = {
     "commands": {"leaf", "front", "commands", *ROOMS},
 }
 # The rooms that no engine is loaded for.
-LIGHT = {"annotation", "data", "drawing", "evaluation", "results", "check", "video", "commands"}
+LIGHT = {"annotation", "data", "drawing", "pages", "evaluation", "results", "check", "video"}
+LIGHT |= {"commands"}
 # Who reads settings: the front and the spine. `settings` there gives everyone else keywords.
 SPINE = "nn.network"
 
