@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from mrcnn.video import ffmpeg, writing
-from mrcnn.video.reading import Video, VideoError, true_rate
+from mrcnn.video.reading import Video, VideoError, film_rate
 from mrcnn.video.writing import VideoWriter
 from tests.video_clips import RED, grey_frames, grey_index, read_all, write_clip
 
@@ -24,13 +24,13 @@ needs_ffmpeg = pytest.mark.skipif(not ffmpeg.can_encode(), reason="there is no f
 
 @pytest.fixture
 def without_ffmpeg(monkeypatch):
-    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(ffmpeg, "find", lambda: None)
 
 
 @pytest.fixture(params=["OpenCV", pytest.param("ffmpeg", marks=needs_ffmpeg)])
 def encoder(request, monkeypatch):
     if request.param == "OpenCV":
-        monkeypatch.setattr(shutil, "which", lambda name: None)
+        monkeypatch.setattr(ffmpeg, "find", lambda: None)
 
 
 @pytest.fixture
@@ -48,8 +48,9 @@ def clip(tmp_path):
         (25, 1 / 25, 25),
         (59.94, 2 / 59.94, 29.97),  # every other frame is a repeat that is never decoded
         (90, 3 / 90, 30),
-        (28, 1 / 15, 28),  # uneven frames that begin slowly: the mean counts
-        (12, 1 / 30, 12),  # and that begin fast
+        (28, 1 / 15, 30),  # uneven frames that begin slowly: there is room for all
+        (12, 1 / 30, 30),  # and that begin fast
+        (29.87, 1 / 30, 29.87),  # a phone's, nearly even
         (0, 1 / 30, 30),
         (float("nan"), 1 / 30, 30),
         (1000, 1 / 30, 30),  # Matroska's time base
@@ -57,13 +58,13 @@ def clip(tmp_path):
         (25, 0, 25),
     ],
 )
-def test_true_rate(announced, gap, rate):
-    assert true_rate(announced, [gap * index for index in range(10)]) == pytest.approx(rate)
+def test_film_rate(announced, gap, rate):
+    assert film_rate(announced, [gap * index for index in range(10)]) == pytest.approx(rate)
 
 
-def test_true_rate_without_times():
-    assert true_rate(30, []) == true_rate(30, [0.0]) == 30
-    assert true_rate(0, []) == 25
+def test_film_rate_without_times():
+    assert film_rate(30, []) == film_rate(30, [0.0]) == 30
+    assert film_rate(0, []) == 25
 
 
 def test_every_frame_is_read_once(clip):
@@ -352,7 +353,7 @@ def test_sound_is_kept_and_cut(tmp_path):
     silent = write_clip(tmp_path / "silent.avi", grey_frames(60), rate=20)
     loud = tmp_path / "loud.mkv"
     tone = ["-f", "lavfi", "-i", "sine=frequency=440:duration=3"]
-    subprocess.run(["ffmpeg", "-loglevel", "error", "-i", silent, *tone, loud], check=True)
+    subprocess.run([ffmpeg.find(), *ffmpeg.QUIET, "-i", silent, *tone, loud], check=True)
     for name in ("out.mp4", "out.mkv"):
         writer = VideoWriter(tmp_path / name, (48, 64), 20)
         for frame in grey_frames(20):
@@ -361,7 +362,8 @@ def test_sound_is_kept_and_cut(tmp_path):
         assert ffmpeg.has_sound(writer.path)
         assert len(read_all(writer.path)) == 20
         # The sound ends with the pictures, not with its source.
-        told = subprocess.run(["ffmpeg", "-i", writer.path], capture_output=True, text=True).stderr
+        command = [ffmpeg.find(), "-i", writer.path]
+        told = subprocess.run(command, capture_output=True, text=True).stderr
         assert "Duration: 00:00:01.0" in told
     writer = VideoWriter(tmp_path / "quiet.mp4", (48, 64), 20)
     writer.write(next(grey_frames(1)))
@@ -381,5 +383,5 @@ def test_an_encoder_that_stops_is_an_error(tmp_path):
 def test_without_ffmpeg_it_says_so(tmp_path, clip, without_ffmpeg):
     writer = VideoWriter(tmp_path / "out.mp4", (48, 64), 20)
     writer.write(next(grey_frames(1)))
-    assert "not on the PATH" in writer.close(sound=clip)
+    assert "there is no ffmpeg" in writer.close(sound=clip)
     assert len(read_all(writer.path)) == 1

@@ -1,5 +1,4 @@
 import json
-import shutil
 import signal
 import threading
 import time
@@ -17,7 +16,7 @@ from mrcnn.drawing import colors as palette
 from mrcnn.drawing import instances as drawing
 from mrcnn.drawing.instances import draw_splash
 from mrcnn.outlines import decode_rle
-from mrcnn.video import frame_records
+from mrcnn.video import ffmpeg, frame_records
 from mrcnn.video.frame_drawing import Labels
 from mrcnn.video.frame_records import FrameRecords
 from mrcnn.video.reading import Frame, Video
@@ -287,7 +286,7 @@ def test_stages_overlap():
 class Camera:
     """A source that gives a frame every hundredth second, whether or not someone takes it."""
 
-    live, rate, size = True, 100.0, (40, 60)
+    live, rate, size, end = True, 100.0, (40, 60), None
 
     def __init__(self, seconds):
         self.seconds = seconds
@@ -301,7 +300,7 @@ class Camera:
 
 
 def test_a_camera_never_lags_and_its_film_keeps_real_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(shutil, "which", lambda name: None)  # ffmpeg takes its time to begin
+    monkeypatch.setattr(ffmpeg, "find", lambda: None)  # ffmpeg takes its time to begin
     camera, ages = Camera(seconds=1.2), []
     writer = VideoWriter(tmp_path / "out.avi", camera.size, camera.rate)
 

@@ -2,7 +2,6 @@ import ctypes
 import dataclasses
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from mrcnn.commands.arguments import seconds
 from mrcnn.commands.opening import Opened
 from mrcnn.commands.video_run import Tally, clock
 from mrcnn.config import Config
+from mrcnn.video import ffmpeg
 from tests.video_clips import RedDetector, read_all, remote_frames, write_clip
 
 ROOT = Path(video_mask.__file__).parent
@@ -303,7 +303,7 @@ def test_no_such_video(name, tmp_path, weights, capsys):
     assert "gone.mp4: no such file" in sentence(capsys, main(["gone.mp4", *options]))
     assert "not a video" in sentence(capsys, main([str(tmp_path / "text.mp4"), *options]))
     cv2.imwrite(str(tmp_path / "photo.jpg"), np.zeros((8, 8, 3), np.uint8))
-    assert "is a picture" in sentence(capsys, main([str(tmp_path / "photo.jpg"), *options]))
+    assert "is a photo" in sentence(capsys, main([str(tmp_path / "photo.jpg"), *options]))
 
 
 def test_no_display_and_nowhere_to_write(clip, capsys):
@@ -359,7 +359,7 @@ def test_outputs_that_cannot_be(clip, tmp_path, weights, detector, monkeypatch, 
     assert "is a folder" in error("--output", str(tmp_path))
     assert "end in .mp4" in error("--output", str(tmp_path / "a.gif"))
     assert "after the end" in error("--start", "1:00")
-    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setattr(ffmpeg, "find", lambda: None)
     monkeypatch.setattr("mrcnn.video.writing.CODECS", {".mp4": {"zzzz": "none"}})
     assert "no codec for .mp4" in error("--output", str(tmp_path / "a.mp4"))
     assert not detector.calls

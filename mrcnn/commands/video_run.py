@@ -58,10 +58,12 @@ def mask_video(
                     break
                 continue
             except StopIteration:
+                if writer and video.end is not None:
+                    writer.hold(video.end - start)
                 break
             if writer:
-                for _ in range(_copies(video, found.frame, writer, window)):
-                    writer.write(picture)
+                paused = window.paused if window and video.live else 0
+                writer.write(picture, found.frame.time - start - paused)
             if records:
                 place = {"frame": found.frame.index, "time_s": round(found.frame.time, 4)}
                 records.write(place | {"objects": objects})
@@ -71,14 +73,6 @@ def mask_video(
         return stop.is_set()
 
 
-def _copies(video, frame, writer, window) -> int:
-    """Return how often a frame is written: where frames were dropped, the film keeps its speed."""
-    if not video.live:
-        return 1
-    shown = frame.time - (window.paused if window else 0)
-    return max(0, round(shown * video.rate) + 1 - writer.count)
-
-
 def run(arguments: argparse.Namespace, config_class: type, video: Video, window=None) -> int:
     """Run a script on an open video; return the exit code.
 
@@ -86,7 +80,9 @@ def run(arguments: argparse.Namespace, config_class: type, video: Video, window=
     them; `config_class` is the Config whose runs `--weights` is about. Raises ValueError or OSError
     in one sentence. However it ends, what was masked until then is in files that can be used.
     """
-    path = weights.find(arguments.weights, LOG_FOLDER, settings.name(config_class), ROOT)
+    path = weights.find(
+        arguments.weights, LOG_FOLDER, arguments.name or settings.name(config_class), ROOT
+    )
     _check_outputs(arguments, [path, *([Path(video.source)] if video.is_file else [])])
     start, end = getattr(arguments, "start", 0.0), getattr(arguments, "end", None)
     if video.duration and start >= video.duration:

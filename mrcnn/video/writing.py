@@ -1,6 +1,7 @@
 """Videos written to a file, frame by frame.
 
-Frames are uint8 RGB `[H, W, 3]`, sizes `(height, width)` in pixels, rates frames a second.
+Frames are uint8 RGB `[H, W, 3]`, sizes `(height, width)` in pixels, rates frames a second, times
+seconds from the beginning of the film.
 """
 
 from pathlib import Path
@@ -19,6 +20,11 @@ CODECS = {
     ".mkv": {"H264": "H.264", "mp4v": "MPEG-4"},
     ".avi": {"H264": "H.264", "XVID": "MPEG-4", "MJPG": "Motion JPEG"},
 }
+
+
+# Frames that one may be away from its time before others are repeated or it is left out: half of
+# one, and a little so that times that waver about it do not do both in turn.
+SLACK = 0.75
 
 
 class _OpenCVEncoder:
@@ -56,8 +62,8 @@ class VideoWriter:
     """A video file that grows beside `path`, at `part_path`, and then takes its place.
 
     The ending of `path` chooses the container, one of CODECS. Codecs want even sides: an odd row or
-    column at the end is left out. `codec` is its name in words: H.264 with ffmpeg on the PATH, else
-    the best of OpenCV's.
+    column at the end is left out. `codec` is its name in words: H.264 with ffmpeg, else the best of
+    OpenCV's.
 
     A process that is killed leaves the part behind: ffmpeg finishes it, and without ffmpeg .mkv
     and .avi play as far as they came, but .mp4 and .mov lack their table of contents and do not.
@@ -72,6 +78,7 @@ class VideoWriter:
             raise ValueError(f"{path}: videos are written to files that end in {', '.join(CODECS)}")
         self.part = part_path(path)
         self.rate, self.count = rate, 0
+        self._last = None
         self._even = tuple(side // 2 * 2 for side in size)
         if not all(self._even):
             raise ValueError(f"a video of {size[1]} x {size[0]} pixels is too small to be encoded")
@@ -92,16 +99,37 @@ class VideoWriter:
         """Seconds that the frames written so far take."""
         return self.count / self.rate
 
-    def write(self, image: np.ndarray):
-        """Add a frame, uint8 RGB of the writer's size; raises OSError where it cannot."""
+    def write(self, image: np.ndarray, time: float | None = None):
+        """Add a frame, uint8 RGB of the writer's size; raises OSError where it cannot.
+
+        With a `time`, the frame before stands until then, or this one is left out where it comes
+        too early for the rate of the film.
+        """
         height, width = self._even
-        self._encoder.write(np.ascontiguousarray(image[:height, :width]))
+        image = np.ascontiguousarray(image[:height, :width])
+        if time is not None:
+            ahead = time * self.rate - self.count
+            if self._last is None:  # nothing else could stand before it
+                self._last = image
+            if ahead > SLACK:
+                self.hold(time)
+        self._last = image
+        if time is None or ahead >= -SLACK:
+            self._add(image)
+
+    def hold(self, time: float):
+        """Let the last frame stand until `time`."""
+        while self._last is not None and self.count < round(time * self.rate):
+            self._add(self._last)
+
+    def _add(self, image):
+        self._encoder.write(image)
         self.count += 1
 
     def close(self, sound: str | Path | None = None, start: float = 0.0) -> str | None:
         """Finish the file and put it in its place, unless it has no frames.
 
-        The video gets the sound of the file `sound` from the second `start` on, through ffmpeg.
+        The film gets the sound of the file `sound` from the second `start` on, through ffmpeg.
         Returns why it has none, None where it has or none was asked for. Raises OSError where the
         file could not be written whole.
         """
