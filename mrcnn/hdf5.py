@@ -3,6 +3,8 @@
 import contextlib
 import io
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,14 +15,38 @@ from mrcnn import atomic
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[h5py.File]:
-    """Give a new file that takes the place of `path` at the end; see `atomic.replacing`."""
-    with atomic.replacing(path) as beside, _Patient(beside, "w+b") as raw:
+    """Give a new file that takes the place of `path` at the end; see `atomic.replacing`.
+
+    What interrupts the program meanwhile does so once the file is there.
+    """
+    with _uninterrupted(), atomic.replacing(path) as beside, _Patient(beside, "w+b") as raw:
         try:
             with h5py.File(raw, "w") as file:
                 yield file
         finally:
             if raw.error:
                 raise raw.error
+
+
+@contextlib.contextmanager
+def _uninterrupted():
+    """Hold Ctrl-C and SIGTERM back: HDF5 does not come to terms with an exception while it writes.
+
+    Handlers belong to the main thread, and interrupt no other.
+    """
+    came, handlers = [], {}
+    if threading.current_thread() is threading.main_thread():
+        handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+        handlers = {each: handler for each, handler in handlers.items() if callable(handler)}
+    for each in handlers:
+        signal.signal(each, lambda *arguments: came.append(arguments))
+    try:
+        yield
+    finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
+        for number, frame in came[:1]:
+            handlers[number](number, frame)
 
 
 def reading(path: str | Path) -> h5py.File:

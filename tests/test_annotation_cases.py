@@ -357,6 +357,12 @@ def test_a_csv_that_was_cut_off(put):
             read_folder(folder)
 
 
+def test_empty_lines_of_a_csv_are_nothing(put):
+    assert labels(read_folder(put(f"{CSV_HEADER}\n\n{LINE}\n\n\n", name="a.csv") / "train")) == [
+        "cat"
+    ]
+
+
 def test_a_csv_that_lost_lines(put):
     text = "\n".join([CSV_HEADER, LINE.replace(",1,0,", ",2,0,"), LINE.replace("a.png", "b.png")])
     (warning,) = read_folder(put(text, name="ann.csv") / "train").warnings

@@ -1,5 +1,7 @@
-"""HDF5 files where they cannot be written."""
+"""HDF5 files where they cannot be written, or not in peace."""
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -59,3 +61,19 @@ def test_what_is_written_is_what_h5py_writes(tmp_path):
         file.attrs["name"] = "n" * 5000
     with h5py.File(tmp_path / "a.h5") as file:
         assert np.array_equal(file["a/b"], array) and file.attrs["name"] == "n" * 5000
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a signal comes in another thread")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_what_interrupts_a_file_comes_once_it_is_written(tmp_path, name):
+    number = getattr(signal, name)
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), hdf5.replacing(tmp_path / "a.h5") as file:
+            os.kill(os.getpid(), number)
+            file["a"] = np.arange(5)
+        assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        signal.signal(number, before)
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert file["a"][4] == 4

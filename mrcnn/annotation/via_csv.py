@@ -45,8 +45,9 @@ def _rows(header, text):
     names = [name.strip().strip('"') for name in header.split(delimiter)]
     row = names
     try:
-        for row in csv.reader(io.StringIO(text), delimiter=delimiter):
-            if row and not row[0].startswith("#"):
+        # An empty line is an empty list.
+        for row in filter(None, csv.reader(io.StringIO(text), delimiter=delimiter)):
+            if not row[0].startswith("#"):
                 yield dict(zip(names, row, strict=False))
     except csv.Error as error:
         raise AnnotationError(f"the CSV cannot be read: {error}") from None
