@@ -1,6 +1,7 @@
 """What the scripts have in common as programs: where they lie, how they end, what they say then."""
 
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -35,13 +36,18 @@ def _handling(handler: Callable) -> Iterator[dict]:
 
 
 @contextlib.contextmanager
-def stop_on_signal() -> Iterator[threading.Event]:
-    """Give an event that one of SIGNALS sets; a second one ends the program as ever."""
+def stop_on_signal(said: str = "") -> Iterator[threading.Event]:
+    """Give an event that one of SIGNALS sets; a second one ends the program as ever.
+
+    `said` is written to the terminal then.
+    """
     stop = threading.Event()
 
     def note(number, _):
         stop.set()
         signal.signal(number, before[number])
+        with contextlib.suppress(OSError):
+            os.write(2, said.encode())  # print may just be at work itself
 
     with _handling(note) as before:
         yield stop
@@ -54,16 +60,26 @@ def run(body: Callable[[], int], script: str | Path | None = None) -> int:
     SIGNALS raise KeyboardInterrupt, which ends it with INTERRUPTED. `script` is by default the file
     that Python was started with.
     """
+    came = False
+
+    def interrupt(number, frame):
+        nonlocal came
+        came = True
+        signal.default_int_handler(number, frame)
+
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             # Letters of file names that a terminal's encoding does not have would end the program.
             stream.reconfigure(errors="backslashreplace")
     try:
-        with _handling(signal.default_int_handler):
+        with _handling(interrupt):
             return body()
-    except KeyboardInterrupt:
-        print("\nStopped: the same command starts anew.")
-        return INTERRUPTED
-    except (ValueError, OSError) as error:
+    except (Exception, KeyboardInterrupt) as error:
+        # A library in C that is interrupted may raise an error of its own.
+        if came or isinstance(error, KeyboardInterrupt):
+            print("\nStopped: the same command starts anew.")
+            return INTERRUPTED
+        if not isinstance(error, ValueError | OSError):
+            raise
         print(f"{Path(script or sys.argv[0]).name}: {error}", file=sys.stderr)
         return 1
