@@ -24,6 +24,7 @@ from pathlib import Path
 
 from mrcnn.commands import process
 from mrcnn.commands.arguments import add_detection, add_styles
+from mrcnn.commands.parser import Parser
 from mrcnn.results.formats import FORMATS
 
 SAMPLE = process.ROOT / "dataset" / "val"
@@ -31,9 +32,7 @@ SAMPLE = process.ROOT / "dataset" / "val"
 
 def parse_arguments(argv=None) -> argparse.Namespace:
     """Return the arguments; a mistake in them ends the program with code 2."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     text = "images, folders or quoted glob patterns; default: the sample photos"
     add("sources", nargs="*", metavar="SOURCE", help=text)

@@ -47,6 +47,13 @@ def gpu_names() -> list[str]:
     return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
 
 
+def require(device: str | None) -> None:
+    """Raise ValueError where "gpu" or "gpu:1" was asked for and there is none."""
+    if device and device.startswith("gpu") and not gpu_names():
+        reason = f": {UNSEEN_GPU}" if shutil.which("nvidia-smi") else ""
+        raise ValueError(f"--device {device}: Keras has no such GPU here{reason}")
+
+
 def is_gpu_unseen() -> bool:
     """Return whether the machine has an NVIDIA GPU that Keras cannot use."""
     return not gpu_names() and shutil.which("nvidia-smi") is not None

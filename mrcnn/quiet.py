@@ -10,13 +10,19 @@ import tempfile
 NOTES = re.compile(rb"I\d{4} \d|WARNING: All log messages before absl::InitializeLog")
 
 
-def start_keras() -> None:
+def start_keras(device: str | None = None) -> None:
     """Import Keras and its backend; what they write to standard error is passed on but for NOTES.
 
-    Does nothing where Keras is imported already.
+    `device` is "cpu", "gpu" or "gpu:1", the GPU of that number alone, counted from 0; None takes
+    what is there. Does nothing where Keras is imported already.
     """
     if "keras" in sys.modules:
         return
+    if device == "cpu":
+        # Of CUDA's libraries, whichever backend calls them; JAX asks for no GPU only so.
+        os.environ |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+    elif device and ":" in device:
+        os.environ["CUDA_VISIBLE_DEVICES"] = device.partition(":")[2]
     with _caught_stderr() as caught:
         import keras  # noqa: F401
     lines = [line for line in caught if not NOTES.match(line)]

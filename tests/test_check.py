@@ -349,13 +349,16 @@ def test_fitting_sizes_need_no_suggestion():
 def test_small_objects_suggest_smaller_anchors():
     suggestion = fit_anchors(squares(14, 15, 16, 40), SCALES, RATIOS).suggestion
     assert "75% of the objects are smaller than the smallest anchor" in suggestion
-    assert "RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256) reaches 100% instead of 25%" in suggestion
-    assert "larger IMAGE_MAX_DIM" in suggestion
+    assert (
+        "--anchor-scales 16,32,64,128,256 (RPN_ANCHOR_SCALES) reaches 100% instead of 25%"
+        in suggestion
+    )
+    assert "larger --image-size" in suggestion
 
 
 def test_large_objects_suggest_larger_anchors():
     suggestion = fit_anchors(squares(900, 1000, 300), SCALES, RATIOS).suggestion
-    assert "(64, 128, 256, 512, 1024)" in suggestion and "IMAGE_MAX_DIM" not in suggestion
+    assert "--anchor-scales 64,128,256,512,1024 " in suggestion and "--image-size" not in suggestion
 
 
 def test_long_thin_objects_suggest_other_ratios():
@@ -365,7 +368,8 @@ def test_long_thin_objects_suggest_other_ratios():
     assert "longer than any anchor      2  50%" in fit.lines()[-1]
     assert fit.suggestion == (
         "50% of the objects are longer and thinner than any anchor: "
-        "RPN_ANCHOR_RATIOS = (0.25, 1, 4) reaches 100% instead of 50% (an overlap of 0.5)"
+        "--anchor-ratios 0.25,1,4 (RPN_ANCHOR_RATIOS) reaches 100% instead of 50% "
+        "(an overlap of 0.5)"
     )
     assert fit_anchors([(20, 160), (160, 20), (64, 64)], SCALES, (0.25, 1, 4)).suggestion is None
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mrcnn.commands import train_command
+from mrcnn.commands import starting, train_command
 from mrcnn.config import Config
 from mrcnn.nn.weights import WeightsInfo
 from tests.small import SmallConfig
@@ -42,7 +42,7 @@ def test_a_network_keeps_its_shape_and_a_resumed_run_its_settings():
     network = {"BACKBONE": "resnet50", "TOP_DOWN_PYRAMID_SIZE": 64, "MEAN_PIXEL": [1.0, 2.0, 3.0]}
 
     def inherited(weights, config, resume=False):
-        return train_command.inherited_settings(weights, config, resume)
+        return starting.inherited_settings(weights, config, resume)
 
     assert inherited(weights, Own) == network
     assert inherited(weights, Config) == network | {"IMAGE_MAX_DIM": 256}
@@ -51,7 +51,7 @@ def test_a_network_keeps_its_shape_and_a_resumed_run_its_settings():
 
 def test_the_backbone_to_train():
     def inherited(weights, config=Config, backbone=None):
-        return train_command.inherited_settings(weights, config, False, backbone)
+        return starting.inherited_settings(weights, config, False, backbone)
 
     assert inherited(info(2)) == {"BACKBONE": "resnet50"}
     assert inherited(info(2), backbone="resnet101") == {"BACKBONE": "resnet101"}

@@ -97,10 +97,12 @@ def _other_scales(boxes, scales, counts):
     now, then = covered(1), covered(best)
     advice = []
     if then > now + TOLERATED:
-        better = ", ".join(f"{scale * best:g}" for scale in scales)
-        advice.append(f"RPN_ANCHOR_SCALES = ({better}) reaches {then:.0%} instead of {now:.0%}")
+        better = ",".join(f"{scale * best:g}" for scale in scales)
+        advice.append(
+            f"--anchor-scales {better} (RPN_ANCHOR_SCALES) reaches {then:.0%} instead of {now:.0%}"
+        )
     if too_small:
-        advice.append("a larger IMAGE_MAX_DIM makes objects larger")
+        advice.append("a larger --image-size (IMAGE_MAX_DIM) makes objects larger")
     return f"{sentence}: {'; or '.join(advice)}" if advice else sentence
 
 
@@ -117,8 +119,9 @@ def _other_ratios(boxes, scales, ratios, thin):
     now, then = covered(ratios), covered(best)
     if then <= now + TOLERATED:
         return sentence
-    better = ", ".join(f"{ratio:.3g}" for ratio in best)
+    better = ",".join(f"{ratio:.3g}" for ratio in best)
     return (
-        f"{sentence}: RPN_ANCHOR_RATIOS = ({better}) reaches {then:.0%} instead of {now:.0%} "
+        f"{sentence}: --anchor-ratios {better} (RPN_ANCHOR_RATIOS) reaches {then:.0%} instead of "
+        f"{now:.0%} "
         f"(an overlap of {LEAST_OVERLAP})"
     )

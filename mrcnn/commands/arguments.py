@@ -6,11 +6,15 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from mrcnn.commands.parser import meant
 from mrcnn.drawing.styles import STYLES
 from mrcnn.nn.backbones import BACKBONES
-from mrcnn.rules import PRECISIONS, SIZE_MULTIPLE, multiple_text
+from mrcnn.rules import LEVELS, PRECISIONS, SIZE_MULTIPLE, multiple_text
 
 FUNCTION = re.compile(r"[\w.]+:[\w.]+")
+DEVICE = re.compile(r"cpu|gpu(:\d+)?")
+# The words of `--layers`.
+LAYERS = ("heads", "3+", "4+", "5+", "all")
 
 # -- Kinds of values ---------------------------------------------------------------------------
 
@@ -68,6 +72,50 @@ def backbone(text: str) -> str:
     return text if text in BACKBONES else function(text)
 
 
+def numbers(text: str) -> tuple[float, ...]:
+    """Numbers over 0, separated by commas."""
+    values = [rate(part.strip()) for part in text.split(",")]
+    return tuple(int(value) if value == int(value) else value for value in values)
+
+
+def scales(text: str) -> tuple[float, ...]:
+    """The sides of square anchors, one a level of the pyramid."""
+    values = numbers(text)
+    if len(values) != LEVELS or list(values) != sorted(values):
+        raise argparse.ArgumentTypeError(
+            f"{text} is not {LEVELS} numbers, separated by commas, the smallest first"
+        )
+    return values
+
+
+def layers(text: str) -> str:
+    """What learns: one of LAYERS or a regular expression."""
+    try:
+        re.compile(text if text not in LAYERS else "")
+    except re.error as error:
+        raise argparse.ArgumentTypeError(
+            f"{text} is none of {', '.join(LAYERS)} and no regular expression: {error}"
+        ) from error
+    guess = meant(text, LAYERS)
+    if text not in LAYERS and guess:
+        raise argparse.ArgumentTypeError(f"there is no {text}{guess}")
+    return text
+
+
+def run_name(text: str) -> str:
+    """A name that folders of runs can carry."""
+    if not text.strip() or re.search(r'[/\\:*?"<>|]', text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name that a folder can have")
+    return text
+
+
+def device(text: str) -> str:
+    """The device to compute on."""
+    if not DEVICE.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text} is none of cpu, gpu and, of several, gpu:1")
+    return text
+
+
 def seconds(text: str) -> float:
     """Return "90", "1:30" or "0:01:30.5" as seconds; raises ArgumentTypeError for other texts."""
     parts = text.split(":")
@@ -81,6 +129,16 @@ def seconds(text: str) -> float:
     if not good:
         raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90, 1:30 or 0:01:30.5")
     return sum(value * 60**power for power, value in enumerate(reversed(values)))
+
+
+def line(text: str) -> tuple[int, int, int, int]:
+    """Two different pixels, as "x1,y1,x2,y2"."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 4 or not all(part.isdecimal() for part in parts) or parts[:2] == parts[2:]:
+        raise argparse.ArgumentTypeError(
+            f"{text} is no line: write x1,y1,x2,y2, two pixels of the film"
+        )
+    return tuple(map(int, parts))
 
 
 def _number(text):
@@ -115,6 +173,18 @@ def add_image_size(add: Callable, default: str | int):
     )
 
 
+def add_device(add: Callable):
+    """Add `--device`."""
+    text = "cpu, gpu, or of several GPUs one by its number, as gpu:1; default: the GPU if any"
+    add("--device", metavar="DEVICE", type=device, help=text)
+
+
+def add_name(add: Callable, default: str | None):
+    """Add `--name`, by which runs are told apart."""
+    text = f"of the runs that last and best are about, and of a new one; default: {default}"
+    add("--name", metavar="NAME", type=run_name, help=text)
+
+
 def add_network(add: Callable):
     """Add what a command that detects must know of the network."""
     add(
@@ -123,8 +193,10 @@ def add_network(add: Callable):
         help="a weights file, coco (downloaded where it is missing), or last or best of the newest "
         "run; default: the best of the newest run, else log/custom.h5",
     )
+    add_name(add, "that of the training script")
     add_image_size(add, "the weights' own, else 1024")
     add_precision(add, "auto")
+    add_device(add)
     add(
         "--backbone",
         metavar="MODULE:FUNCTION",
@@ -175,6 +247,18 @@ def add_video(parser: argparse.ArgumentParser, output_help: str):
         default=1,
         help="look for objects on one frame in N and keep their masks in between; default: 1",
     )
+    add(
+        "--count",
+        action="store_true",
+        help="count the different objects, in the film and in --json",
+    )
+    add(
+        "--line",
+        metavar="X1,Y1,X2,Y2",
+        type=line,
+        help="count those that cross the line between two pixels of the film too, each direction "
+        "for itself",
+    )
     add_styles(parser)
     add_detection(add, "frame")
 
@@ -182,4 +266,5 @@ def add_video(parser: argparse.ArgumentParser, output_help: str):
 def detection_options(arguments: argparse.Namespace) -> dict:
     """Return the keywords of `opening.open_model` that a command line gives."""
     names = ("classes", "min_confidence", "max_instances", "image_size", "precision", "backbone")
+    names += ("device",)
     return {name: value for name, value in vars(arguments).items() if name in names}

@@ -13,6 +13,7 @@ from mrcnn.check.check import SUBSETS, check_dataset
 from mrcnn.check.preview import Preview
 from mrcnn.check.report import CheckReport
 from mrcnn.commands.script import Script
+from mrcnn.commands.starting import starting_point
 from mrcnn.data.augment import augment
 from mrcnn.drawing.instances import draw_instances
 from mrcnn.progress import Progress
@@ -20,7 +21,9 @@ from mrcnn.progress import Progress
 
 def run_check(script: Script, arguments: argparse.Namespace) -> int:
     """Print what there is to know of the data set; return the exit code."""
-    config = settings.with_settings(script.config, {}, arguments.image_size)
+    start = starting_point(script, arguments)
+    config = start.config()
+    print(start.text(config), flush=True)
     if arguments.preview:
         _check_preview(arguments.preview, arguments.dataset, arguments.overwrite)
     report = check(script, arguments, config, preview_folder=arguments.preview)

@@ -46,7 +46,7 @@ def run_evaluate(script: Script, arguments: argparse.Namespace) -> int:
 
 def open_for(script: Script, arguments: argparse.Namespace) -> Opened:
     """Open the weights that a command of a training script asks for, and say which they are."""
-    path = weights.find(arguments.weights, arguments.logs, script.name, ROOT)
+    path = weights.find(arguments.weights, arguments.logs, arguments.name or script.name, ROOT)
     print(f"Weights: {path}", flush=True)
     weights.present(arguments.weights, path)
     return open_model(path, script.config, **detection_options(arguments))

@@ -23,6 +23,7 @@ class Opened:
         config: the settings to detect with, one RGB image at a time.
         min_confidence: the least score of what is found.
         exact: whether convolutions are computed in float32 without rounding.
+        device: "cpu", "gpu", "gpu:1", or None for what is there.
     """
 
     info: WeightsInfo
@@ -30,6 +31,7 @@ class Opened:
     config: Config
     min_confidence: float
     exact: bool
+    device: str | None = None
 
     @functools.cached_property
     def detector(self):
@@ -39,11 +41,12 @@ class Opened:
         """
         from mrcnn.quiet import start_keras
 
-        start_keras()
+        start_keras(self.device)
         from mrcnn import devices
         from mrcnn.detector import Detector
         from mrcnn.nn import network
 
+        devices.require(self.device)
         devices.prepare(exact=self.exact)
         # The network lets all scores through: a result tells what scored too little.
         everything = settings.with_settings(type(self.config), {"DETECTION_MIN_CONFIDENCE": 0})
@@ -62,6 +65,7 @@ def open_model(
     image_size: int | None = None,
     precision: str = Config.PRECISION,
     backbone: str | None = None,
+    device: str | None = None,
 ) -> Opened:
     """Look at a weights file, and at all that can be wrong with how it shall be used.
 
@@ -72,6 +76,7 @@ def open_model(
         min_confidence, max_instances: the least score, and the most objects of an image.
         image_size: pixels, a multiple of 64: the larger side of the image as the network sees it.
         precision: PRECISION.
+        device: see `Opened`.
 
     What is None is as the file's settings say. Raises ValueError in one sentence.
     """
@@ -94,7 +99,7 @@ def open_model(
     except ValueError as error:
         raise ValueError(f"{info.path}: {error}") from error
     least = settings.min_confidence(config)
-    return Opened(info, class_names, config, least, exact=precision == "float32")
+    return Opened(info, class_names, config, least, precision == "float32", device)
 
 
 def class_names_for(info: WeightsInfo, wanted: str | None = None) -> list[str]:

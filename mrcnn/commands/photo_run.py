@@ -18,6 +18,7 @@ from mrcnn.commands import weights
 from mrcnn.commands.arguments import detection_options
 from mrcnn.commands.display import check_display, show_picture
 from mrcnn.commands.opening import open_model
+from mrcnn.commands.other_script import no_photo
 from mrcnn.commands.outputs import check_files, key, make_folder, picture_path
 from mrcnn.commands.process import INTERRUPTED, LOG_FOLDER, ROOT, stop_on_signal
 from mrcnn.data.images import read_image
@@ -62,11 +63,16 @@ def run(arguments: argparse.Namespace, config_class: type) -> int:
     `config_class` is that of the training script: its NAME tells its runs, and its settings count
     where a weights file has none. Raises ValueError or OSError in one sentence.
     """
-    missing = []
-    sources = find_images(arguments.sources, print, missing.append, apart=arguments.output)
+    missing = [fault for source in arguments.sources if (fault := no_photo(source))]
+    named = [source for source in arguments.sources if not no_photo(source)]
+    if not named:
+        raise ValueError("; ".join(missing))
+    sources = find_images(named, print, missing.append, apart=arguments.output)
     for line in missing:
         print(line, file=sys.stderr)
-    path = weights.find(arguments.weights, LOG_FOLDER, settings.name(config_class), ROOT)
+    path = weights.find(
+        arguments.weights, LOG_FOLDER, arguments.name or settings.name(config_class), ROOT
+    )
     check_files(arguments, FORMATS, [*sources, path])
     make_folder(arguments)
     if arguments.show:
@@ -201,12 +207,18 @@ def finish(
 
 
 def found_text(source: Path, found: Detections, class_names: Sequence[str], most: int) -> str:
-    """Return what was found in an image: "a.jpg: 2 AC Remote (0.98, 0.91)"."""
+    """Return what was found in an image, such as "a.jpg: 2 AC Remote (0.98, 0.91)".
+
+    Or what came closest: "a.jpg: nothing (closest: AC Remote, 0.42)".
+    """
     text = f"{source}: {counts_text(count_classes(found.class_ids, class_names))}"
     scores = [f"{score:.2f}" for score in found.scores[:SCORES_SHOWN]]
     if scores:
         more = ", ..." if len(found) > SCORES_SHOWN else ""
         text += f" ({', '.join(scores)}{more})"
+    elif found.below:
+        score, class_id = found.below[0]
+        text += f" (closest: {class_names[class_id]}, {score:.2f})"
     if len(found) == most:
         text += ", as many as --max-instances allows"
     return text

@@ -19,6 +19,9 @@ OPTIONS = {
     "batch": "IMAGES_PER_GPU",
     "steps": "STEPS_PER_EPOCH",
     "precision": "PRECISION",
+    "anchor_scales": "RPN_ANCHOR_SCALES",
+    "anchor_ratios": "RPN_ANCHOR_RATIOS",
+    "name": "NAME",
 }
 
 
@@ -55,15 +58,42 @@ def parse_arguments(
         text = "the folder of training runs; default: log"
         add("--logs", metavar="FOLDER", type=Path, default=LOG_FOLDER, help=text)
 
+    def network(add):
+        """Add what `train` and `check` must know of the network that learns."""
+        add(
+            "--weights",
+            metavar="WEIGHTS",
+            help="where to start: coco or imagenet (downloaded), last or best of the newest run, "
+            "or a file; default: coco where it was downloaded before, else log/custom.h5",
+        )
+        logs(add)
+        kinds.add_name(add, default["name"])
+        add(
+            "--backbone",
+            metavar="NAME",
+            type=kinds.backbone,
+            help=f"{', '.join(BACKBONES)}, or module:function for one of your own; default: that "
+            "of the weights",
+        )
+        kinds.add_image_size(add, f"the weights' own, else {largest}")
+        add(
+            "--anchor-scales",
+            metavar="PIXELS",
+            type=kinds.scales,
+            help="sides of the square anchors at training size, such as 16,32,64,128,256 "
+            "for small objects; default: the weights' own",
+        )
+        add(
+            "--anchor-ratios",
+            metavar="RATIOS",
+            type=kinds.numbers,
+            help="width over height of the anchors, as many as the weights have, such as 0.33,1,3 "
+            "for long objects; default: the weights' own",
+        )
+
     add = command("train", "train on your photos")
     dataset(add)
-    add(
-        "--weights",
-        metavar="WEIGHTS",
-        help="where to start: coco or imagenet (downloaded), last or best of the newest run, or a "
-        "file",
-    )
-    logs(add)
+    network(add)
     add(
         "--epochs",
         metavar="N",
@@ -74,6 +104,7 @@ def parse_arguments(
     add(
         "--layers",
         metavar="LAYERS",
+        type=kinds.layers,
         default="heads",
         help="what learns: heads (default), 3+, 4+, 5+ (these stages of the backbone too), all, or "
         "a regular expression of layer names",
@@ -94,15 +125,8 @@ def parse_arguments(
     add("--patience", metavar="N", type=kinds.count, help=text)
     text = "makes runs alike: order of images, augmentation, new layers"
     add("--seed", metavar="N", type=kinds.whole, help=text)
-    add(
-        "--backbone",
-        metavar="NAME",
-        type=kinds.backbone,
-        help=f"{', '.join(BACKBONES)}, or module:function for one of your own; default: that of "
-        "the weights",
-    )
-    kinds.add_image_size(add, f"the weights' own, else {largest}")
     kinds.add_precision(add, None, default["precision"])
+    kinds.add_device(add)
     text = "go on with a run that was stopped: its optimizer, learning rate and best score"
     add("--resume", action="store_true", help=text)
     add("--keep-negatives", action="store_true", help="learn from photos without objects too")
@@ -124,7 +148,7 @@ def parse_arguments(
 
     add = command("check", "look at photos and annotations before training")
     dataset(add)
-    kinds.add_image_size(add, largest)
+    network(add)
     add("--preview", metavar="FOLDER", type=Path, help="draw the annotated photos")
     add("--overwrite", action="store_true", help="replace what is in the folder of --preview")
 
@@ -143,16 +167,11 @@ def parse_arguments(
     if arguments.command is None:
         parser.error(f"a command is missing: {', '.join(commands.choices)}")
     refuse = commands.choices[arguments.command].error
-    if arguments.command == "train":
-        if arguments.resume and arguments.learning_rate:
-            refuse(
-                "--resume goes on with the run's own learning rate: leave --learning-rate out, or "
-                "start from its weights without --resume"
-            )
-        if arguments.resume and not arguments.weights:
-            arguments.weights = "last"
-        if not arguments.weights:
-            refuse("--weights is missing: coco, imagenet, last, best or a file")
+    if arguments.command == "train" and arguments.resume and arguments.learning_rate:
+        refuse(
+            "--resume goes on with the run's own learning rate: leave --learning-rate out, or "
+            "start from its weights without --resume"
+        )
     if arguments.command == "splash" and bool(arguments.image) == bool(arguments.video):
         refuse("splash needs --image or --video, and not both")
     return arguments

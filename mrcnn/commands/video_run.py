@@ -15,6 +15,14 @@ from mrcnn.commands.outputs import check_files, key
 from mrcnn.commands.process import INTERRUPTED, LOG_FOLDER, ROOT, stop_on_signal
 from mrcnn.progress import Progress, duration
 from mrcnn.results.records import count_classes, counts_text
+from mrcnn.video.counting import (
+    MIN_SEEN,
+    Line,
+    ObjectCounter,
+    count_record,
+    counted_text,
+    crossed_text,
+)
 from mrcnn.video.frame_records import FrameRecords
 from mrcnn.video.reading import Video
 from mrcnn.video.writing import VideoWriter, part_path
@@ -33,6 +41,7 @@ def mask_video(
     window=None,
     every: int = 1,
     style: Callable | None = None,
+    counter: ObjectCounter | None = None,
     start: float = 0.0,
     end: float | None = None,
     on_frame: Callable[[masking.Found], None] = lambda found: None,
@@ -41,11 +50,12 @@ def mask_video(
 
     `detect`, as `Detector.detect`, is called in a thread, with one RGB frame. `writer` and
     `records` get the pictures and the objects, and are left open. A `window` is as
-    `display.Window`. `every` and `style` are those of `masking`.
+    `display.Window`. `every`, `style` and `counter` are those of `masking`.
     """
-    options = {"every": every, "live": video.live, "style": style}
+    options = {"every": every, "live": video.live, "style": style, "counter": counter}
     options |= {"draw": bool(writer or window), "describe": bool(records)}
     frames = video.frames(start, end)
+    counted = tail = None
     with (
         stop_on_signal() as stop,
         masking.pipeline(frames, detect, class_names, video.rate, **options) as items,
@@ -66,7 +76,10 @@ def mask_video(
                 writer.write(picture, found.frame.time - start - paused)
             if records:
                 place = {"frame": found.frame.index, "time_s": round(found.frame.time, 4)}
-                records.write(place | {"objects": objects})
+                if found.count is not counted:
+                    counted = found.count
+                    tail = {"counted": count_record(counted, class_names, counter.line)}
+                records.write(place | {"objects": objects}, tail)
             on_frame(found)
             if window and not window.show(picture):
                 break
@@ -89,8 +102,10 @@ def run(arguments: argparse.Namespace, config_class: type, video: Video, window=
         raise ValueError(
             f"--start {clock(start)} is after the end of {video.source}, {clock(video.duration)}"
         )
+    line = _line(arguments, video)
     path = weights.present(arguments.weights, path)
     opened = open_model(path, config_class, **detection_options(arguments))
+    counter = ObjectCounter(line) if line or arguments.count else None
     tally = Tally(opened.class_names)
     ends = [second for second in (video.duration, end) if second is not None]
     with contextlib.ExitStack() as files:
@@ -130,11 +145,14 @@ def run(arguments: argparse.Namespace, config_class: type, video: Video, window=
             window=window,
             every=arguments.every,
             style=arguments.style and arguments.style.load(),
+            counter=counter,
             start=start,
             end=end,
             on_frame=on_frame,
         )
     print(tally.summary(opened.min_confidence))
+    if counter:
+        print(_counted(counter, opened.class_names))
     if stopped and not video.live:
         print(f"Stopped at {clock(tally.time)}.")
         return INTERRUPTED
@@ -161,6 +179,19 @@ def _check_outputs(arguments, inputs):
         )
 
 
+def _line(arguments, video) -> Line | None:
+    """Return the line of `--line`; raise ValueError where it is not in the video."""
+    if arguments.line is None:
+        return None
+    line = Line(*arguments.line)
+    height, width = video.size
+    if max(line.x1, line.x2) > width or max(line.y1, line.y2) > height:
+        raise ValueError(
+            f"--line {','.join(map(str, line))} is not in the picture, which is {width} x {height}"
+        )
+    return line
+
+
 # -- What is said ------------------------------------------------------------------------------
 
 
@@ -175,6 +206,15 @@ def _device() -> str:
     from mrcnn import devices
 
     return devices.describe()
+
+
+def _counted(counter, class_names) -> str:
+    """Return what was counted in words, a line each."""
+    text = f"Counted {counted_text(counter.count, class_names)}, each on {MIN_SEEN} frames or more"
+    if not counter.line:
+        return text
+    ways = (crossed_text(counter.count, class_names, way) for way in counter.line.directions)
+    return f"{text}\nCrossed the line: {'; '.join(ways)}"
 
 
 def _finish(writer, video, start):

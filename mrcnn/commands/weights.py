@@ -70,6 +70,16 @@ def find(
     return path
 
 
+def default_start(root: str | Path) -> str:
+    """Return the weights that a training starts from where nothing is said.
+
+    COCO's where they were downloaded, since they suit most objects; else those that ship.
+    """
+    shipped = Path(root, LOG_FOLDER.name, "custom.h5")
+    downloaded = Path(root, COCO_WEIGHTS.name).exists()
+    return "coco" if downloaded or not shipped.exists() else str(shipped)
+
+
 def present(wanted: str | None, path: Path, backbone: str | None = None) -> Path:
     """Download the file that `find` gave for `wanted` where it is not there yet; return it.
 

@@ -1,0 +1,153 @@
+"""What a training starts from: its weights, and the Config that follows from them.
+
+`check` asks here too, so that it judges the network that `train` would take.
+"""
+
+import argparse
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from mrcnn import settings
+from mrcnn.commands import weights
+from mrcnn.commands.arguments import LAYERS
+from mrcnn.commands.process import ROOT
+from mrcnn.commands.script import Script
+from mrcnn.commands.training_arguments import OPTIONS
+from mrcnn.config import Config
+from mrcnn.nn.backbones import BACKBONES
+from mrcnn.nn.weights_file import WeightsInfo, datasets, inspect, opened
+
+# What the shapes and the meaning of weights depend on: without it they cannot be used.
+NETWORK_SETTINGS = (
+    "BACKBONE_STRIDES",
+    "TOP_DOWN_PYRAMID_SIZE",
+    "RPN_CONV_LAYER_SIZE",
+    "FPN_CLASSIF_FC_LAYERS_SIZE",
+    "MASK_CONV_LAYERS_SIZE",
+    "RPN_ANCHOR_RATIOS",
+    "RPN_ANCHOR_STRIDE",
+    "RPN_BBOX_STD_DEV",
+    "BBOX_STD_DEV",
+    "POOL_SIZE",
+    "MASK_POOL_SIZE",
+    "MASK_SHAPE",
+    "IMAGE_CHANNEL_COUNT",
+    "MEAN_PIXEL",
+)
+# What weights were trained for; a script that sets it means what it says.
+HABITS = (
+    "IMAGE_RESIZE_MODE",
+    "IMAGE_MIN_DIM",
+    "IMAGE_MAX_DIM",
+    "RPN_ANCHOR_SCALES",
+    "TRAIN_ROIS_PER_IMAGE",
+    "PRE_NMS_LIMIT",
+    "POST_NMS_ROIS_TRAINING",
+    "POST_NMS_ROIS_INFERENCE",
+)
+# What a run that is resumed keeps of its Config where nothing else is said.
+RUN_SETTINGS = (*HABITS, "IMAGES_PER_GPU", "STEPS_PER_EPOCH", "VALIDATION_STEPS", "PRECISION")
+
+
+@dataclass
+class Start:
+    """The weights that a training starts from.
+
+    wanted: the word or file of `--weights`, or what is taken where nothing is said.
+    path: the file, which may still have to be downloaded; then `info` is None.
+    of_imagenet: the backbone of ImageNet's weights, None for others.
+    """
+
+    script: Script
+    arguments: argparse.Namespace
+    wanted: str
+    path: Path
+    info: WeightsInfo | None
+    of_imagenet: str | None
+
+    def present(self) -> WeightsInfo:
+        """Download the weights where they are not there yet; return what is in them."""
+        if self.info is None:
+            self.info = inspect(weights.present(self.wanted, self.path, self.of_imagenet))
+        return self.info
+
+    def config(self, **others):
+        """Return the Config to train with, as far as the weights are known yet."""
+        options, given = vars(self.arguments), {}
+        if self.info:
+            resume = options.get("resume", False)
+            given = inherited_settings(self.info, self.script.config, resume, options["backbone"])
+        chosen = {name: options.get(option) for option, name in OPTIONS.items()}
+        given |= others | {name: value for name, value in chosen.items() if value is not None}
+        return settings.with_settings(self.script.config, given, options["image_size"])
+
+    def text(self, config) -> str:
+        """Say which weights these are, why, and what network follows."""
+        unasked = "" if self.arguments.weights or self.wanted == "last" else " (none are named)"
+        missing = "" if self.info else ", to be downloaded"
+        backbone, side = settings.backbone(config), settings.resizing(config)["max_dim"]
+        network = f"{backbone if backbone in BACKBONES else 'a backbone of your own'}, {side} px"
+        return f"Weights to start from{unasked}: {self.path}{missing}; {network}"
+
+    def check_layers(self, layers: str) -> None:
+        """Raise ValueError where `--layers` names none of the layers that the weights have.
+
+        Of a backbone alone, and of a network of one's own, not all layers are known.
+        """
+        own = settings.own_backbone(self.script.config) or self.arguments.backbone
+        if layers in LAYERS or own or not (self.info and self.info.num_classes):
+            return
+        with opened(self.path) as file:
+            names = list(dict.fromkeys(layer for layer, _ in datasets(file)))
+        if not any(re.fullmatch(layers, name) for name in names):
+            some = [name for name in names if name.startswith("mrcnn")][:3]
+            raise ValueError(
+                f"--layers {layers} matches no layer: there are {', '.join(LAYERS)}, and names "
+                f"of layers, such as {', '.join(some)}"
+            )
+
+
+def starting_point(script: Script, arguments: argparse.Namespace) -> Start:
+    """Return what a training with these arguments starts from.
+
+    Without `--weights` that is COCO's where they are here already, else the weights that ship,
+    which need no download, and without those COCO's. Raises ValueError or OSError in a sentence.
+    """
+    resume, of_imagenet = getattr(arguments, "resume", False), None
+    wanted = arguments.weights or ("last" if resume else weights.default_start(ROOT))
+    if wanted == "imagenet":
+        of_imagenet = weights.of_imagenet(arguments.backbone, settings.backbone(script.config))
+    name = arguments.name or script.name
+    path = weights.find(wanted, arguments.logs, name, ROOT, resume, of_imagenet)
+    # Only what must be downloaded comes later.
+    wait = wanted in weights.PUBLISHED and not path.exists()
+    info = None if wait else inspect(path)
+    return Start(script, arguments, wanted, path, info, of_imagenet)
+
+
+def inherited_settings(
+    info: WeightsInfo, config_class: type, resume: bool, backbone: str | None = None
+) -> dict:
+    """Return the settings of a Config that follow from the weights.
+
+    The backbone, unless the Config has a function of its own; NETWORK_SETTINGS always, HABITS
+    where `config_class` leaves them at Config's own, and of a run that is resumed RUN_SETTINGS.
+    With a backbone's weights alone come the settings that suit it, where they are left so too.
+    `backbone` is what `--backbone` says. Raises ValueError as `weights.backbone_settings` does.
+    """
+    names = (*NETWORK_SETTINGS, *(RUN_SETTINGS if resume else _left(config_class, HABITS)))
+    stored = info.settings or {}
+    kept = {name: stored[name] for name in names if name in stored}
+    if settings.own_backbone(config_class) and not backbone:
+        return kept
+    chosen = weights.backbone_settings(info, backbone)
+    if info.num_classes is None and chosen["BACKBONE"] in BACKBONES:
+        suits = BACKBONES[chosen["BACKBONE"]].settings
+        kept = {name: suits[name] for name in _left(config_class, suits)} | kept
+    return kept | chosen
+
+
+def _left(config_class, names):
+    """Return those of some settings that a Config leaves at Config's own."""
+    return [name for name in names if getattr(config_class, name) == getattr(Config, name)]
