@@ -519,7 +519,6 @@ def test_help_needs_no_network(script):
     [
         [],
         ["fly"],
-        ["train"],
         ["train", "--weights", "last", "--image-size", "100"],
         ["train", "--weights", "last", "--epochs", "0"],
         ["train", "--weights", "last", "--learning-rate", "nan"],

@@ -1,0 +1,125 @@
+"""What a training starts from: the same for `check` and `train`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from custom_training import SCRIPT, CustomConfig
+from mrcnn import devices, settings
+from mrcnn.commands import weights
+from mrcnn.commands.starting import starting_point
+from mrcnn.commands.training_arguments import parse_arguments
+from mrcnn.download import COCO_WEIGHTS
+from mrcnn.training import run_files
+
+ROOT = Path(__file__).parent.parent
+SHIPPED = ROOT / "log" / "custom.h5"
+
+
+def start(words):
+    return starting_point(SCRIPT, parse_arguments(words.split(), "", CustomConfig))
+
+
+def test_without_weights_coco_where_it_is_here_else_those_that_ship(tmp_path):
+    assert weights.default_start(tmp_path) == "coco"
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / "custom.h5").touch()
+    assert weights.default_start(tmp_path) == str(tmp_path / "log" / "custom.h5")
+    (tmp_path / COCO_WEIGHTS.name).touch()
+    assert weights.default_start(tmp_path) == "coco"
+
+
+def test_what_is_taken_is_said(monkeypatch):
+    monkeypatch.setattr(weights, "default_start", lambda root: str(SHIPPED))
+    begun = start("train")
+    said = f"Weights to start from (none are named): {SHIPPED}; compact, 512 px"
+    assert begun.text(begun.config()) == said
+    named = start(f"train --weights {SHIPPED} --image-size 256")
+    assert named.text(named.config()).endswith(f"from: {SHIPPED}; compact, 256 px")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "",
+        "--image-size 256",
+        "--anchor-scales 16,32,64,128,256.5 --anchor-ratios 0.25,1,4",
+        "--weights coco",
+    ],
+)
+def test_check_judges_the_network_that_train_takes(options):
+    options = options or f"--weights {SHIPPED}"
+    checked, trained = (start(f"{command} {options}").config() for command in ("check", "train"))
+    assert settings.stored(checked) == settings.stored(trained)
+
+
+def test_anchors_are_options():
+    words = f"train --weights {SHIPPED} --anchor-scales 16,32,64,128,256.5 --anchor-ratios 0.25,1,4"
+    config = start(words).config()
+    assert config.RPN_ANCHOR_SCALES == (16, 32, 64, 128, 256.5)
+    assert config.RPN_ANCHOR_RATIOS == (0.25, 1, 4)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("--anchor-scales 1,2,3", "1,2,3 is not 5 numbers"),
+        ("--anchor-scales 5,4,3,2,1", "the smallest first"),
+        ("--anchor-ratios 1,x", "x is no number"),
+        ("--device tpu", "tpu is none of cpu, gpu"),
+        ("--name a/b", "no name that a folder can have"),
+        ("--layers headz", "there is no headz: did you mean heads?"),
+        ("--layers 3", "did you mean 3+?"),
+        ("--layers ((", "no regular expression"),
+    ],
+)
+def test_values_that_no_training_can_have(capsys, words, reason):
+    with pytest.raises(SystemExit):
+        start(f"train {words}")
+    assert reason in capsys.readouterr().err
+
+
+def test_layers_that_no_network_has_are_found_before_one_is_built():
+    begun = start(f"train --weights {SHIPPED}")
+    for layers in ("heads", "3+", "all", "mrcnn_.*", "fpn_p2", "compact4.*"):
+        begun.check_layers(layers)
+    with pytest.raises(ValueError, match="--layers mrcnn_masc matches no layer: there are heads"):
+        begun.check_layers("mrcnn_masc")
+
+
+def test_a_name_tells_runs_apart(tmp_path):
+    for name in ("object", "mug"):
+        folder = tmp_path / f"{name}20260101T0000"
+        folder.mkdir()
+        (folder / f"mask_rcnn_{name}_0001.h5").write_bytes(SHIPPED.read_bytes())
+    for options, name in (("", "object"), (" --name mug", "mug")):
+        begun = start(f"train --weights last --logs {tmp_path}{options}")
+        assert begun.path.parent.name == f"{name}20260101T0000"
+        assert settings.name(begun.config()) == name
+        assert run_files.run_of(begun.path, tmp_path, name)
+
+
+@pytest.mark.parametrize(
+    ("device", "seen"), [(None, "None"), ("gpu", "None"), ("cpu", "-1"), ("gpu:1", "1")]
+)
+def test_the_device_is_chosen_before_an_engine_starts(tmp_path, device, seen):
+    code = "import os; print(os.environ.get('CUDA_VISIBLE_DEVICES'))"
+    (tmp_path / "keras.py").write_text(code)
+    command = f"from mrcnn.quiet import start_keras; start_keras({device!r})"
+    environment = {k: v for k, v in os.environ.items() if k != "CUDA_VISIBLE_DEVICES"}
+    environment["PYTHONPATH"] = f"{tmp_path}{os.pathsep}{ROOT}"
+    done = subprocess.run(
+        [sys.executable, "-c", command], env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == seen, done.stderr
+
+
+def test_a_gpu_that_is_not_there(monkeypatch):
+    monkeypatch.setattr(devices, "gpu_names", lambda: [])
+    for device in (None, "cpu"):
+        devices.require(device)
+    with pytest.raises(ValueError, match="--device gpu:1: Keras has no such GPU here"):
+        devices.require("gpu:1")
