@@ -37,6 +37,28 @@ def test_other_signals_end_a_script_as_ctrl_c_does(capsys, number):
     assert signal.getsignal(number) == before
 
 
+def test_what_an_interrupt_makes_a_library_raise_is_no_fault(capsys):
+    def body():
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        except KeyboardInterrupt:
+            raise ImportError("initialization failed") from None
+
+    assert process.run(body) == process.INTERRUPTED
+    assert "Stopped" in capsys.readouterr().out
+
+
+def test_the_first_signal_is_noted_and_said_and_the_second_one_ends(capfd):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), process.stop_on_signal("Stopping\n") as stop:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert stop.is_set() and capfd.readouterr().err == "Stopping\n"
+            os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_a_signal_that_is_ignored_stays_so():
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
