@@ -26,6 +26,7 @@ from mrcnn.training import plan as plans
 from mrcnn.training import run_files
 from mrcnn.training.layers import set_trainable
 from mrcnn.training.run import Run, compile_model
+from mrcnn.training.stopping import StopWhen
 
 __all__ = [*feeding.__all__, *graph.__all__, "MaskRCNN", "log"]
 __all__ += borrowed.installed(borrowed.MODEL)
@@ -155,6 +156,7 @@ class MaskRCNN:
         keep_negatives=False,
         plan=None,
         best_by="loss",
+        stop=None,
     ):
         """Train the chosen layers, writing a checkpoint an epoch to `log_dir`.
 
@@ -175,6 +177,7 @@ class MaskRCNN:
             plan: "classic", SGD at a constant rate (default), "few", or one's own: `training.plan`.
                 What of learning_rate, epochs, layers and augmentation is None is the plan's.
             best_by: what makes an epoch the best, "loss" or "ap"; see `scoring`.
+            stop: a `threading.Event`: once it is set, KeyboardInterrupt between two batches.
 
         Returns the Keras History, or None where `epochs` are done already. Raises
         `training.run.TrainingError` where training cannot go on.
@@ -214,7 +217,8 @@ class MaskRCNN:
             run.compile(plan, **settings.minimising(self.config))
         self.class_names = list(train_dataset.class_names)
         self._write_to(run.claim())
-        history = run.fit(custom_callbacks or [], self.save_weights, patience, score)
+        callbacks = [*(custom_callbacks or []), *([StopWhen(stop)] if stop else [])]
+        history = run.fit(callbacks, self.save_weights, patience, score)
         self.epoch = history.epoch[-1] + 1
         return history
 

@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -261,6 +263,25 @@ def test_ctrl_c_says_how_to_go_on(run, tmp_path, many_classes, eager):
     assert (code, err) == (130, "")
     assert "mask_rcnn_object_0001.h5 holds what was learned in 1 epoch." in out
     assert "with --weights last --resume, and without --learning-rate, goes on" in out
+
+
+def test_a_signal_stops_a_training_between_two_batches(run, tmp_path, many_classes, eager):
+    class Signal(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        def on_train_batch_end(self, batch, logs=None):
+            done.append(batch)
+
+    def train(model, dataset_dir, **options):
+        return custom_training.train(model, dataset_dir, custom_callbacks=[Signal()], **options)
+
+    done, script = [], dataclasses.replace(SCRIPT, train=train)
+    options = ["train", "--weights", many_classes, "--steps", 2, "--batch", 1, "--epochs", 3]
+    code, out, _ = run(*options, script=script)
+    # What follows the epoch is done, and one batch of the next.
+    assert code == 130 and done == [0, 1, 0]
+    assert "mask_rcnn_object_0001.h5 holds what was learned in 1 epoch." in out
 
 
 def test_a_learning_rate_that_a_callback_set_is_resumed(run, tmp_path, many_classes, eager):
