@@ -61,6 +61,9 @@ def test_anchors_are_options():
     config = start(words).config()
     assert config.RPN_ANCHOR_SCALES == (16, 32, 64, 128, 256.5)
     assert config.RPN_ANCHOR_RATIOS == (0.25, 1, 4)
+    two = start(f"train --weights {SHIPPED} --anchor-ratios 1,2")
+    with pytest.raises(ValueError, match="--anchor-ratios has 2 numbers, the network of .* for 3"):
+        two.config()
 
 
 @pytest.mark.parametrize(

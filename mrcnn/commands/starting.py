@@ -73,14 +73,27 @@ class Start:
         return self.info
 
     def config(self, **others):
-        """Return the Config to train with, as far as the weights are known yet."""
+        """Return the Config to train with, as far as the weights are known yet.
+
+        Raises ValueError for settings that cannot work, or not with the weights.
+        """
         options, given = vars(self.arguments), {}
         if self.info:
             resume = options.get("resume", False)
             given = inherited_settings(self.info, self.script.config, resume, options["backbone"])
+            self._check_ratios(options["anchor_ratios"], given)
         chosen = {name: options.get(option) for option, name in OPTIONS.items()}
         given |= others | {name: value for name, value in chosen.items() if value is not None}
         return settings.with_settings(self.script.config, given, options["image_size"])
+
+    def _check_ratios(self, asked, given) -> None:
+        """Raise ValueError where the weights of the RPN are for another number of ratios."""
+        known = given.get("RPN_ANCHOR_RATIOS", Config.RPN_ANCHOR_RATIOS)
+        if asked and self.info.num_classes and len(asked) != len(known):
+            raise ValueError(
+                f"--anchor-ratios has {len(asked)} numbers, the network of {self.path} is for "
+                f"{len(known)}: give as many"
+            )
 
     def text(self, config) -> str:
         """Say which weights these are, why, and what network follows."""
