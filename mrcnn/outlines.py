@@ -40,6 +40,17 @@ def simple_polygons(mask: np.ndarray, corner=(0, 0), overlap: float = 0.99) -> l
     return [_simple(rings, overlap) + origin for rings in parts]
 
 
+def rings(mask: np.ndarray, tolerance: float = 0.5) -> list[np.ndarray]:
+    """Return all outlines of a mask `[H, W]`, those of its holes too, for drawing.
+
+    Each is a float ring `[n, 2]` (x, y), `tolerance` pixels off at most beside what a staircase is.
+    """
+    parts, origin = _parts(mask, (0, 0))
+    return [
+        _thinned(_edge_middles(ring), 2 * tolerance) / 2 + origin for part in parts for ring in part
+    ]
+
+
 def _parts(mask, corner):
     """Return the rings of each connected part, its outer one first, and where they begin (x, y).
 

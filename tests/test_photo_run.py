@@ -18,6 +18,7 @@ from mrcnn.commands import photo_run, process
 from mrcnn.detections import Detections
 from mrcnn.results.formats import FORMATS
 from mrcnn.results.photos import RunInfo
+from tests.pages import embedded
 from tests.photos import Finder, saved
 
 
@@ -64,17 +65,21 @@ def test_a_picture_that_cannot_be_written_leaves_the_others(place, capsys):
 
 
 def documents(place, sources):
-    """Return a writer of each format, by its name; the files are `<name>.json`."""
+    """Return a writer of each format, by its name; the files are `<name>.json` of whatever form."""
     info = RunInfo(place / "w.h5", ["BG", "mug"], 0.7, sources)
     return {name: make(place / f"{name}.json", info) for name, make in FORMATS.items()}
 
 
 def in_files(place):
     """Return the photos that stand in the files of `documents`, by the format's name."""
-    found = {name: json.loads((place / f"{name}.json").read_text()) for name in FORMATS}
-    found["json"] = [Path(image["file"]).name for image in found["json"]["images"]]
-    found["via"] = [image["filename"] for image in found["via"]["_via_img_metadata"].values()]
-    return found
+    texts = {name: (place / f"{name}.json").read_text() for name in FORMATS}
+    images = json.loads(texts["json"])["images"]
+    entries = json.loads(texts["via"])["_via_img_metadata"].values()
+    return {
+        "json": [Path(image["file"]).name for image in images],
+        "via": [entry["filename"] for entry in entries],
+        "html": [photo["name"] for photo in embedded(texts["html"], 'class="photo"')],
+    }
 
 
 def too_wide(path):

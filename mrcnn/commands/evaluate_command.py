@@ -11,11 +11,14 @@ from mrcnn.commands.process import ROOT
 from mrcnn.commands.script import Script
 from mrcnn.progress import Progress
 
+PAGE = "index.html"
+
 
 def run_evaluate(script: Script, arguments: argparse.Namespace) -> int:
     """Print how good a model is and write it down; return the exit code."""
     from mrcnn.commands.evaluating import draw_comparison
     from mrcnn.evaluation.measure import evaluate
+    from mrcnn.evaluation.page import EvaluationPage
     from mrcnn.evaluation.report import write_report
 
     opened = open_for(script, arguments)
@@ -26,21 +29,25 @@ def run_evaluate(script: Script, arguments: argparse.Namespace) -> int:
     dataset = script.dataset()
     dataset.load_custom(arguments.dataset, subset, classes, report.subset(subset))
     dataset.prepare()
-    with Progress(len(dataset.image_ids), "Photos evaluated", compiles=True) as progress:
-        evaluation = evaluate(opened.detector, dataset, progress.to)
+    folder = arguments.output or opened.info.path.parent / "evaluation"
+    photos = len(dataset.image_ids)
+    page = EvaluationPage(folder / PAGE, photos, str(opened.info.path), subset)
+    with Progress(photos, "Photos evaluated", compiles=True) as progress:
+        evaluation = evaluate(opened.detector, dataset, progress.to, each=page.add)
     print(evaluation.text())
     threshold = evaluation.threshold()
     if threshold:
         print(f"\nTo predict with that threshold: --min-confidence {threshold:.3f}\n")
 
     places = {dataset.image_reference(image_id): image_id for image_id in dataset.image_ids}
-    folder = arguments.output or opened.info.path.parent / "evaluation"
+    page.write(evaluation)
     write_report(
         evaluation,
         folder,
         lambda miss: draw_comparison(opened.detector, dataset, places[miss.image_id], threshold),
     )
     print(f"Numbers, curves, and the worst images as annotated and as found: {folder}")
+    print(f"To look at every photo, open {page.path} in a browser")
     return 0
 
 

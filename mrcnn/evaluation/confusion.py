@@ -12,7 +12,9 @@ from mrcnn.evaluation.coco_ap import LIMITS, NO_MATCH, match
 
 BACKGROUND = 0
 IOU_THRESHOLD = 0.5  # the least overlap of a detection with the object that it stands for
-NEAR = 0.1  # and of one that was meant for an object but does not cover it (Bolya et al. 2020, TIDE)
+NEAR = (
+    0.1  # and of one that was meant for an object but does not cover it (Bolya et al. 2020, TIDE)
+)
 
 
 class Scene(NamedTuple):

@@ -3,6 +3,7 @@
 K classes (0 is the background), D detections and G ground-truth objects of an image.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from mrcnn import boxes
 from mrcnn.detections import Detections
+from mrcnn.evaluation import mistakes
 from mrcnn.evaluation.coco_ap import RECALLS, CocoAP, box_overlaps, mask_overlaps
 from mrcnn.evaluation.confusion import IOU_THRESHOLD, Miss, Scene, confusion_matrix, miss
 from mrcnn.evaluation.operating_points import Curve, curve
@@ -34,8 +36,8 @@ class Evaluation:
         self._coco = {"box": CocoAP(len(self.class_names))}  # and, with masks, "mask"
         self._scenes: dict[Any, Scene] = {}
 
-    def add(self, image_id: Any, truth: Detections, found: Detections) -> None:
-        """Add an image, one that nothing is in or was found in too.
+    def add(self, image_id: Any, truth: Detections, found: Detections) -> Scene:
+        """Add an image, one that nothing is in or was found in too; return what is kept of it.
 
         Arguments:
             image_id: whatever names the image; each only once.
@@ -76,9 +78,9 @@ class Evaluation:
             coco.add(*detections, truth.class_ids, gt_areas)
         order = np.argsort(-scores, kind="stable")
         compared = overlaps[kinds[-1]][order]
-        self._scenes[image_id] = Scene(
-            image_id, compared, scores[order], found.class_ids[order], truth.class_ids
-        )
+        scene = Scene(image_id, compared, scores[order], found.class_ids[order], truth.class_ids)
+        self._scenes[image_id] = scene
+        return scene
 
     def _check_ids(self, where, class_ids):
         most = len(self.class_names) - 1
@@ -127,6 +129,13 @@ class Evaluation:
             matrix += confusion_matrix(scene.above(threshold), len(matrix))
         return matrix
 
+    def mistakes(self, threshold: float | None = None) -> dict[str, int]:
+        """Count what is `right` and each of `mistakes.MISTAKES`; `threshold` as in `confusion`."""
+        threshold = self.threshold() if threshold is None else threshold
+        scenes = (scene.above(threshold) for scene in self._scenes.values())
+        counts = sum(map(mistakes.count, scenes), Counter())
+        return {kind: counts[kind] for kind in (mistakes.RIGHT, *mistakes.MISTAKES)}
+
     def worst(self, count: int, threshold: float | None = None) -> list[Miss]:
         """Return the `count` images in which most went wrong, the worst first, none that is right.
 
@@ -144,7 +153,7 @@ class Evaluation:
         numbers each; `overall` and, one a class, `classes`: `objects`, `detections`, `threshold`
         (of the best F1), and there `precision`, `recall`, `f1`; `classes` also with `class_id`,
         `name`, `box_AP`, `box_AP50`, `mask_AP`, `mask_AP50`; `confusion`: `threshold`, `names`
-        and `matrix` as `confusion` returns it.
+        and `matrix` as `confusion` returns it; `mistakes` at that threshold.
         """
         per_class = {kind: coco.per_class() for kind, coco in self._coco.items()}
         classes = []
@@ -166,6 +175,7 @@ class Evaluation:
                     "names": ["background", *self.class_names[1:]],
                     "matrix": self.confusion().tolist(),
                 },
+                "mistakes": self.mistakes(),
             }
         )
 

@@ -7,6 +7,7 @@ import numpy as np
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.samples import load_annotated
 from mrcnn.detections import Detections
+from mrcnn.evaluation.confusion import Scene
 from mrcnn.evaluation.evaluation import Evaluation
 
 
@@ -16,21 +17,24 @@ def evaluate(
     progress: Callable[[int, int], None] = lambda done, total: None,
     image_ids: Sequence[int] | None = None,
     channels: int = 3,
+    each: Callable[[Scene, np.ndarray, Detections, Detections], None] = lambda *_: None,
 ) -> Evaluation:
     """Compare what a `Detector` finds in the images of a prepared `Dataset` with their annotation.
 
     For average precision it should keep detections of low scores too; the classes of both have the
     same ids. `progress` is called with (images done, of how many). `image_ids` are all of them
     unless given; they are known to the Evaluation by `dataset.image_reference`, with
-    `channels`. Raises ValueError, which names the image, for one that cannot be read or whose masks
-    do not fit.
+    `channels`. `each` is given what the evaluation keeps of an image, the image, its objects and
+    what was found. Raises ValueError, which names the image, for one that cannot be read or whose
+    masks do not fit.
     """
     image_ids = dataset.image_ids if image_ids is None else image_ids
     evaluation = Evaluation(dataset.class_names)
     for done, image_id in enumerate(image_ids, start=1):
         image, truth = load_truth(dataset, image_id, channels)
         (found,) = detector.detect([image])
-        evaluation.add(dataset.image_reference(image_id), truth, found)
+        scene = evaluation.add(dataset.image_reference(image_id), truth, found)
+        each(scene, image, truth, found)
         progress(done, len(image_ids))
     return evaluation
 

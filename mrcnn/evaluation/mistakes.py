@@ -1,4 +1,4 @@
-"""What went wrong with each detection and each object of an image: missed, false, poor, wrong class.
+"""What went wrong with each detection and each object: missed, false, poor, wrong class.
 
 The kinds are those of Bolya et al. 2020 (TIDE), where a second detection of an object is false.
 D detections and G ground-truth objects of an image. The page of an evaluation judges anew for each
@@ -46,8 +46,8 @@ def judge(scene: Scene) -> Verdicts:
 
 
 def count(scene: Scene) -> Counter:
-    """Return how often each of MISTAKES was made in a scene, and what is RIGHT."""
+    """Return how often each of MISTAKES was made in a scene, and how many objects are RIGHT."""
     verdicts = judge(scene)
-    of_objects = Counter(verdicts.objects)
-    false = Counter({FALSE: verdicts.detections.count(FALSE)})
-    return Counter({kind: of_objects[kind] for kind in (RIGHT, *MISTAKES)}) + false
+    counts = Counter(kind for kind in verdicts.objects if kind != IGNORED)
+    counts[FALSE] = verdicts.detections.count(FALSE)
+    return counts

@@ -10,7 +10,7 @@ def tables(summary: dict) -> str:
 
     Numbers that there are none of are dashes.
     """
-    parts = [_average_precision(summary), _classes(summary), _confusions(summary["confusion"])]
+    parts = [_average_precision(summary), _classes(summary), _mistakes(summary)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -40,6 +40,14 @@ def _classes(summary):
         f"{summary['compared']} IoU {summary['iou_threshold']})"
     )
     return "\n".join([title, *as_lines(rows, left=1)])
+
+
+def _mistakes(summary):
+    told = summary["mistakes"]
+    words = f"{told['missed']} missed, {told['false']} false, {told['poor']} with a poor "
+    words += f"{summary['compared']}, {told['wrong_class']} of a wrong class"
+    lines = [_confusions(summary["confusion"]), f"In all: {told['right']} right, {words}"]
+    return "\n".join(line for line in lines if line)
 
 
 def _confusions(confusion):

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+import numpy as np
+
 from mrcnn.detections import Detections
 
 
@@ -21,15 +23,16 @@ class RunInfo(NamedTuple):
 
 
 class PhotoResult(NamedTuple):
-    """A photo, what was found in it, the file of its drawn picture, and its size in bytes.
+    """A photo, what was found in it, the file of its drawn picture, its size in bytes, and itself.
 
-    It may have been deleted since it was read.
+    `image` is uint8 RGB `[H, W, 3]`, upright. The file may have been deleted since it was read.
     """
 
     path: Path
     detections: Detections
     picture: Path
     byte_size: int
+    image: np.ndarray
 
 
 class Writer(Protocol):
