@@ -3,8 +3,9 @@
 Greedy merging by the intersection over the smaller area, of masks. Objects that a view shows whole
 come first, those of tiles before those of the whole photo, by falling score. Pieces that the
 border of their tile cuts are joined where they agree on what both tiles show. What the objects so
-far cover by half or more adds nothing; what lies by half or more in a larger one becomes part of
-it. Two detections of one view are never taken for one object: the network said that they are two.
+far cover by half or more adds nothing; what lies by half or more in a larger and surer one, or was
+cut, becomes part of it. Two detections of one view are never taken for one object: the network said
+that they are two.
 
 Pairs are looked for in a grid, and masks stay pieces, so that time and memory grow with what there
 is to see and not with its square, nor with objects times the photo.
@@ -24,6 +25,9 @@ SAME = 0.5
 # Two pieces of an object share so much of the smaller one at the least: a thin leak of one mask
 # over the border of another does not join them.
 LEAST_SHARED = 0.05
+# A detection less sure than this share of another one's score changes nothing in it: with a low
+# threshold there is one around, or across, most objects.
+AS_SURE = 0.5
 # Joined pieces that cover less of what the whole photo shows are not all of the object.
 COMPLETE = 0.8
 # A box ends at the border of its tile where it is this close: a share of the tile, of the box.
@@ -176,7 +180,8 @@ def _joined(pieces, boxes, cell):
         members = [seed]
         for member in members:
             for other in grid.near(member):
-                if not other.views & member.views and _agree(member, other, boxes):
+                apart = not other.views & member.views
+                if apart and _comparable(member, other) and _agree(member, other, boxes):
                     grid.remove(other)
                     members.append(other)
         if members[1:]:
@@ -184,6 +189,10 @@ def _joined(pieces, boxes, cell):
         for other in members[1:]:
             other.piece = None
         yield seed
+
+
+def _comparable(one, other):
+    return min(one.score, other.score) >= AS_SURE * max(one.score, other.score)
 
 
 def _agree(one, other, boxes):
@@ -217,9 +226,12 @@ class _Accepted:
         inside = [
             each for each, count in zip(others, shared, strict=True) if count >= SAME * each.area
         ]
-        # Several that are surer than what is around them are a group, and it is none of them.
-        if len(inside) > 1:
-            inside = [each for each in inside if each.cut or each.score <= new.score]
+        # What is surer than what is around it is one of a group, or more than a part.
+        inside = [
+            each
+            for each in inside
+            if each.score <= new.score or (each.cut and _comparable(each, new))
+        ]
         for each in inside:
             self._remove(each)
         if inside:
@@ -232,7 +244,7 @@ class _Accepted:
         if shared.max() < SAME * best.area:
             return
         best.score = max(best.score, new.score)
-        if best.cut and not new.cut:
+        if best.cut and not new.cut and _comparable(best, new):
             if shared.max() < COMPLETE * new.area:
                 self._remove(best)
                 best.join([new])

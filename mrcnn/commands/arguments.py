@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mrcnn.commands.parser import meant
+from mrcnn.commands.tile_arguments import add_tiles
 from mrcnn.drawing.styles import STYLES
 from mrcnn.nn.backbones import BACKBONES
 from mrcnn.rules import LEVELS, PRECISIONS, SIZE_MULTIPLE, multiple_text
@@ -209,6 +210,7 @@ def add_network(add: Callable):
 def add_detection(add: Callable, image: str):
     """Add the options of the scripts that detect; `image` is "image" or "frame"."""
     add_network(add)
+    add_tiles(add, image)
     add(
         "--classes",
         metavar="NAMES",
@@ -266,5 +268,5 @@ def add_video(parser: argparse.ArgumentParser, output_help: str):
 def detection_options(arguments: argparse.Namespace) -> dict:
     """Return the keywords of `opening.open_model` that a command line gives."""
     names = ("classes", "min_confidence", "max_instances", "image_size", "precision", "backbone")
-    names += ("device",)
+    names += ("device", "tiles", "overlap", "tta")
     return {name: value for name, value in vars(arguments).items() if name in names}

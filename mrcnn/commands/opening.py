@@ -1,15 +1,13 @@
 """From a weights file to a detector: which classes, which settings, and the network."""
 
 import functools
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mrcnn import settings
-from mrcnn.coco_classes import COCO_CLASS_NAMES
 from mrcnn.commands.weights import backbone_settings
 from mrcnn.config import Config
+from mrcnn.from_file import class_names_for
 from mrcnn.nn.weights_file import WeightsInfo, inspect
 
 
@@ -24,6 +22,7 @@ class Opened:
         min_confidence: the least score of what is found.
         exact: whether convolutions are computed in float32 without rounding.
         device: "cpu", "gpu", "gpu:1", or None for what is there.
+        looking: of the `Detector`: `tiles`, `overlap` and `tta`.
     """
 
     info: WeightsInfo
@@ -32,6 +31,7 @@ class Opened:
     min_confidence: float
     exact: bool
     device: str | None = None
+    looking: dict = field(default_factory=dict)
 
     @functools.cached_property
     def detector(self):
@@ -52,7 +52,9 @@ class Opened:
         everything = settings.with_settings(type(self.config), {"DETECTION_MIN_CONFIDENCE": 0})
         model = network.build("inference", everything, random_weights=False)
         print(model.load_published(self.info.path))
-        return Detector(model, self.config)
+        detector = Detector(model, self.config)
+        detector.looking |= self.looking
+        return detector
 
 
 def open_model(
@@ -66,6 +68,9 @@ def open_model(
     precision: str = Config.PRECISION,
     backbone: str | None = None,
     device: str | None = None,
+    tiles: bool | int | None = None,
+    overlap: float | None = None,
+    tta: bool = False,
 ) -> Opened:
     """Look at a weights file, and at all that can be wrong with how it shall be used.
 
@@ -77,6 +82,7 @@ def open_model(
         image_size: pixels, a multiple of 64: the larger side of the image as the network sees it.
         precision: PRECISION.
         device: see `Opened`.
+        tiles, overlap, tta: see `Detector.detect`.
 
     What is None is as the file's settings say. Raises ValueError in one sentence.
     """
@@ -99,59 +105,7 @@ def open_model(
     except ValueError as error:
         raise ValueError(f"{info.path}: {error}") from error
     least = settings.min_confidence(config)
-    return Opened(info, class_names, config, least, precision == "float32", device)
-
-
-def class_names_for(info: WeightsInfo, wanted: str | None = None) -> list[str]:
-    """Return the class names, "BG" first, of weights.
-
-    Arguments:
-        info: what the file's header tells.
-        wanted: what `--classes` says: names separated by commas, or a text file with one a line.
-            Without it the names are those in the weights file, those in `<stem>.classes.txt` or
-            `classes.txt` beside it, or, of 81 classes, COCO's.
-
-    Raises ValueError where there are no names, or not as many as classes.
-    """
-    own_file = info.path.with_name(f"{info.path.stem}.classes.txt")
-    files = (own_file, info.path.with_name("classes.txt"))
-    beside = next(filter(Path.is_file, files), None)
-    if wanted is not None:
-        # Unlike Path's, this one takes a list of names too long for a file's.
-        is_file = os.path.isfile(wanted)
-        if not is_file and wanted.lower().endswith(".txt"):
-            raise ValueError(f"--classes {wanted}: no such file")
-        names = _names_in(Path(wanted)) if is_file else wanted.split(",")
-        origin = f"--classes {wanted}"
-    elif info.class_names:
-        names, origin = info.class_names, str(info.path)
-    elif beside:
-        names, origin = _names_in(beside), str(beside)
-    elif info.num_classes == len(COCO_CLASS_NAMES):
-        return list(COCO_CLASS_NAMES)
-    else:
-        raise ValueError(
-            f"{info.path} has {_classes(info)} but does not tell their names: give them with "
-            f'--classes "first,second", or in {own_file.name} beside it, one a line'
-        )
-    names = [name.strip() for name in names if name.strip()]
-    if names and names[0].casefold() in ("bg", "background"):
-        names = names[1:]
-    if len(names) != info.num_classes - 1:
-        shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-        given = f"{origin} names {len(names)} ({shown})"
-        raise ValueError(f"{given}, but {info.path} has {_classes(info)}")
-    return ["BG", *names]
-
-
-def _names_in(path: Path) -> Sequence[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        text = "is not a text file, in UTF-8, with one class name a line"
-        raise ValueError(f"{path} {text}") from None
-
-
-def _classes(info) -> str:
-    count = info.num_classes - 1
-    return f"{count} class{'es' if count != 1 else ''} besides the background"
+    if overlap is not None and not tiles:
+        raise ValueError(f"--overlap {overlap:g} is of tiles: add --tiles")
+    looking = {"tiles": tiles, "overlap": overlap, "tta": tta}
+    return Opened(info, class_names, config, least, precision == "float32", device, looking)

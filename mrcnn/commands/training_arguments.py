@@ -9,6 +9,7 @@ from mrcnn import settings
 from mrcnn.commands import arguments as kinds
 from mrcnn.commands.parser import Parser
 from mrcnn.commands.process import LOG_FOLDER
+from mrcnn.commands.tile_arguments import add_tiles
 from mrcnn.evaluation.coco_ap import LEAST_SCORE
 from mrcnn.nn.backbones import BACKBONES
 
@@ -135,6 +136,7 @@ def parse_arguments(
     dataset(add)
     add("--subset", metavar="NAME", default="val", help="train, val, ...; default: val")
     kinds.add_network(add)
+    add_tiles(add, "photo")
     logs(add)
     add(
         "--min-confidence",
