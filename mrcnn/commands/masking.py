@@ -15,7 +15,8 @@ import numpy as np
 from mrcnn.commands.streaming import Ahead, chain
 from mrcnn.detections import Detections
 from mrcnn.results.records import object_records
-from mrcnn.video.frame_drawing import Labels, draw_frame
+from mrcnn.video.counting import Count, Line, ObjectCounter
+from mrcnn.video.frame_drawing import Labels, draw_count, draw_frame
 from mrcnn.video.reading import Frame
 from mrcnn.video.tracking import Tracker
 
@@ -27,11 +28,12 @@ QUEUE = 4
 
 
 class Found(NamedTuple):
-    """A frame, the objects on it, and their numbers int `[N]`."""
+    """A frame, the objects on it, their numbers int `[N]`; what was counted, where it is."""
 
     frame: Frame
     detections: Detections
     numbers: np.ndarray
+    count: Count | None = None
 
 
 class Masked(NamedTuple):
@@ -43,15 +45,24 @@ class Masked(NamedTuple):
 
 
 def find_objects(
-    frames: Iterable[Frame], detect: Callable, rate: float, every: int = 1
+    frames: Iterable[Frame],
+    detect: Callable,
+    rate: float,
+    every: int = 1,
+    counter: ObjectCounter | None = None,
 ) -> Iterator[Found]:
-    """Yield each frame with its objects; `detect`, as `Detector.detect`, runs on one in `every`."""
+    """Yield each frame with its objects; `detect`, as `Detector.detect`, runs on one in `every`.
+
+    A `counter` counts them.
+    """
     tracker = Tracker(round(rate * MEMORY_SECONDS), MEMORY_DETECTIONS)
     for count, frame in enumerate(frames):
         if count % every == 0:
             (detections,) = detect([frame.image])
             numbers = tracker.update(frame.index, detections)
-        yield Found(frame, detections, numbers)
+            if counter:
+                counter.add(frame.time, detections, numbers)
+        yield Found(frame, detections, numbers, counter and counter.count)
 
 
 def draw_objects(
@@ -59,21 +70,25 @@ def draw_objects(
     class_names: Sequence[str],
     *,
     style: Callable | None = None,
+    line: Line | None = None,
     draw: bool = True,
     describe: bool = False,
 ) -> Iterator[Masked]:
     """Yield each frame with its picture, if `draw`, and its objects' records, if `describe`.
 
     A record is that of `results.records` with the object's `number`. `style` is one of
-    `drawing.styles`, loaded; None draws masks, boxes and labels that keep to the numbers.
+    `drawing.styles`, loaded; None draws masks, boxes and labels that keep to the numbers. What was
+    counted, and who crossed `line`, is drawn too.
     """
     labels, objects, described = Labels(), None, None
     for item in found:
-        (frame, detections, numbers), picture = item, None
+        (frame, detections, numbers, count), picture = item, None
         if draw and style:
             picture = style(frame.image, detections)
         elif draw:
             picture = draw_frame(frame.image, detections, numbers, class_names, labels)
+        if draw and count:
+            draw_count(picture, count, line, class_names)
         if describe and detections is not described:  # in between, frames share them
             records = object_records(detections, class_names)
             pairs = zip(numbers, records, strict=True)
@@ -90,6 +105,7 @@ def pipeline(
     *,
     every: int = 1,
     live: bool = False,
+    counter: ObjectCounter | None = None,
     **drawing,
 ) -> AbstractContextManager[Ahead]:
     """Give an `Ahead` of `Masked`, a `chain` of the stages; `drawing` are `draw_objects`' options.
@@ -99,8 +115,8 @@ def pipeline(
     """
     return chain(
         frames,
-        lambda read: find_objects(read, detect, rate, every),
-        lambda found: draw_objects(found, class_names, **drawing),
+        lambda read: find_objects(read, detect, rate, every, counter),
+        lambda found: draw_objects(found, class_names, line=counter and counter.line, **drawing),
         size=1 if live else QUEUE,
         newest=live,
     )

@@ -16,7 +16,7 @@ from mrcnn.commands.process import INTERRUPTED, LOG_FOLDER, ROOT, stop_on_signal
 from mrcnn.progress import Progress, duration
 from mrcnn.results.records import count_classes, counts_text
 from mrcnn.video.counting import (
-    MIN_SEEN,
+    MIN_SECONDS,
     Line,
     ObjectCounter,
     count_record,
@@ -210,7 +210,9 @@ def _device() -> str:
 
 def _counted(counter, class_names) -> str:
     """Return what was counted in words, a line each."""
-    text = f"Counted {counted_text(counter.count, class_names)}, each on {MIN_SEEN} frames or more"
+    text = (
+        f"Counted {counted_text(counter.count, class_names)}, each seen for {MIN_SECONDS} s or more"
+    )
     if not counter.line:
         return text
     ways = (crossed_text(counter.count, class_names, way) for way in counter.line.directions)

@@ -6,6 +6,7 @@ and its label stays on its side of the object.
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
 from mrcnn.boxes import shared_areas
@@ -13,6 +14,12 @@ from mrcnn.detections import Detections
 from mrcnn.drawing import lettering
 from mrcnn.drawing.colors import class_color, to_bytes
 from mrcnn.drawing.instances import default_captions, draw_detections
+from mrcnn.video.counting import Count, Line, counted_text, crossed_text
+
+LINE_COLOR, PLATE_COLOR = (255, 210, 0), (16, 16, 16)
+ARROWS = {"up": "↑", "down": "↓", "left": "←", "right": "→"}
+# So many of a line's width are a thousandth of the picture's side.
+LINE_WIDTH = 3
 
 
 class Labels:
@@ -62,3 +69,36 @@ def draw_frame(
     ]
     labels.draw(drawn, detections.rois, numbers, captions, list(map(to_bytes, colors)))
     return drawn
+
+
+def draw_count(
+    frame: np.ndarray, count: Count, line: Line | None, class_names: Sequence[str]
+) -> None:
+    """Draw what was counted, and the line with who crossed it, into `frame` itself."""
+    shape = frame.shape[:2]
+    if line:
+        width = max(2, round(LINE_WIDTH * np.sqrt(shape[0] * shape[1]) / 1000))
+        ends = (line.x1, line.y1), (line.x2, line.y2)
+        cv2.line(frame, *ends, PLATE_COLOR, width + 2, cv2.LINE_AA)
+        cv2.line(frame, *ends, LINE_COLOR, width, cv2.LINE_AA)
+        for way, toward in zip(line.directions, (-1, 1), strict=True):
+            caption = crossed_text(count, class_names, way).replace(way, ARROWS[way], 1)
+            (text,) = lettering.texts([caption], shape)
+            _plate(frame, text, *_beside(line, toward, text.shape))
+    (text,) = lettering.texts([counted_text(count, class_names)], shape)
+    _plate(frame, text, 0, 0)
+
+
+def _beside(line, toward, size) -> tuple[int, int]:
+    """Return the corner (y, x) of a label on a side of the middle of a line."""
+    (height, width), middle = size, ((line.y1 + line.y2) / 2, (line.x1 + line.x2) / 2)
+    off = (0.0, toward * width) if line.directions[0] == "left" else (toward * height, 0.0)
+    return round(middle[0] + off[0] - height / 2), round(middle[1] + off[1] - width / 2)
+
+
+def _plate(frame, text, top, left):
+    """Draw a label with its corner at (top, left), or as near as it is in the picture."""
+    height, width = text.shape
+    top = int(np.clip(top, 0, frame.shape[0] - height))
+    left = int(np.clip(left, 0, frame.shape[1] - width))
+    lettering.draw(frame, (top, left, top + height, left + width), text, PLATE_COLOR)
