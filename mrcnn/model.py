@@ -1,7 +1,6 @@
 """Mask R-CNN from build to detections: the class that scripts work with.
 
-    model = MaskRCNN(mode="inference", config=config, model_dir="log")
-    model.load_weights("mask_rcnn_coco.h5", by_name=True)
+    model = MaskRCNN.from_weights("log/custom.h5")
     results = model.detect([image])     # rois, class_ids, scores, masks
 
 How it detects is in `mrcnn.detector`, how it learns in `mrcnn.training`, the network in `mrcnn.nn`.
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mrcnn import borrowed, devices, feeding, graph, scoring, settings
+from mrcnn import borrowed, devices, feeding, from_file, graph, scoring, settings
 from mrcnn.console import Console
 from mrcnn.detector import Detector, unmold
 from mrcnn.download import IMAGENET_WEIGHTS, fetch
@@ -64,6 +63,8 @@ class MaskRCNN:
         config.check()
         with devices.scope(self.strategy):
             return network.build(mode, config)
+
+    from_weights = classmethod(from_file.model_of)
 
     # -- Weights -----------------------------------------------------------------------------------
 
@@ -245,8 +246,7 @@ class MaskRCNN:
     def detect_molded(self, molded_images, image_metas, verbose=0):
         """Find objects in what `mold_inputs` returned; results as `detect`'s, in molded pixels."""
         self._require("inference")
-        report = log if verbose else None
-        results = self.detector.detect_molded(molded_images, image_metas, report)
+        results = self.detector.detect_molded(molded_images, image_metas, verbose and log)
         return [each.as_dict() for each in results]
 
     def mold_inputs(self, images):
@@ -287,10 +287,7 @@ class MaskRCNN:
     # -- Looking inside ----------------------------------------------------------------------------
 
     def ancestor(self, tensor, name, checked=None):
-        """Return what `tensor` depends on by its older name; see `nn.inner.ancestor`.
-
-        `checked` is not needed.
-        """
+        """Return what `tensor` depends on by its older name; see `nn.inner.ancestor`."""
         return inner.ancestor(self.keras_model.inputs, tensor, name)
 
     def find_trainable_layer(self, layer):
