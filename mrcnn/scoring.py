@@ -18,6 +18,7 @@ BEST_BY = ("ap", "loss")
 # Of fewer images a mean says little.
 FEWEST_IMAGES = 20
 TIMED_IMAGES = 3
+WATCHED_IMAGES = 5
 
 
 def make(best_by: str, trained, config, dataset, say: Callable[[str], None]):
@@ -44,7 +45,8 @@ class MaskAP:
 
     Where all images would take longer than an epoch's steps, an evenly spaced part of them is
     taken, FEWEST_IMAGES at least. `count` is how many, None until the first call has measured it:
-    whoever goes on with a run sets it, since scores of other images cannot be compared.
+    whoever goes on with a run sets it, since scores of other images cannot be compared. `watch` is
+    called with image, objects and detections of a few of them, always the same.
     """
 
     def __init__(self, trained, config, dataset, say: Callable[[str], None]):
@@ -57,6 +59,7 @@ class MaskAP:
             self.config.IMAGE_RESIZE_MODE = "square"
         self.count = None
         self.detector = None
+        self.watch = lambda image, truth, found: None
 
     def __call__(self, seconds: float) -> float | None:
         """Return the AP of the weights of this moment, 0..1; None where no image has an object.
@@ -72,12 +75,19 @@ class MaskAP:
         if self.count is None:
             self.count = self._affordable(seconds)
         count = min(self.count, len(image_ids))
-        summary = self._evaluate(image_ids[_evenly(len(image_ids), count)]).summary()
-        return summary["mask"]["AP"]
+        image_ids = image_ids[_evenly(len(image_ids), count)]
+        few = image_ids[_evenly(count, min(count, WATCHED_IMAGES))]
+        watched = {self.dataset.image_reference(image_id) for image_id in few}
 
-    def _evaluate(self, image_ids):
-        channels = self.config.IMAGE_CHANNEL_COUNT
-        return evaluate(self.detector, self.dataset, image_ids=image_ids, channels=channels)
+        def each(scene, image, truth, found):
+            if scene.image_id in watched:
+                self.watch(image, truth, found)
+
+        return self._evaluate(image_ids, each=each).summary()["mask"]["AP"]
+
+    def _evaluate(self, image_ids, **options):
+        options["channels"] = self.config.IMAGE_CHANNEL_COUNT
+        return evaluate(self.detector, self.dataset, image_ids=image_ids, **options)
 
     def _affordable(self, seconds):
         """Return how many images are detected in that time."""

@@ -147,7 +147,7 @@ def test_older_losses_count_from_nothing(tmp_path, first, epochs):
 
 def test_an_older_file_is_continued_from_one(tmp_path):
     (tmp_path / runs.LOSSES_FILE).write_text("epoch,loss\n0,3\n1,2\nspoilt,2\n2,1\n")
-    losses = Losses(tmp_path, first_epoch=2)
+    losses = Losses(tmp_path, 2, console=None)
     losses.on_epoch_end(2, {"loss": 1.5})
     rows = runs.read_losses(tmp_path)
     assert [(row["epoch"], row["loss"]) for row in rows] == [(1, 3), (2, 2), (3, 1.5)]

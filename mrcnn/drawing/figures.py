@@ -26,28 +26,76 @@ def png(figure: Figure) -> bytes:
     return file.getvalue()
 
 
-def losses(values: dict[str, Sequence[float]]) -> Figure:
-    """Draw losses over the epochs: their sum on the left, its parts on the right.
+def losses(
+    values: dict[str, Sequence[float]],
+    score: Sequence[float] = (),
+    rate: Sequence[float] = (),
+    score_title: str = "Score",
+) -> Figure:
+    """Draw a training over its epochs: the loss, its parts, and the score with the learning rate.
 
-    `values` has a list for "loss" and for each part, one number an epoch from the first on, and
-    those of the validation under the same names with `val_` before, dashed here.
+    Arguments:
+        values: a list for "loss" and for each part, one number an epoch from the first on, NaN
+            where there is none, and those of the validation under the same names with `val_`
+            before, dashed here.
+        score: 0..1, by which the best epoch is chosen; none, or NaN alone, where there is none.
+        rate: the learning rate at the end of each epoch.
     """
-    figure = Figure(figsize=(11, 4.2), layout="constrained")
-    whole, parts = figure.subplots(1, 2)
+    score, rate = (list(each) if np.isfinite(each).any() else [] for each in (score, rate))
+    count = 3 if score or rate else 2
+    figure = Figure(figsize=(5.2 * count, 4.8), layout="constrained")
+    whole, parts, *others = figure.subplots(1, count)
     names = [name for name in values if not name.startswith("val_")]
     for index, name in enumerate(sorted(names, key=lambda name: name != "loss")):
         axes = whole if name == "loss" else parts
-        for known, style in ((name, "-"), (f"val_{name}", "--")):
-            if known in values:
-                epochs = np.arange(1, len(values[known]) + 1)
-                axes.plot(epochs, values[known], style, color=f"C{index}", marker=".", label=known)
-    for axes in (whole, parts):
+        _over_epochs(axes, values[name], f"C{index}", name)
+        if f"val_{name}" in values:
+            # Of the parts, those of the validation would double the legend.
+            label = "_" if axes is parts else f"val_{name}"
+            _over_epochs(axes, values[f"val_{name}"], f"C{index}", label, linestyle="--")
+    whole.set_title("Loss")
+    dashed = any(name.startswith("val_") for name in values)
+    parts.set_title("Its parts" + (", dashed: of the validation" if dashed else ""))
+    for axes in others:
+        _score_and_rate(axes, score, rate, score_title)
+    for axes in (whole, parts, *others):
         axes.set_xlabel("epoch")
         axes.set_ylim(bottom=0)
         axes.grid(color=GREY, linewidth=0.6)
-        axes.legend(fontsize=8, ncols=1 if axes is whole else 2)
         axes.xaxis.get_major_locator().set_params(integer=True)
+    for axes in (whole, parts):
+        _legend_below(axes, *axes.get_legend_handles_labels())
     return figure
+
+
+def _over_epochs(axes, values, color, label, **look):
+    look = {"color": color, "marker": ".", "label": label, **look}
+    return axes.plot(np.arange(1, len(values) + 1), values, **look)[0]
+
+
+def _score_and_rate(axes, score, rate, title):
+    """Draw the score 0..1, its best marked, and on an axis at the right the learning rate."""
+    lines, right = [], axes.twinx() if score and rate else axes
+    if score:
+        lines.append(_over_epochs(axes, score, "C0", title))
+        best = int(np.nanargmax(score))
+        place, look = (best + 1, score[best]), {"ha": "center", "va": "bottom", "fontsize": 9}
+        axes.plot(*place, "o", color="C0", markersize=9, fillstyle="none")
+        axes.annotate(f"{score[best]:.3f}", place, (0, 7), textcoords="offset points", **look)
+        axes.set_ylim(0, 1.05)
+    if rate:
+        lines.append(_over_epochs(right, rate, "0.5", "learning rate", linestyle=":"))
+        right.set_ylim(0, 1.1 * np.nanmax(rate) or 1)
+        right.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
+    both = " and learning rate" if score and rate else ""
+    axes.set_title(f"{title}{both}" if score else "Learning rate")
+    _legend_below(axes, lines, [line.get_label() for line in lines])
+
+
+def _legend_below(axes, handles, labels):
+    """Put a legend below its panel, where no curve is."""
+    place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14)}
+    axes.legend(handles, labels, fontsize=8, ncols=2, frameon=False, **place)
 
 
 def precision_recall(

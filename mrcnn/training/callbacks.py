@@ -18,6 +18,8 @@ from mrcnn.training.state import State, optimizer_variables
 
 # Mask AP of the validation set, 0..1, in logs, losses and TensorBoard.
 MASK_AP = "val_mask_ap"
+# That at an epoch's end, as Keras' own callbacks name it.
+LEARNING_RATE = "learning_rate"
 
 
 class TrainingError(RuntimeError):
@@ -212,24 +214,55 @@ class Checkpoints(keras.callbacks.Callback):
         return self.folder / run_files.checkpoint_name(self.name, which)
 
 
+class Once:
+    """Lets faults of the body pass, and has the first of them said: `what`, and why.
+
+    It is for what a training goes on without.
+    """
+
+    def __init__(self, console, what: str):
+        self.console, self.what, self.told = console, what, False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if not isinstance(error, Exception):
+            return False
+        if not self.told:
+            why = " ".join(f"{kind.__name__}: {error}".split())[:400]
+            self.console.line(f"{self.what}: {why}")
+        self.told = True
+        return True
+
+
 class Losses(keras.callbacks.Callback):
     """Writes the losses and draws their curves, both anew after every epoch.
 
-    What `folder`, the run's, has of epochs up to `first_epoch` is kept.
+    What `folder`, the run's, has of epochs up to `first_epoch` is kept. A fault is said once, by
+    `line` of the console, and ends nothing: the next epoch writes all of them again.
     """
 
-    def __init__(self, folder: str | Path, first_epoch: int):
+    def __init__(self, folder: str | Path, first_epoch: int, console):
         super().__init__()
-        self.folder = Path(folder)
+        self.folder, self.guard = Path(folder), Once(console, "The losses cannot be written")
         self.rows = [row for row in run_files.read_losses(folder) if row["epoch"] <= first_epoch]
 
     def on_epoch_end(self, epoch, logs=None):
         self.rows.append({"epoch": epoch + 1, **(logs or {})})
-        run_files.write_losses(self.folder, self.rows)
-        names = dict.fromkeys(name for row in self.rows for name in row if name.endswith("loss"))
-        values = {name: [run_files.number(row.get(name)) for row in self.rows] for name in names}
-        curves = figures.png(figures.losses(values))
-        atomic.write_bytes(self.folder / run_files.CURVES_FILE, curves)
+        if self.model is not None:
+            rate = float(np.asarray(self.model.optimizer.learning_rate))
+            self.rows[-1].setdefault(LEARNING_RATE, rate)
+        with self.guard:
+            run_files.write_losses(self.folder, self.rows)
+            names = dict.fromkeys(name for row in self.rows for name in row)
+            columns = {
+                name: [run_files.number(row.get(name)) for row in self.rows] for name in names
+            }
+            values = {name: column for name, column in columns.items() if name.endswith("loss")}
+            score, rate = (columns.get(name, ()) for name in (MASK_AP, LEARNING_RATE))
+            curves = figures.png(figures.losses(values, score, rate, MASK_AP))
+            atomic.write_bytes(self.folder / run_files.CURVES_FILE, curves)
 
 
 def _same_file(source: Path, target: Path) -> None:

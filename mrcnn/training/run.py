@@ -21,6 +21,7 @@ from mrcnn.training.callbacks import TrainingError
 from mrcnn.training.layers import layer_pattern, set_trainable
 from mrcnn.training.plan import Plan
 from mrcnn.training.state import State, restore_optimizer
+from mrcnn.training.strips import Strips
 from mrcnn.training.tensorboard import TensorBoard
 
 OUT_OF_MEMORY = re.compile("resource_?exhausted|oom when|out ?of ?memory", re.IGNORECASE)
@@ -196,8 +197,9 @@ class Run:
 
         `callbacks` are Keras callbacks: what they set, such as the learning rate, is part of the
         state that is saved. `save_weights` and `patience` are those of `callbacks.Checkpoints`,
-        `score` that of `callbacks.Score`, its `count` the images that it is of; a run whose best
-        epoch is one by `val_loss` goes on so. Without a score the loss decides.
+        `score` that of `callbacks.Score`, its `count` the images that it is of, of which it shows
+        some to its `watch`; a run whose best epoch is one by `val_loss` goes on so. Without a score
+        the loss decides.
         Losses go to TensorBoard too, where it is installed. Raises TrainingError for a loss that
         is not finite, for batches that cannot be made, and for too little memory.
         """
@@ -208,8 +210,12 @@ class Run:
         if score and header.get("monitor") == "val_loss":
             console.line("The best epoch of this run is that of the lowest val_loss, as before")
             score = None
+        board = None
+        if keras.backend.backend() == "tensorflow" and importlib.util.find_spec("tensorboard"):
+            board = TensorBoard(self.folder / run_files.EVENTS_FOLDER, console)
+        strips = Strips(self.folder, batches.generator.dataset.class_names, console, board)
         if score:
-            score.count = header.get("images")
+            score.count, score.watch = header.get("images"), strips.see
         callbacks = [
             happenings.EpochCounter(batches, validation),
             happenings.StopOnNonFinite(batches),
@@ -227,10 +233,10 @@ class Run:
             ),
             console,
             happenings.Unmatched(batches, validation, console),
-            happenings.Losses(self.folder, self.first_epoch),
+            happenings.Losses(self.folder, self.first_epoch, console),
+            strips,
+            *([board] if board else []),
         ]
-        if keras.backend.backend() == "tensorflow" and importlib.util.find_spec("tensorboard"):
-            callbacks.append(TensorBoard(self.folder / run_files.EVENTS_FOLDER, console))
         try:
             return self.model.fit(
                 batches,

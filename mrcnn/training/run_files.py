@@ -3,8 +3,9 @@
 A run's folder is `<name>20261123T0930`, or, where another run has that minute, the next that is
 free. It holds `mask_rcnn_<name>_0001.h5`... after each epoch, the best and the newest of them as
 `best_mask_rcnn_<name>.h5` and `last_...`, the class names in `classes.txt`, the losses in
-`losses.csv` and as curves in `losses.png`, and in `last_state.hdf5` what training needs besides
-weights, which `state` reads and writes. Epochs count from 1.
+`losses.csv` and as curves in `losses.png`, what the network found in a few validation photos after
+each epoch in `progress.jpg` and the folder `progress`, and in `last_state.hdf5` what training needs
+besides weights, which `state` reads and writes. Epochs count from 1.
 """
 
 import csv
@@ -26,6 +27,7 @@ STATE_HEADER = "state"
 LOSSES_FILE = "losses.csv"
 CURVES_FILE = "losses.png"
 EVENTS_FOLDER = "events"
+STRIPS_FOLDER, STRIPS_FILE = "progress", "progress.jpg"
 RUN = re.compile(r"(?P<name>.*?)(?P<time>\d{8}T\d{4})")
 TIME = "%Y%m%dT%H%M"
 CHECKPOINT = re.compile(r"mask_rcnn_(?P<name>.+)_(?P<epoch>\d{4,})\.h5")

@@ -1,8 +1,9 @@
-"""Losses for TensorBoard: an extra, without which a run goes on where they cannot be written."""
+"""Losses and pictures for TensorBoard: where they cannot be written a run goes on without."""
 
 from pathlib import Path
 
 import keras
+import numpy as np
 
 
 class TensorBoard(keras.callbacks.Callback):
@@ -17,20 +18,36 @@ class TensorBoard(keras.callbacks.Callback):
 
     def __init__(self, folder: str | Path, console):
         super().__init__()
-        self.board, self.console = (
-            keras.callbacks.TensorBoard(str(folder), write_graph=False),
-            console,
-        )
+        self.folder, self.console, self.pictures = Path(folder), console, None
+        self.board = keras.callbacks.TensorBoard(str(folder), write_graph=False)
 
     def _pass(self, name, *arguments):
+        self._try(lambda board: getattr(board, name)(*arguments))
+
+    def _try(self, body):
         if self.board is None:
             return
         try:
-            getattr(self.board, name)(*arguments)
+            body(self.board)
         except Exception as error:
             self.board = None
             words = " ".join(str(error).split()).rpartition("}} ")[2]
             self.console.line(f"TensorBoard gets no more of this run: {words}")
+
+    def picture(self, name: str, picture: np.ndarray, epoch: int) -> None:
+        """Write a picture, uint8 RGB `[H, W, 3]`, of an epoch, which counts from 0."""
+
+        def write(_):
+            import tensorflow as tf
+
+            # A folder of its own: of several files in one, TensorBoard reads on in the last.
+            path = str(self.folder / "pictures")
+            self.pictures = self.pictures or tf.summary.create_file_writer(path)
+            with self.pictures.as_default():
+                tf.summary.image(name, picture[None], step=epoch)
+            self.pictures.flush()
+
+        self._try(write)
 
     def set_params(self, params):
         self._pass("set_params", params)
