@@ -1,6 +1,7 @@
 """Strips of small photos with their objects, one below the other, as one sees a network learn."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import cv2
@@ -26,7 +27,10 @@ class Cell(NamedTuple):
 
 
 def cell(image: np.ndarray, truth: Detections, found: Detections, least: float) -> Cell:
-    """Shrink a photo `[H, W, C]`, its objects, and what was found with a score of `least`."""
+    """Shrink a photo `[H, W, C]`, its objects, and what was found with a score of `least` or more.
+
+    Both have masks.
+    """
     image = as_rgb(image)
     height, width = image.shape[:2]
     scale = min(HEIGHT / height, WIDTH / width)
@@ -34,31 +38,24 @@ def cell(image: np.ndarray, truth: Detections, found: Detections, least: float) 
     smaller = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     found = found.where(found.scores >= least)
     # Those of crowds have negative ones.
-    truth = Detections(
-        truth.shape, truth.rois, np.abs(truth.class_ids), None, truth.pieces, windows=truth.windows
-    )
+    truth = replace(truth, class_ids=np.abs(truth.class_ids))
     image = cv2.resize(image, size[::-1], interpolation=smaller)
     return Cell(image, _resized(truth, size), _resized(found, size))
 
 
 def _resized(objects, size):
     """Return objects as they are on an image of `size` (height, width)."""
+    sides = objects.windows[:, 2:] - objects.windows[:, :2]
+    objects = objects.where((sides > 0).all(axis=1))
     scale = np.tile(np.array(size) / objects.shape, 2)
-    rois = np.rint(objects.rois * scale).astype(np.int32)
-    corners = np.rint(objects.windows * scale).astype(int)
-    low = np.minimum(corners[:, :2], np.array(size) - 1)
-    windows = np.concatenate([low, np.maximum(corners[:, 2:], low + 1)], axis=1)
-    pieces = objects.pieces and [
-        cv2.resize(piece.astype(np.uint8) * 255, (x2 - x1, y2 - y1), interpolation=cv2.INTER_AREA)
-        > 127
-        for piece, (y1, x1, y2, x2) in zip(objects.pieces, windows.tolist(), strict=True)
-        if piece.size
-    ]
-    kept = np.array([piece.size > 0 for piece in objects.pieces or [np.ones(1)] * len(objects)])
-    kept = kept.astype(bool)
-    scores = None if objects.scores is None else objects.scores[kept]
-    ids = objects.class_ids[kept]
-    return Detections(size, rois[kept], ids, scores, pieces, windows=windows[kept])
+    rois, windows = (np.rint(each * scale).astype(int) for each in (objects.rois, objects.windows))
+    low = np.minimum(windows[:, :2], np.array(size) - 1)
+    windows = np.concatenate([low, np.maximum(windows[:, 2:], low + 1)], axis=1)
+    pieces = []
+    for piece, (y1, x1, y2, x2) in zip(objects.pieces, windows.tolist(), strict=True):
+        grey, inside = piece.astype(np.uint8) * 255, (x2 - x1, y2 - y1)
+        pieces.append(cv2.resize(grey, inside, interpolation=cv2.INTER_AREA) > 127)
+    return Detections(size, rois, objects.class_ids, objects.scores, pieces, windows=windows)
 
 
 def strip(
