@@ -30,17 +30,21 @@ def mask_to_polygons(mask: np.ndarray, corner=(0, 0)) -> list[np.ndarray]:
     return [_cut_out(list(map(_square_corners, rings))) / 2 + origin for rings in parts]
 
 
-def simple_polygons(mask: np.ndarray, corner=(0, 0), overlap: float = 0.99) -> list[np.ndarray]:
-    """Return `mask_to_polygons` with few points, for a person to correct.
+def simple_polygons(
+    mask: np.ndarray, corner=(0, 0), overlap: float = 0.99, tolerance: float | None = None
+) -> list[np.ndarray]:
+    """Return `mask_to_polygons` with few points.
 
-    The intersection over union of each polygon's pixels and its part's is above `overlap`, and so
-    is that of all.
+    They leave the line through the middles of the pixels' edges, or that along the edges, by no
+    more than `tolerance` pixels; by default it grows with the object, for a person to correct. The
+    intersection over union of each polygon's pixels and its part's is above `overlap`, and so is
+    that of all.
     """
     parts, origin = _parts(mask, corner)
-    return [_simple(rings, overlap) + origin for rings in parts]
+    return [_simple(rings, overlap, tolerance) + origin for rings in parts]
 
 
-def rings(mask: np.ndarray, tolerance: float = 0.5) -> list[np.ndarray]:
+def rings(mask: np.ndarray, tolerance: float = 0.75) -> list[np.ndarray]:
     """Return all outlines of a mask `[H, W]`, those of its holes too, for drawing.
 
     Each is a float ring `[n, 2]` (x, y), `tolerance` pixels off at most beside what a staircase is.
@@ -119,14 +123,14 @@ def _cut_out(rings):
     return outer[(outer != np.roll(outer, 1, axis=0)).any(axis=1)]
 
 
-def _simple(rings, overlap):
+def _simple(rings, overlap, coarsest=None):
     """Return the polygon of a part's rings with the fewest points that `overlap` allows."""
     corner = rings[0].min(axis=0)
     kinds = [[keep(ring - corner) for ring in rings] for keep in (_square_corners, _edge_middles)]
     exact = _cut_out(kinds[0]) / 2
     shape = exact.max(axis=0).astype(int)[::-1]
     wanted = polygons_to_mask([exact], shape)
-    coarsest = max(1.0, SIMPLER * np.sqrt(np.count_nonzero(wanted)))
+    coarsest = coarsest or max(1.0, SIMPLER * np.sqrt(np.count_nonzero(wanted)))
     polygons = [exact]
     for kind in kinds if len(rings) <= MOST_RINGS else ():
         tolerance = coarsest

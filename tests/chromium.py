@@ -1,16 +1,25 @@
 """A headless Chromium, driven through pipes by the DevTools protocol: no package is needed."""
 
+import base64
 import contextlib
 import json
 import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE = 30  # seconds
+# The protocol is spoken through the descriptors 3 and 4, each message ended by a zero.
+START = """
+import fcntl, os, sys
+there, back = (fcntl.fcntl(int(each), fcntl.F_DUPFD, 10) for each in sys.argv[1:3])
+os.dup2(there, 3), os.dup2(back, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 def find() -> str | None:
@@ -122,8 +131,6 @@ class Tab:
 
     def picture(self) -> bytes:
         """Return what is seen, as PNG."""
-        import base64
-
         return base64.b64decode(self.send("Page.captureScreenshot", format="png")["data"])
 
 
@@ -132,9 +139,8 @@ class Chromium:
 
     def __init__(self, program: str, profile: Path):
         (there, self._out), (self._in, back) = os.pipe(), os.pipe()
-        # The protocol is spoken through the descriptors 3 and 4, each message ended by a zero.
         command = [
-            "sh", "-c", f'exec "$@" 3<&{there} 4>&{back}', "sh", program, "--headless",
+            sys.executable, "-c", START, str(there), str(back), program, "--headless",
             "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
             "--disable-background-networking", "--disable-component-update",
             "--remote-debugging-pipe", f"--user-data-dir={profile}", "about:blank",

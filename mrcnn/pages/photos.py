@@ -87,7 +87,7 @@ def outline(piece: np.ndarray, corner, side: int) -> str:
     `corner` is the photo's (row, column) where the piece begins, `side` its longest side.
     """
     # Outlines are made on a grid twice as fine as the mask's: of large photos that takes long.
-    step = max(1, side // OUTLINE_SIDE)
+    step = max(1, math.ceil(side / OUTLINE_SIDE))
     height, width = piece.shape
     small = piece.astype(np.uint8)
     if step > 1 and small.size:
