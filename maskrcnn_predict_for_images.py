@@ -5,7 +5,7 @@
     python maskrcnn_predict_for_images.py photo.jpg
     python maskrcnn_predict_for_images.py photos/ "more/**/*.png" --weights log/custom.h5
     python maskrcnn_predict_for_images.py photos/ --weights coco --json found.json
-    python maskrcnn_predict_for_images.py photos/ --via photos/predictions.json
+    python maskrcnn_predict_for_images.py photos/ --via photos/predictions.json --uncertain 100
 
 Pictures with the objects go to the folder `predictions`, and it says what was found:
 
@@ -14,8 +14,10 @@ Pictures with the objects go to the folder `predictions`, and it says what was f
     12 images, 17 AC Remote, 0.8 s each
 
 `--via` writes a project for the VGG Image Annotator 2: open it there, correct what is wrong, save
-it beside the photos and train again. Existing files are never overwritten unless `--overwrite`
-says so, source images not even then. The exit code is 1 where something is wrong with one of them.
+it beside the photos and train again. The photos of which the network is least sure come first, and
+with `--uncertain 100` only so many of those that nobody has annotated yet. Existing files are never
+overwritten unless `--overwrite` says so, source images not even then. The exit code is 1 where
+something is wrong with one of them.
 """
 
 import argparse
@@ -23,7 +25,7 @@ import sys
 from pathlib import Path
 
 from mrcnn.commands import process
-from mrcnn.commands.arguments import add_detection, add_styles
+from mrcnn.commands.arguments import add_detection, add_json_masks, add_styles, count
 from mrcnn.commands.parser import Parser
 from mrcnn.results.formats import FORMATS
 
@@ -41,9 +43,15 @@ def parse_arguments(argv=None) -> argparse.Namespace:
     add("--show", action="store_true", help="show each picture; any key goes on, q shows no more")
     for name, form in FORMATS.items():
         add(f"--{name}", metavar="FILE", type=Path, help=form.help)
+    add_json_masks(add)
+    text = "of --via, only the N photos whose correction teaches most; those annotated are left out"
+    add("--uncertain", metavar="N", type=count, help=text)
     add_styles(parser)
     add_detection(add, "image")
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    if arguments.uncertain and not arguments.via:
+        parser.error("--uncertain chooses what --via FILE writes: name that file")
+    return arguments
 
 
 def main(argv=None) -> int:

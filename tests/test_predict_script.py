@@ -44,7 +44,16 @@ def run(published_weights, tmp_path_factory):
         code = script.main(
             ["c/broken.jpg", "a b", "c/*.[jp][pn]g", "a b/img2.jpg"]
             + ["--weights", str(weights), "--image-size", "128", "--max-instances", "6"]
-            + ["--min-confidence", "0.01", "--json", "out/found.json", "--via", "via.json"]
+            + [
+                "--min-confidence",
+                "0.01",
+                "--json",
+                "out/found.json",
+                "--json-masks",
+                "rle",
+                "--via",
+                "via.json",
+            ]
         )
     return SimpleNamespace(
         folder=folder,

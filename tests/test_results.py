@@ -1,4 +1,5 @@
 import json
+import re
 import tempfile
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -13,11 +14,11 @@ from mrcnn.annotation.shapes import region_mask
 from mrcnn.atomic import write_json
 from mrcnn.coco_classes import COCO_CLASS_NAMES
 from mrcnn.detections import Detections
-from mrcnn.outlines import decode_rle, polygons_to_mask
+from mrcnn.outlines import decode_rle, mask_to_polygons, polygons_to_mask
 from mrcnn.results import via_project as via_project_module
 from mrcnn.results.formats import FORMATS
 from mrcnn.results.photos import PhotoResult, RunInfo
-from mrcnn.results.records import count_classes, counts_text, object_records
+from mrcnn.results.records import TOLERANCE_PX, count_classes, counts_text, object_records
 from mrcnn.results.via_project import common_folder, via_project, via_regions
 
 NAMES = ["BG", "AC Remote", "mug"]
@@ -67,7 +68,7 @@ def iou(first, second):
 def test_record_by_hand():
     mask = blank()
     mask[2:5, 10:14] = True
-    (record,) = object_records(found(mask, class_ids=[2], scores=[0.75]), NAMES)
+    (record,) = object_records(found(mask, class_ids=[2], scores=[0.75]), NAMES, "both")
     polygons, rle = record.pop("polygons"), record.pop("rle")
     assert record == {
         "class": "mug",
@@ -75,7 +76,7 @@ def test_record_by_hand():
         "score": 0.75,
         "box": {"y1": 2, "x1": 10, "y2": 5, "x2": 14},
         "area_px": 12,
-        "area_share": 12 / 600,
+        "area_share": 0.02,
     }
     assert {tuple(point) for point in polygons[0]} == {(10, 2), (14, 2), (14, 5), (10, 5)}
     assert len(polygons) == 1
@@ -85,13 +86,48 @@ def test_record_by_hand():
 
 def test_records_are_json_and_hold_the_whole_mask():
     masks = [disc(60, 80, 30, 30, 20), disc(60, 80, 30, 30, 9) | disc(60, 80, 65, 20, 8)]
-    records = json.loads(json.dumps(object_records(found(*masks, class_ids=[1, 2]), NAMES)))
+    detections = found(*masks, class_ids=[1, 2])
+    records = json.loads(json.dumps(object_records(detections, NAMES, "both")))
     assert [record["class"] for record in records] == ["AC Remote", "mug"]
     assert [len(record["polygons"]) for record in records] == [1, 2]
     for record, mask in zip(records, masks, strict=True):
-        assert np.array_equal(polygons_to_mask(record["polygons"], mask.shape), mask)
+        assert iou(polygons_to_mask(record["polygons"], mask.shape), mask) > 0.99
         assert np.array_equal(decode_rle(record["rle"]), mask)
         assert record["area_px"] == mask.sum()
+
+
+@pytest.mark.parametrize(
+    ("masks", "kept"), [("polygons", {"polygons"}), ("rle", {"rle"}), ("both", {"polygons", "rle"})]
+)
+def test_a_mask_is_told_as_it_is_wanted(masks, kept):
+    (record,) = object_records(found(disc(60, 80, 30, 30, 20)), NAMES, masks)
+    assert record.keys() & {"polygons", "rle"} == kept
+    assert object_records(found(blank()), NAMES)[0].keys() >= {"polygons"}
+
+
+def wavy(size, hole=0.08):
+    """Return a mask of an object with a smooth outline, a hole and a part of its own."""
+    y, x = np.mgrid[:size, :size] / size - 0.5
+    radius, angle = np.hypot(y, x), np.arctan2(y, x)
+    ring = (radius < 0.3 + 0.05 * np.sin(5 * angle)) & (radius > hole)
+    return ring | (np.hypot(y - 0.42, x - 0.42) < 0.07)
+
+
+@pytest.mark.parametrize("size", [20, 60, 300])
+def test_polygons_are_half_a_pixel_off_and_no_staircase(size):
+    mask = wavy(size)
+    (record,) = object_records(found(mask), NAMES)
+    polygons = [np.array(part) for part in record["polygons"]]
+    assert iou(polygons_to_mask(polygons, mask.shape), mask) > 0.99
+    whole = wavy(size, hole=-1)
+    (record,) = object_records(found(whole), NAMES)
+    polygons = [np.array(part, np.float32) for part in record["polygons"]]
+    exact = np.concatenate(mask_to_polygons(whole))
+    # The corners of a staircase are up to 0.36 px from the line through the middles of its sides.
+    for point in exact:
+        off = min(abs(cv2.pointPolygonTest(part, point, True)) for part in polygons)
+        assert off <= TOLERANCE_PX + 0.5**0.5 / 2 + 1e-6
+    assert sum(map(len, polygons)) < (1 if size < 100 else 0.3) * len(exact)
 
 
 def test_nothing_and_an_empty_mask():
@@ -375,3 +411,20 @@ def test_photos_on_two_drives_have_their_whole_paths(tmp_path, photos, monkeypat
     images = document["_via_img_metadata"].values()
     addresses = [core["default_filepath"] + image["filename"] for image in images]
     assert addresses == ["file:///C:/a/x.jpg", "file:///D:/x.jpg"]
+
+
+# -- The page about it -------------------------------------------------------------------------
+
+
+def test_the_page_names_every_field(tmp_path, photos):
+    page = (Path(__file__).parent.parent / "docs" / "results.md").read_text(encoding="utf-8")
+    fields = re.findall(r"^\| (`[^|]*) \|", page, re.M)
+    told = {name for row in fields for name in re.findall(r"`(\w+)`", row)}
+    document, _ = written("json", tmp_path, photos)
+    image = document["images"][0]
+    objects = object_records(photos[0].detections, NAMES, "both")
+    for names in (document, image, objects[0], objects[0]["box"], objects[0]["rle"]):
+        missing = [name for name in names if name not in told and f"`{name}`" not in page]
+        assert not missing
+    of_video = {"video", "frames_per_second", "frames", "counted"}
+    assert told == document.keys() | image.keys() | objects[0].keys() | of_video

@@ -181,7 +181,13 @@ def test_records_grow_frame_by_frame(rendered, tmp_path, every):
     path = tmp_path / "out" / "found.json"
     records = FrameRecords(path, {"video": "ü.mp4"})
     with Video(rendered) as video:
-        options = {"records": records, "every": every, "start": 0.2, "end": 0.6}
+        options = {
+            "records": records,
+            "every": every,
+            "json_masks": "rle",
+            "start": 0.2,
+            "end": 0.6,
+        }
         mask_video(video, RedDetector().detect, NAMES, **options)
     assert json.loads(path.read_text(encoding="utf-8"))["frames"]
     records.close()
@@ -316,7 +322,7 @@ def test_a_camera_never_lags_and_its_film_keeps_real_time(tmp_path, monkeypatch)
 
 def test_a_slow_window_gets_the_newest_picture():
     camera, ages = Camera(seconds=1.5), []
-    options = {"live": True, "describe": True, "every": 2}
+    options = {"live": True, "describe": "polygons", "every": 2}
     with pipeline(camera.frames(), RedDetector().detect, NAMES, camera.rate, **options) as items:
         for item in items:
             ages.append(time.perf_counter() - camera.began - item.found.frame.time)

@@ -10,6 +10,7 @@ from mrcnn.commands.parser import meant
 from mrcnn.commands.tile_arguments import add_tiles
 from mrcnn.drawing.styles import STYLES
 from mrcnn.nn.backbones import BACKBONES
+from mrcnn.results.records import MASKS
 from mrcnn.rules import LEVELS, PRECISIONS, SIZE_MULTIPLE, multiple_text
 
 FUNCTION = re.compile(r"[\w.]+:[\w.]+")
@@ -225,6 +226,12 @@ def add_detection(add: Callable, image: str):
     add("--overwrite", action="store_true", help="replace files of an earlier run")
 
 
+def add_json_masks(add: Callable):
+    """Add `--json-masks`, which belongs to `--json`."""
+    text = "how --json tells masks: polygons, half a pixel off at most (default), rle, run lengths"
+    add("--json-masks", choices=MASKS, default=MASKS[0], help=f"{text} without loss, or both")
+
+
 def add_styles(parser: argparse.ArgumentParser):
     """Add an option for each style of drawing, which sets `style` to the `Style` or None."""
     style = parser.add_mutually_exclusive_group().add_argument
@@ -240,8 +247,9 @@ def add_video(parser: argparse.ArgumentParser, output_help: str):
         "--json",
         metavar="FILE",
         type=Path,
-        help="write the objects of every frame: number, class, score, box, polygons, run lengths",
+        help="write the objects of every frame: number, class, score, box, polygons",
     )
+    add_json_masks(add)
     add(
         "--every",
         metavar="N",

@@ -72,9 +72,11 @@ def draw_objects(
     style: Callable | None = None,
     line: Line | None = None,
     draw: bool = True,
-    describe: bool = False,
+    describe: str | None = None,
 ) -> Iterator[Masked]:
-    """Yield each frame with its picture, if `draw`, and its objects' records, if `describe`.
+    """Yield each frame with its picture, if `draw`, and its objects' records.
+
+    `describe` is how records tell masks, see `results.records`; None for no records.
 
     A record is that of `results.records` with the object's `number`. `style` is one of
     `drawing.styles`, loaded; None draws masks, boxes and labels that keep to the numbers. What was
@@ -90,7 +92,7 @@ def draw_objects(
         if draw and count:
             draw_count(picture, count, line, class_names)
         if describe and detections is not described:  # in between, frames share them
-            records = object_records(detections, class_names)
+            records = object_records(detections, class_names, describe)
             pairs = zip(numbers, records, strict=True)
             objects = [{"number": int(number), **record} for number, record in pairs]
             described = detections

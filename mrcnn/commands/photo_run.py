@@ -21,6 +21,7 @@ from mrcnn.commands.opening import open_model
 from mrcnn.commands.other_script import no_photo
 from mrcnn.commands.outputs import check_files, key, make_folder, picture_path
 from mrcnn.commands.process import INTERRUPTED, LOG_FOLDER, ROOT, stop_on_signal
+from mrcnn.commands.proposing import unannotated
 from mrcnn.data.images import read_image
 from mrcnn.data.sources import find_images
 from mrcnn.detections import Detections
@@ -70,6 +71,9 @@ def run(arguments: argparse.Namespace, config_class: type) -> int:
     sources = find_images(named, print, missing.append, apart=arguments.output)
     for line in missing:
         print(line, file=sys.stderr)
+    if arguments.uncertain:
+        found, sources = sources, unannotated(sources, arguments.sources, arguments.via)
+        print(f"{len(sources)} of {len(found)} photos are not annotated yet")
     path = weights.find(
         arguments.weights, LOG_FOLDER, arguments.name or settings.name(config_class), ROOT
     )
@@ -81,7 +85,14 @@ def run(arguments: argparse.Namespace, config_class: type) -> int:
     opened = open_model(path, config_class, **detection_options(arguments))
     # TensorFlow starts here, once all that can be wrong has been looked at.
     detector = opened.detector
-    info = RunInfo(path, opened.class_names, opened.min_confidence, sources)
+    info = RunInfo(
+        path,
+        opened.class_names,
+        opened.min_confidence,
+        sources,
+        arguments.uncertain,
+        arguments.json_masks,
+    )
     names = [each for each in FORMATS if getattr(arguments, each)]
     writers = [FORMATS[each](getattr(arguments, each), info) for each in names]
     with stop_on_signal() as stop, closing(writers):
@@ -165,7 +176,7 @@ def predict(
                 continue
             settle()
             path = picture_path(source, arguments.output, taken, arguments.overwrite)
-            photo = PhotoResult(source, found, path, byte_size)
+            photo = PhotoResult(source, found, path, byte_size, image)
             line = found_text(source, found, class_names, detector.max_instances)
             future = pool.submit(finish, image, photo, class_names, writers, draw)
             behind.append((photo, line, future))

@@ -14,7 +14,7 @@ from mrcnn.commands.opening import open_model
 from mrcnn.commands.outputs import check_files, key
 from mrcnn.commands.process import INTERRUPTED, LOG_FOLDER, ROOT, stop_on_signal
 from mrcnn.progress import Progress, duration
-from mrcnn.results.records import count_classes, counts_text
+from mrcnn.results.records import MASKS, count_classes, counts_text
 from mrcnn.video.counting import (
     MIN_SECONDS,
     Line,
@@ -40,6 +40,7 @@ def mask_video(
     records: FrameRecords | None = None,
     window=None,
     every: int = 1,
+    json_masks: str = MASKS[0],
     style: Callable | None = None,
     counter: ObjectCounter | None = None,
     start: float = 0.0,
@@ -50,10 +51,11 @@ def mask_video(
 
     `detect`, as `Detector.detect`, is called in a thread, with one RGB frame. `writer` and
     `records` get the pictures and the objects, and are left open. A `window` is as
-    `display.Window`. `every`, `style` and `counter` are those of `masking`.
+    `display.Window`. `every`, `style` and `counter` are those of `masking`, `json_masks` its
+    `describe`.
     """
     options = {"every": every, "live": video.live, "style": style, "counter": counter}
-    options |= {"draw": bool(writer or window), "describe": bool(records)}
+    options |= {"draw": bool(writer or window), "describe": json_masks if records else None}
     frames = video.frames(start, end)
     counted = tail = None
     with (
@@ -144,6 +146,7 @@ def run(arguments: argparse.Namespace, config_class: type, video: Video, window=
             records=records,
             window=window,
             every=arguments.every,
+            json_masks=arguments.json_masks,
             style=arguments.style and arguments.style.load(),
             counter=counter,
             start=start,

@@ -14,10 +14,10 @@ class JsonFile:
     """
 
     name = "json"
-    help = "write polygons, run lengths, box, area, score and class of every object"
+    help = "write polygons, box, area, score and class of every object"
 
     def __init__(self, path: Path, run: RunInfo):
-        self._class_names, self._failed = run.class_names, []
+        self._class_names, self._masks, self._failed = run.class_names, run.masks, []
         head = {"weights": str(run.weights), "class_names": run.class_names}
         head = as_json(head | {"min_confidence": run.min_confidence})
         self._file = Growing(path, head[:-1] + ',"images":[')
@@ -25,7 +25,7 @@ class JsonFile:
     def add(self, photo: PhotoResult) -> None:
         height, width = photo.detections.shape
         facts = {"file": str(photo.path), "height": height, "width": width}
-        objects = object_records(photo.detections, self._class_names)
+        objects = object_records(photo.detections, self._class_names, self._masks)
         facts |= {"picture": str(photo.picture), "objects": objects}
         self._file.add(as_json(facts), self._end())
 

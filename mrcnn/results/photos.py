@@ -12,7 +12,8 @@ from mrcnn.detections import Detections
 class RunInfo(NamedTuple):
     """What all photos of a run share; the first of the class names is the background's.
 
-    `uncertain` is how many photos a format for correcting them shall hold, None for all.
+    `uncertain` is how many photos a format for correcting them shall hold, None for all; `masks`
+    is how records tell a mask, one of `records.MASKS`.
     """
 
     weights: Path
@@ -20,6 +21,7 @@ class RunInfo(NamedTuple):
     min_confidence: float
     photos: Sequence[Path]  # all that it is to look at
     uncertain: int | None = None
+    masks: str = "polygons"
 
 
 class PhotoResult(NamedTuple):

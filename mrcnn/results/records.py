@@ -4,37 +4,49 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from mrcnn.detections import Detections
-from mrcnn.outlines import encode_rle, mask_to_polygons
+from mrcnn.outlines import encode_rle, simple_polygons
+
+# How the mask of an object can be written.
+MASKS = ("polygons", "rle", "both")
+# How far polygons leave the mask's outline.
+TOLERANCE_PX = 0.5
 
 
-def object_records(detections: Detections, class_names: Sequence[str]) -> list[dict]:
+def object_records(
+    detections: Detections, class_names: Sequence[str], masks: str = MASKS[0]
+) -> list[dict]:
     """Return one record an object.
 
     `class`, a place in `class_names`, and `class_id`; `score` 0..1; `box` with `y1`, `x1`, `y2`,
     `x2` in pixels, the end outside; `area_px` and `area_share` (of the image, 0..1) of the mask;
-    `polygons`, a list of `[[x, y], ...]` along the pixels' edges, one a connected part; `rle`, the
-    mask as COCO's uncompressed run lengths.
+    `polygons`, a list of `[[x, y], ...]`, one a connected part, TOLERANCE_PX off at most; `rle`,
+    the mask as COCO's uncompressed run lengths. `masks`, one of MASKS, tells which of the two.
     """
     height, width = detections.shape
     records = []
     areas = detections.areas.tolist()
     for index, class_id in enumerate(detections.class_ids.tolist()):
         piece, corner = detections.pieces[index], detections.windows[index, :2].tolist()
-        polygons = mask_to_polygons(piece, corner)
         sides = zip(("y1", "x1", "y2", "x2"), detections.rois[index], strict=True)
-        records.append(
-            {
-                "class": class_names[class_id],
-                "class_id": class_id,
-                "score": round(float(detections.scores[index]), 6),
-                "box": {name: int(value) for name, value in sides},
-                "area_px": areas[index],
-                "area_share": areas[index] / (height * width),
-                "polygons": [part.astype(int).tolist() for part in polygons],
-                "rle": encode_rle(piece, corner, detections.shape),
-            }
-        )
+        record = {
+            "class": class_names[class_id],
+            "class_id": class_id,
+            "score": round(float(detections.scores[index]), 6),
+            "box": {name: int(value) for name, value in sides},
+            "area_px": areas[index],
+            "area_share": round(areas[index] / (height * width), 9),
+        }
+        if masks != "rle":
+            parts = simple_polygons(piece, corner, tolerance=TOLERANCE_PX)
+            record["polygons"] = [[_point(point) for point in part.tolist()] for part in parts]
+        if masks != "polygons":
+            record["rle"] = encode_rle(piece, corner, detections.shape)
+        records.append(record)
     return records
+
+
+def _point(point):
+    return [int(value) if value == int(value) else round(value, 2) for value in point]
 
 
 def count_classes(class_ids: Iterable[int], class_names: Sequence[str]) -> Counter:
