@@ -29,7 +29,7 @@ from mrcnn.commands.arguments import add_detection, add_json_masks, add_styles, 
 from mrcnn.commands.parser import Parser
 from mrcnn.results.formats import FORMATS
 
-SAMPLE = process.ROOT / "dataset" / "val"
+SAMPLE = process.of_checkout("dataset", "val")
 
 
 def parse_arguments(argv=None) -> argparse.Namespace:
@@ -62,6 +62,8 @@ def main(argv=None) -> int:
         from custom_training import CustomConfig
         from mrcnn.commands.photo_run import run
 
+        if not (arguments.sources or SAMPLE.exists()):
+            raise ValueError("there are no sample photos here: name photos or their folder")
         if not arguments.sources:
             print(f"No photos are named: these are the sample photos, {SAMPLE}")
             arguments.sources = [SAMPLE]

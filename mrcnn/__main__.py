@@ -1,15 +1,16 @@
 """The doctor: `python -m mrcnn` says what is installed, on which device, and whether it works.
 
-The exit code is 1 where something does not.
+It is the command `mrcnn` too. The exit code is 1 where something does not.
 """
 
 import importlib
 import platform
-import shutil
 import sys
 import time
 from importlib import metadata
+from pathlib import Path
 
+from mrcnn import __version__
 from mrcnn.quiet import start_keras
 
 # The packages and the modules to import; None where that is slow: the network shows then whether
@@ -22,6 +23,7 @@ PACKAGES = {
     "scikit-image": "skimage",
     "pyimgaug": "imgaug",
     "opencv-python": "cv2",
+    "imageio-ffmpeg": "imageio_ffmpeg",
     "pillow": "PIL",
     "tqdm": "tqdm",
     "h5py": "h5py",
@@ -39,6 +41,7 @@ RIVALS = {
 
 def main() -> int:
     print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
+    print(f"mrcnn {__version__} in {Path(__file__).parent}")
     faults = [fault for package in PACKAGES for fault in _check_package(package)]
     faults += [
         f"{rival} is installed beside {needed} and they share their files: pip uninstall {rival}, "
@@ -48,12 +51,21 @@ def main() -> int:
     ]
     if not faults:
         faults += _check_network()
-    ffmpeg = shutil.which("ffmpeg")
-    print(f"ffmpeg: {ffmpeg or 'not found; masked videos will have no sound'}")
+    print(_ffmpeg())
     for fault in faults:
         print(f"FAULT: {fault}", file=sys.stderr)
     print("Something is wrong, see above" if faults else "All pieces work together")
     return 1 if faults else 0
+
+
+def _ffmpeg() -> str:
+    from mrcnn.video import ffmpeg
+
+    program = ffmpeg.find()
+    if program and ffmpeg.can_encode():
+        return f"ffmpeg: {program}"
+    lack = "without the H.264 encoder" if program else "not found"
+    return f"ffmpeg: {program or ''} {lack}: films will not play everywhere, or lack their sound"
 
 
 def _version(package):

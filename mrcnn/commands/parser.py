@@ -4,6 +4,8 @@ import argparse
 import difflib
 import re
 
+from mrcnn.commands.process import as_called
+
 CHOICE = re.compile(r"argument (\S+): invalid choice: '(.*)' \(choose from (.*)\)")
 
 
@@ -14,6 +16,9 @@ class Parser(argparse.ArgumentParser):
     that it does not know are said with the one that is nearest to them. `add_subparsers` makes
     parsers of this kind too.
     """
+
+    def __init__(self, *args, description: str | None = None, **options):
+        super().__init__(*args, description=description and as_called(description), **options)
 
     def parse_known_args(self, args=None, namespace=None):
         """Parse as ever, but end the program where something is left: a command tells its own."""

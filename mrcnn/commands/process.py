@@ -1,22 +1,83 @@
 """What the scripts have in common as programs: where they lie, how they end, what they say then."""
 
 import contextlib
+import functools
+import json
 import os
+import re
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
-# The folder of the scripts, and that of training runs and of the weights that ship.
-ROOT = Path(__file__).resolve().parents[2]
+# Where the package lies, and what pip has noted beside it where pip put it there.
+_HOME = Path(__file__).resolve().parents[2]
+_NOTES = next(_HOME.glob("mrcnn-*.dist-info"), None)
+# The folder of the scripts, or, of an installed package, the one that the user is in; and that of
+# training runs.
+ROOT = Path() if _NOTES else _HOME
 LOG_FOLDER = ROOT / "log"
+# The commands that pip installs, by the scripts that they are; see pyproject.toml.
+COMMANDS = {
+    "custom_training": "mrcnn-train",
+    "maskrcnn_predict_for_images": "mrcnn-predict",
+    "video_mask": "mrcnn-video",
+    "prediction_for_video": "mrcnn-video",
+}
 # What a shell reports of a program that Ctrl-C ended.
 INTERRUPTED = 130
 # Ctrl-C; what `kill`, a queue or a shutdown sends; a terminal that is closed.
 SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
+
+
+# -- Where they lie ----------------------------------------------------------------------------
+
+
+def of_checkout(*parts: str, root: str | Path = ROOT) -> Path:
+    """Return a file or folder beside the scripts, such as `"log", "custom.h5"`.
+
+    No wheel has them: an installed package finds them in the folder that the user is in or in the
+    one that pip installed it from. Where there is none, that is where it would be in `root`.
+    """
+    path = Path(root, *parts)
+    source = None if path.exists() else _installed_from()
+    there = source and source.joinpath(*parts)
+    return there if there and there.exists() else path
+
+
+@functools.cache
+def _installed_from() -> Path | None:
+    """Return the checkout that pip installed this from, itself or a wheel in or below it."""
+    note = _NOTES and _NOTES / "direct_url.json"  # PEP 610; of a package index there is none
+    if not note or not note.exists():
+        return None
+    url = urlsplit(json.loads(note.read_text(encoding="utf-8"))["url"])
+    path = Path(url2pathname(url.path))
+    folders = (path, *path.parents[:2]) if url.scheme == "file" else ()
+    return next((each for each in folders if (each / "custom_training.py").is_file()), None)
+
+
+def called() -> str | None:
+    """Return the command of COMMANDS that this program was started as; None for a script."""
+    name = Path(sys.argv[0]).stem
+    return name if name in COMMANDS.values() else None
+
+
+def as_called(text: str) -> str:
+    """Return a text with the commands in the place of the scripts, if a command was started."""
+    if not called():
+        return text
+    return re.sub(
+        rf"(python )?\b({'|'.join(COMMANDS)})\.py\b", lambda found: COMMANDS[found[2]], text
+    )
+
+
+# -- How they end ------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -56,7 +117,7 @@ def stop_on_signal(said: str = "") -> Iterator[threading.Event]:
 def run(body: Callable[[], int], script: str | Path | None = None) -> int:
     """Call the body of a script and return its exit code.
 
-    A ValueError or OSError is printed as one sentence after the script's name, with code 1;
+    A ValueError or OSError is printed as one sentence after the program's name, with code 1;
     SIGNALS raise KeyboardInterrupt, which ends it with INTERRUPTED. `script` is by default the file
     that Python was started with.
     """
@@ -81,5 +142,6 @@ def run(body: Callable[[], int], script: str | Path | None = None) -> int:
             return INTERRUPTED
         if not isinstance(error, ValueError | OSError):
             raise
-        print(f"{Path(script or sys.argv[0]).name}: {error}", file=sys.stderr)
+        name = called() or Path(script or sys.argv[0]).name
+        print(f"{name}: {as_called(str(error))}", file=sys.stderr)
         return 1

@@ -64,8 +64,9 @@ def _write_video(splash, source, output):
         with Progress(total, "Frames done", compiles=True) as progress:
             try:
                 for frame in video.frames():
-                    writer.write(splash(frame.image))
+                    writer.write(splash(frame.image), frame.time)
                     progress.update()
+                writer.hold(video.end or 0)
             finally:
                 writer.close(sound=source if video.is_file else None)
     if video.missing:
