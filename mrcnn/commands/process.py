@@ -10,8 +10,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 # Where the package lies, and what pip has noted beside it where pip put it there.
 _HOME = Path(__file__).resolve().parents[2]
@@ -56,6 +54,9 @@ def _installed_from() -> Path | None:
     note = _NOTES and _NOTES / "direct_url.json"  # PEP 610; of a package index there is none
     if not note or not note.exists():
         return None
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname  # slow to import, rarely needed
+
     url = urlsplit(json.loads(note.read_text(encoding="utf-8"))["url"])
     path = Path(url2pathname(url.path))
     folders = (path, *path.parents[:2]) if url.scheme == "file" else ()
