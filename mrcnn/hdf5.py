@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Iterator
@@ -14,18 +15,24 @@ from mrcnn import atomic
 
 
 @contextlib.contextmanager
-def replacing(path: str | Path) -> Iterator[h5py.File]:
-    """Give a new file that takes the place of `path` at the end; see `atomic.replacing`.
+def replacing(path: str | Path, copy: bool = False) -> Iterator[h5py.File]:
+    """Give a file that takes the place of `path` at the end; see `atomic.replacing`.
 
-    What interrupts the program meanwhile does so once the file is there.
+    It is a new one, or a copy of the one at `path`, to be changed. What interrupts the program
+    meanwhile does so once the file is there.
     """
-    with _uninterrupted(), atomic.replacing(path) as beside, _Patient(beside, "w+b") as raw:
-        try:
-            with h5py.File(raw, "w") as file:
-                yield file
-        finally:
-            if raw.error:
-                raise raw.error
+    mode = "r+" if copy else "w"
+    with _uninterrupted(), atomic.replacing(path) as beside:
+        if copy:
+            shutil.copyfile(path, beside)
+            shutil.copymode(path, beside)
+        with _Patient(beside, "r+b" if copy else "w+b") as raw:
+            try:
+                with h5py.File(raw, mode) as file:
+                    yield file
+            finally:
+                if raw.error:
+                    raise raw.error
 
 
 @contextlib.contextmanager

@@ -1,6 +1,8 @@
 """The command `evaluate`: how good weights are, on a subset of the data set."""
 
 import argparse
+import math
+from pathlib import Path
 
 from mrcnn import settings
 from mrcnn.commands import weights
@@ -9,6 +11,7 @@ from mrcnn.commands.check_command import check, refuse_errors
 from mrcnn.commands.opening import Opened, open_model
 from mrcnn.commands.process import ROOT
 from mrcnn.commands.script import Script
+from mrcnn.nn.weights_notes import note_settings
 from mrcnn.progress import Progress
 
 PAGE = "index.html"
@@ -37,7 +40,7 @@ def run_evaluate(script: Script, arguments: argparse.Namespace) -> int:
     print(evaluation.text())
     threshold = evaluation.threshold()
     if threshold:
-        print(f"\nTo predict with that threshold: --min-confidence {threshold:.3f}\n")
+        print(f"\n{_kept(opened.info.path, threshold, arguments.keep_threshold)}\n")
 
     places = {dataset.image_reference(image_id): image_id for image_id in dataset.image_ids}
     page.write(evaluation)
@@ -49,6 +52,19 @@ def run_evaluate(script: Script, arguments: argparse.Namespace) -> int:
     print(f"Numbers, curves, and the worst images as annotated and as found: {folder}")
     print(f"To look at every photo, open {page.path} in a browser")
     return 0
+
+
+def _kept(path: Path, threshold: float, keep: bool) -> str:
+    """Store the threshold with the weights if `keep`; return what to say of it."""
+    # Rounded down, so that the detection that it is the score of stays.
+    rounded = math.floor(threshold * 1000) / 1000
+    if not keep:
+        return (
+            f"To predict with that threshold: --min-confidence {rounded:.3f}, or once for all "
+            "evaluate --keep-threshold"
+        )
+    note_settings(path, DETECTION_MIN_CONFIDENCE=rounded)
+    return f"{path} keeps the threshold {rounded:.3f}: without --min-confidence it counts"
 
 
 def open_for(script: Script, arguments: argparse.Namespace) -> Opened:

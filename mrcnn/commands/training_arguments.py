@@ -145,6 +145,8 @@ def parse_arguments(
         default=LEAST_SCORE,
         help=f"least score that counts, 0 to 1; default: {LEAST_SCORE}",
     )
+    text = "store the best threshold in the weights file: the scripts take it from there"
+    add("--keep-threshold", action="store_true", help=text)
     text = "for tables, curves and the worst images; default: evaluation, beside the weights"
     add("--output", metavar="FOLDER", type=Path, help=text)
 
