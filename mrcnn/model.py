@@ -15,11 +15,10 @@ import numpy as np
 from mrcnn import borrowed, devices, feeding, from_file, graph, scoring, settings
 from mrcnn.console import Console
 from mrcnn.detector import Detector, unmold
-from mrcnn.download import IMAGENET_WEIGHTS, fetch
 from mrcnn.feeding import *  # noqa: F403
 from mrcnn.graph import *  # noqa: F403
 from mrcnn.log import log
-from mrcnn.nn import inner, network, weights
+from mrcnn.nn import inner, network, pretrained, weights
 from mrcnn.nn.blocks import leaf_layers
 from mrcnn.training import plan as plans
 from mrcnn.training import run_files
@@ -117,9 +116,8 @@ class MaskRCNN:
         self.log_dir, self.checkpoint_path = str(folder), str(Path(folder) / name)
 
     def get_imagenet_weights(self):
-        """Return the path of ResNet-50's ImageNet weights, downloaded here where they are not."""
-        path = Path(IMAGENET_WEIGHTS.name).absolute()
-        return str(path if path.exists() else fetch(IMAGENET_WEIGHTS, path))
+        """Return the path of the BACKBONE's ImageNet weights, ResNet-50's where it has none."""
+        return str(pretrained.present(settings.backbone(self.config), Path.cwd()))
 
     # -- Training ----------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mrcnn import image_meta
-from mrcnn.nn.backbones import BACKBONES
+from mrcnn.nn import backbones
 
 PRECISIONS = ("float32", "bfloat16", "auto")
 # Of the feature pyramid, P2 to P6.
@@ -96,7 +96,6 @@ NOT_NEGATIVE = Kind("a number, 0 or more", lambda value: is_number(value, 0))
 SHARE = Kind("from 0 to 1", lambda value: is_number(value, 0, 1))
 FLAG = Kind("True or False", _is_flag)
 STEPS = _optional(WHOLE, " for the whole data set")
-BACKBONE = _one_of(BACKBONES)
 
 RULES = {
     "NAME": _optional(Kind("text", lambda value: isinstance(value, str))),
@@ -105,7 +104,8 @@ RULES = {
     "STEPS_PER_EPOCH": STEPS,
     "VALIDATION_STEPS": STEPS,
     "BACKBONE": Kind(
-        f"{BACKBONE.words} or a function", lambda value: callable(value) or BACKBONE.holds(value)
+        f"one of {backbones.WORDS}, or a function",
+        lambda value: callable(value) or backbones.is_known(value),
     ),
     "COMPUTE_BACKBONE_SHAPE": _optional(Kind("a function", callable)),
     "BACKBONE_STRIDES": _list_of(LEVELS, WHOLE),

@@ -70,11 +70,22 @@ def test_layers_tell_the_backbone(built):
     assert backbones.of_layers(["small1"]) is None
 
 
-def test_pixels_are_wanted_as_a_config_gives_them():
+def test_pixels_are_made_what_a_backbone_wants():
     from mrcnn.config import Config
 
-    for record in backbones.BACKBONES.values():
-        np.testing.assert_array_equal(record.mean_pixel, Config.MEAN_PIXEL)
+    pixel = np.array([10.0, 100.0, 200.0])
+    for mean in (Config.MEAN_PIXEL, np.array([1.0, 2.0, 3.0])):
+
+        def given(name, mean=mean):
+            scale, offset = backbones.named(name).pixels(mean)
+            return (pixel - mean) * scale + offset
+
+        # The older package's take what MEAN_PIXEL leaves, whatever that is.
+        for name in ("resnet50", "resnet101", "compact"):
+            np.testing.assert_allclose(given(name), pixel - mean)
+        np.testing.assert_allclose(given("efficientnet_lite0"), (pixel - 127) / 128)
+    # Weights fit no other channels: these are scaled alone.
+    assert backbones.named("efficientnet_lite0").pixels(7.0) == ([1 / 128], [0.0])
 
 
 def test_pixels_are_scaled_in_the_network(monkeypatch):
@@ -102,7 +113,7 @@ def test_pixels_are_scaled_in_the_network(monkeypatch):
 
 def test_an_unknown_name_is_said():
     with pytest.raises(
-        ValueError, match="backbone 'vgg' is not known: use one of resnet50, resnet101, compact"
+        ValueError, match="backbone 'vgg' is not known: use one of resnet50, .* Keras Applications"
     ):
         backbones.named("vgg")
 

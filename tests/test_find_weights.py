@@ -13,6 +13,7 @@ import video_mask
 from custom_training import CustomConfig
 from mrcnn import pictures
 from mrcnn.commands import evaluate_command, photo_run, training_script, video_run, weights
+from mrcnn.nn import pretrained
 from mrcnn.training import run_files as runs
 from mrcnn.training.state import State
 from tests.video_clips import grey_frames, write_clip
@@ -88,7 +89,10 @@ def test_downloaded_weights_are_not_fetched_again(tmp_path):
 
 def test_downloads_go_beside_the_scripts_where_no_run_is_looked_for(tmp_path, monkeypatch):
     fetched = []
-    monkeypatch.setattr(weights, "fetch", lambda remote, path: fetched.append((remote.name, path)))
+    for module in (weights, pretrained):
+        monkeypatch.setattr(
+            module, "fetch", lambda remote, path: fetched.append((remote.name, path))
+        )
     for wanted in ("coco", "imagenet"):
         path = find(wanted, tmp_path)
         assert path.parent == tmp_path

@@ -16,7 +16,9 @@ from imgaug import augmenters as iaa
 
 from mrcnn import anchors, boxes, settings
 from mrcnn.data.images import read_image
+from mrcnn.data.jitter import Jitter
 from mrcnn.evaluation.per_image import compute_ap
+from mrcnn.feeding import DataGenerator
 from mrcnn.model import MaskRCNN
 from mrcnn.nn.losses import LOSSES
 from mrcnn.training import plan, run_files
@@ -535,10 +537,12 @@ def test_too_little_memory_says_what_to_lower(model, monkeypatch):
 
 def test_downloads_do_not_look_like_a_run(model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("mrcnn.model.fetch", lambda remote, path: path.write_bytes(b"x") and path)
+    monkeypatch.setattr(
+        "mrcnn.nn.pretrained.fetch", lambda remote, path: path.write_bytes(b"x") and path
+    )
     path = Path(model.get_imagenet_weights())
     assert path.parent == tmp_path and path.name.endswith("_notop.h5")
-    monkeypatch.setattr("mrcnn.model.fetch", None)
+    monkeypatch.setattr("mrcnn.nn.pretrained.fetch", None)
     assert model.get_imagenet_weights() == str(path)
     assert not list((tmp_path / "log").rglob("*.h5"))
 
@@ -608,3 +612,50 @@ def test_more_devices_than_there_are_is_said(tmp_path):
 
     with pytest.raises(ValueError, match="GPU_COUNT is 7 but this machine has 0 GPUs"):
         MaskRCNN("training", Many(), tmp_path)
+
+
+def test_a_plan_says_what_is_not_given(model, monkeypatch):
+    changed = []
+
+    def change(self, image, masks, rng):
+        changed.append(self)
+        return image, masks
+
+    monkeypatch.setattr(Jitter, "__call__", change)
+    model.train(Shapes(2), None, epochs=1, layers="heads", plan="few", seed=SEED)
+    assert set(changed) == {Jitter()}
+    assert isinstance(model.keras_model.optimizer, keras.optimizers.AdamW)
+    assert model.keras_model.weight_decay == 0.0
+    header = run_files.read_header(model.log_dir)
+    assert (header["plan"], header["highest_rate"]) == ("few", 1e-3)
+
+
+def test_two_batches_of_one_make_the_step_of_a_batch_of_two(tmp_path, eager):
+    """Of the RPN's class loss, of which every image has as many anchors."""
+
+    def trained(accumulate, batches):
+        class Accumulating(SmallConfig):
+            IMAGES_PER_GPU = 2
+            LOSS_WEIGHTS = dict.fromkeys(LOSSES, 0.0) | {"rpn_class_loss": 1.0}
+            ACCUMULATE_BATCHES = accumulate
+
+        keras.utils.set_random_seed(SEED)
+        model = MaskRCNN("training", Accumulating(), tmp_path)
+        model.set_trainable(r"rpn_.*|fpn_.*", verbose=0)
+        model.compile(0.05, 0.9)
+        before = weights_of(model)
+        for batch in batches:
+            model.keras_model.train_on_batch(batch)
+        return before, weights_of(model)
+
+    generator = DataGenerator(Shapes(2), SmallConfig(), batch_size=2, seed=SEED)
+    whole = generator.batch(0, 0)
+    parts = [{name: array[i : i + 1] for name, array in whole.items()} for i in range(2)]
+    before, expected = trained(1, [whole])
+    _, found = trained(2, parts)
+    _, after_one = trained(2, parts[:1])
+    for name, array in expected.items():
+        np.testing.assert_array_equal(after_one[name], before[name], name)
+        np.testing.assert_allclose(found[name], array, atol=1e-6, err_msg=name)
+    name = "rpn_class_raw/kernel"
+    assert not np.allclose(expected[name], before[name], atol=1e-4)

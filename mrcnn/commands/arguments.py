@@ -9,7 +9,7 @@ from pathlib import Path
 from mrcnn.commands.parser import meant
 from mrcnn.commands.tile_arguments import add_tiles
 from mrcnn.drawing.styles import STYLES
-from mrcnn.nn.backbones import BACKBONES
+from mrcnn.nn.backbones import WORDS, is_known
 from mrcnn.results.records import MASKS
 from mrcnn.rules import LEVELS, PRECISIONS, SIZE_MULTIPLE, multiple_text
 
@@ -68,10 +68,9 @@ def function(text: str) -> str:
 
 def backbone(text: str) -> str:
     """A backbone by its name, or one of one's own as "module:function"."""
-    if text not in BACKBONES and ":" not in text:
-        known = ", ".join(BACKBONES)
-        raise argparse.ArgumentTypeError(f"{text} is none of {known} and no module:function")
-    return text if text in BACKBONES else function(text)
+    if not is_known(text) and ":" not in text:
+        raise argparse.ArgumentTypeError(f"{text} is none of {WORDS}, and no module:function")
+    return text if is_known(text) else function(text)
 
 
 def numbers(text: str) -> tuple[float, ...]:
@@ -257,6 +256,9 @@ def add_video(parser: argparse.ArgumentParser, output_help: str):
         default=1,
         help="look for objects on one frame in N and keep their masks in between; default: 1",
     )
+    times = {"metavar": "TIME", "type": seconds}
+    add("--start", **times, default=0.0, help="where to begin: 90, 1:30 or 0:01:30.5")
+    add("--end", **times, help="where to end")
     add(
         "--count",
         action="store_true",
@@ -271,6 +273,12 @@ def add_video(parser: argparse.ArgumentParser, output_help: str):
     )
     add_styles(parser)
     add_detection(add, "frame")
+
+
+def check_times(parser: argparse.ArgumentParser, arguments: argparse.Namespace):
+    """End the program where `--end` is not after `--start`."""
+    if arguments.end is not None and arguments.end <= arguments.start:
+        parser.error("--end must be after --start")
 
 
 def detection_options(arguments: argparse.Namespace) -> dict:

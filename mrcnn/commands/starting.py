@@ -15,7 +15,8 @@ from mrcnn.commands.process import ROOT
 from mrcnn.commands.script import Script
 from mrcnn.commands.training_arguments import OPTIONS
 from mrcnn.config import Config
-from mrcnn.nn.backbones import BACKBONES
+from mrcnn.nn.backbones import is_known, named
+from mrcnn.nn.pretrained import backbone as pretrained_backbone
 from mrcnn.nn.weights_file import WeightsInfo, datasets, inspect, opened
 
 # What the shapes and the meaning of weights depend on: without it they cannot be used.
@@ -47,7 +48,14 @@ HABITS = (
     "POST_NMS_ROIS_INFERENCE",
 )
 # What a run that is resumed keeps of its Config where nothing else is said.
-RUN_SETTINGS = (*HABITS, "IMAGES_PER_GPU", "STEPS_PER_EPOCH", "VALIDATION_STEPS", "PRECISION")
+RUN_SETTINGS = (
+    *HABITS,
+    "IMAGES_PER_GPU",
+    "ACCUMULATE_BATCHES",
+    "STEPS_PER_EPOCH",
+    "VALIDATION_STEPS",
+    "PRECISION",
+)
 
 
 @dataclass
@@ -69,7 +77,9 @@ class Start:
     def present(self) -> WeightsInfo:
         """Download the weights where they are not there yet; return what is in them."""
         if self.info is None:
-            self.info = inspect(weights.present(self.wanted, self.path, self.of_imagenet))
+            device = vars(self.arguments).get("device")
+            path = weights.present(self.wanted, self.path, self.of_imagenet, device)
+            self.info = inspect(path)
         return self.info
 
     def config(self, **others):
@@ -100,7 +110,7 @@ class Start:
         unasked = "" if self.arguments.weights or self.wanted == "last" else " (none are named)"
         missing = "" if self.info else ", to be downloaded"
         backbone, side = settings.backbone(config), settings.resizing(config)["max_dim"]
-        network = f"{backbone if backbone in BACKBONES else 'a backbone of your own'}, {side} px"
+        network = f"{backbone if is_known(backbone) else 'a backbone of your own'}, {side} px"
         return f"Weights to start from{unasked}: {self.path}{missing}; {network}"
 
     def check_layers(self, layers: str) -> None:
@@ -130,7 +140,7 @@ def starting_point(script: Script, arguments: argparse.Namespace) -> Start:
     resume, of_imagenet = getattr(arguments, "resume", False), None
     wanted = arguments.weights or ("last" if resume else weights.default_start(ROOT))
     if wanted == "imagenet":
-        of_imagenet = weights.of_imagenet(arguments.backbone, settings.backbone(script.config))
+        of_imagenet = pretrained_backbone(arguments.backbone, settings.backbone(script.config))
     name = arguments.name or script.name
     path = weights.find(wanted, arguments.logs, name, ROOT, resume, of_imagenet)
     # Only what must be downloaded comes later.
@@ -149,18 +159,18 @@ def inherited_settings(
     With a backbone's weights alone come the settings that suit it, where they are left so too.
     `backbone` is what `--backbone` says. Raises ValueError as `weights.backbone_settings` does.
     """
-    names = (*NETWORK_SETTINGS, *(RUN_SETTINGS if resume else _left(config_class, HABITS)))
+    names = (*NETWORK_SETTINGS, *(RUN_SETTINGS if resume else left_alone(config_class, HABITS)))
     stored = info.settings or {}
     kept = {name: stored[name] for name in names if name in stored}
     if settings.own_backbone(config_class) and not backbone:
         return kept
     chosen = weights.backbone_settings(info, backbone)
-    if info.num_classes is None and chosen["BACKBONE"] in BACKBONES:
-        suits = BACKBONES[chosen["BACKBONE"]].settings
-        kept = {name: suits[name] for name in _left(config_class, suits)} | kept
+    if info.num_classes is None and is_known(chosen["BACKBONE"]):
+        suits = named(chosen["BACKBONE"]).settings
+        kept = {name: suits[name] for name in left_alone(config_class, suits)} | kept
     return kept | chosen
 
 
-def _left(config_class, names):
+def left_alone(config_class, names):
     """Return those of some settings that a Config leaves at Config's own."""
     return [name for name in names if getattr(config_class, name) == getattr(Config, name)]

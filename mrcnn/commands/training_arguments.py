@@ -11,7 +11,8 @@ from mrcnn.commands.parser import Parser
 from mrcnn.commands.process import LOG_FOLDER
 from mrcnn.commands.tile_arguments import add_tiles
 from mrcnn.evaluation.coco_ap import LEAST_SCORE
-from mrcnn.nn.backbones import BACKBONES
+from mrcnn.nn.backbones import WORDS
+from mrcnn.training.plan import PLANS
 
 DEFAULT_EPOCHS = 30
 # Options that are settings; where they are not given, those of the script's Config hold.
@@ -73,8 +74,7 @@ def parse_arguments(
             "--backbone",
             metavar="NAME",
             type=kinds.backbone,
-            help=f"{', '.join(BACKBONES)}, or module:function for one of your own; default: that "
-            "of the weights",
+            help=f"{WORDS}, or module:function for one of your own; default: that of the weights",
         )
         kinds.add_image_size(add, f"the weights' own, else {largest}")
         add(
@@ -92,45 +92,71 @@ def parse_arguments(
             "for long objects; default: the weights' own",
         )
 
+    def learning(add):
+        """Add how a training learns, for `train` and `crossval`."""
+        add(
+            "--plan",
+            choices=tuple(PLANS),
+            help="what holds where the options below say nothing: classic, the older package's "
+            "way, or few, for few photos; default: few from imagenet and from the weights that "
+            "ship, else classic",
+        )
+        text = f"in all, those done before included; default: {of_plans('epochs')}"
+        add("--epochs", metavar="N", type=kinds.count, help=text)
+        add(
+            "--layers",
+            metavar="LAYERS",
+            type=kinds.layers,
+            help="what learns: heads, 3+, 4+, 5+ (these stages of the backbone too), all, or a "
+            f"regular expression of layer names; default: {of_plans('layers')}",
+        )
+        usual = f"the highest; default: {of_plans('learning_rate')}"
+        add("--learning-rate", metavar="RATE", type=kinds.rate, help=usual)
+        text = "batches an epoch; default: the whole data set"
+        add("--steps", metavar="N", type=kinds.count, help=text)
+        usual = f"images a batch; default: {of_plans('batch')}"
+        add("--batch", metavar="N", type=kinds.count, help=usual)
+        text = "batches whose gradients make a step, where only small ones fit; default: 1"
+        add("--accumulate", metavar="N", type=kinds.count, help=text)
+        text = "show the photos as they are each time, whatever plan and script do"
+        add("--no-augmentation", action="store_true", help=text)
+        text = (
+            "what makes an epoch the best: ap, mask AP of the photos in val, found anew after "
+            "each epoch, of equal ones the lower validation loss (default), or loss, the "
+            "validation loss alone"
+        )
+        add("--best-by", choices=("ap", "loss"), default="ap", help=text)
+        text = "stop after so many epochs without a better one"
+        add("--patience", metavar="N", type=kinds.count, help=text)
+        text = "makes runs alike: order of images, augmentation, new layers"
+        add("--seed", metavar="N", type=kinds.whole, help=text)
+        kinds.add_precision(add, None, default["precision"])
+        kinds.add_device(add)
+        add("--keep-negatives", action="store_true", help="learn from photos without objects too")
+
+    def of_plans(name):
+        """Return what the plans say of an option, else the script's Config."""
+        values = {plan.name: getattr(plan, name) for plan in PLANS.values()}
+        said = {plan: default.get(name) if v is None else v for plan, v in values.items()}
+        if len(set(said.values())) == 1:
+            return next(iter(said.values()))
+        return ", ".join(f"{value} ({plan})" for plan, value in said.items())
+
     add = command("train", "train on your photos")
     dataset(add)
     network(add)
-    add(
-        "--epochs",
-        metavar="N",
-        type=kinds.count,
-        default=DEFAULT_EPOCHS,
-        help=f"in all, those done before included; default: {DEFAULT_EPOCHS}",
-    )
-    add(
-        "--layers",
-        metavar="LAYERS",
-        type=kinds.layers,
-        default="heads",
-        help="what learns: heads (default), 3+, 4+, 5+ (these stages of the backbone too), all, or "
-        "a regular expression of layer names",
-    )
-    usual = f"default: {default['learning_rate']}"
-    add("--learning-rate", metavar="RATE", type=kinds.rate, help=usual)
-    text = "batches an epoch; default: the whole data set"
-    add("--steps", metavar="N", type=kinds.count, help=text)
-    usual = f"images a batch; default: {default['batch']}"
-    add("--batch", metavar="N", type=kinds.count, help=usual)
-    text = (
-        "what makes an epoch the best: ap, mask AP of the photos in val, found anew after each "
-        "epoch, of equal ones the lower validation loss (default), or loss, the validation loss "
-        "alone"
-    )
-    add("--best-by", choices=("ap", "loss"), default="ap", help=text)
-    text = "stop after so many epochs without a better one"
-    add("--patience", metavar="N", type=kinds.count, help=text)
-    text = "makes runs alike: order of images, augmentation, new layers"
-    add("--seed", metavar="N", type=kinds.whole, help=text)
-    kinds.add_precision(add, None, default["precision"])
-    kinds.add_device(add)
+    learning(add)
     text = "go on with a run that was stopped: its optimizer, learning rate and best score"
     add("--resume", action="store_true", help=text)
-    add("--keep-negatives", action="store_true", help="learn from photos without objects too")
+
+    add = command("crossval", "train and measure several times, each time without other photos")
+    dataset(add)
+    network(add)
+    text = "into how many parts the photos are split; default: 5"
+    add("--folds", metavar="N", type=kinds.count, default=5, help=text)
+    learning(add)
+    text = "go on with the newest crossval that was stopped: what is done is not done again"
+    add("--resume", action="store_true", help=text)
 
     add = command("evaluate", "measure how good weights are")
     dataset(add)

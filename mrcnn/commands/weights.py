@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mrcnn.commands.arguments import FUNCTION
-from mrcnn.commands.process import LOG_FOLDER
-from mrcnn.download import COCO_WEIGHTS, PackageFile, RemoteFile, fetch
-from mrcnn.nn.backbones import BACKBONES, resolve
+from mrcnn.commands.process import LOG_FOLDER, of_checkout
+from mrcnn.download import COCO_WEIGHTS, fetch
+from mrcnn.nn import pretrained
+from mrcnn.nn.backbones import is_known, resolve
 from mrcnn.nn.weights_file import WeightsInfo
 from mrcnn.quiet import start_keras
 from mrcnn.training import run_files
@@ -36,7 +37,7 @@ def find(
         name: the Config's NAME, by which runs are told apart.
         root: the folder of the scripts.
         resume: of a run, the checkpoint that its optimizer's state belongs to.
-        backbone: whose ImageNet weights are meant, see `of_imagenet`.
+        backbone: whose ImageNet weights are meant, see `pretrained.backbone`.
 
     Raises FileNotFoundError where there is no run or a package is missing, ValueError for what
     cannot be resumed.
@@ -46,18 +47,19 @@ def find(
             raise ValueError(
                 f"{wanted} weights are no run that could be resumed: leave --resume out"
             )
-        source = _source(wanted, backbone)
-        return source.path() if isinstance(source, PackageFile) else Path(root, source.name)
+        if wanted == "coco":
+            return of_checkout(COCO_WEIGHTS.name, root=root)
+        return pretrained.place(backbone or pretrained.backbone(None), root)
     if wanted is None or wanted in ("last", "best"):
         of_run = run_files.find_last if wanted == "last" else run_files.find_best
         path = of_run(log_folder, name)
-        shipped = Path(root, LOG_FOLDER.name, "custom.h5")
-        if path is None and wanted is None and shipped.exists():
-            path = shipped
+        if path is None and wanted is None and shipped(root).exists():
+            path = shipped(root)
         if path is None:
             raise FileNotFoundError(
                 f"no checkpoint of {name!r} under {log_folder}: train first, or name a weights "
-                "file with --weights, or coco for its 80 classes"
+                "file with --weights, such as log/custom.h5 of the project's folder, or coco for "
+                "its 80 classes"
             )
     else:
         path = Path(wanted)
@@ -70,50 +72,34 @@ def find(
     return path
 
 
+def shipped(root: str | Path) -> Path:
+    """Return the file of the weights that ship."""
+    return of_checkout(LOG_FOLDER.name, "custom.h5", root=root)
+
+
 def default_start(root: str | Path) -> str:
     """Return the weights that a training starts from where nothing is said.
 
     COCO's where they were downloaded, since they suit most objects; else those that ship.
     """
-    shipped = Path(root, LOG_FOLDER.name, "custom.h5")
-    downloaded = Path(root, COCO_WEIGHTS.name).exists()
-    return "coco" if downloaded or not shipped.exists() else str(shipped)
+    downloaded = of_checkout(COCO_WEIGHTS.name, root=root).exists()
+    return "coco" if downloaded or not shipped(root).exists() else str(shipped(root))
 
 
-def present(wanted: str | None, path: Path, backbone: str | None = None) -> Path:
+def present(
+    wanted: str | None, path: Path, backbone: str | None = None, device: str | None = None
+) -> Path:
     """Download the file that `find` gave for `wanted` where it is not there yet; return it.
 
-    Raises `mrcnn.download.DownloadError`, an OSError, where that fails.
+    `device` is what `--device` says. Raises `mrcnn.download.DownloadError`, an OSError, where it
+    cannot be had.
     """
     if wanted in PUBLISHED and not path.exists():
-        fetch(_source(wanted, backbone), path)
+        if wanted == "coco":
+            fetch(COCO_WEIGHTS, path)
+        else:
+            pretrained.bring(backbone or pretrained.backbone(None), path, device)
     return path
-
-
-def of_imagenet(asked: str | None, own: str | Callable) -> str:
-    """Return the name of the backbone whose ImageNet weights `--weights imagenet` means.
-
-    Arguments:
-        asked: what `--backbone` says, or None.
-        own: the BACKBONE of the script's own Config.
-
-    That is `asked`, else `own` where it has some, else the first that has, ResNet-50, as for a
-    function, which may have layers of its names. Raises ValueError where `asked` has none.
-    """
-    names = [name for name, backbone in BACKBONES.items() if backbone.pretrained]
-    if asked in BACKBONES and asked not in names:
-        raise ValueError(
-            f"there are no ImageNet weights of {asked}: with --weights imagenet, --backbone is one "
-            f"of {', '.join(names)}"
-        )
-    return next((name for name in (asked, own) if name in names), names[0])
-
-
-def _source(wanted, backbone) -> RemoteFile | PackageFile:
-    """Return where published weights come from."""
-    if wanted == "coco":
-        return COCO_WEIGHTS
-    return BACKBONES[backbone or of_imagenet(None, "")].pretrained
 
 
 def backbone_settings(info: WeightsInfo, asked: str | None, own: Callable | None = None) -> dict:
@@ -128,7 +114,7 @@ def backbone_settings(info: WeightsInfo, asked: str | None, own: Callable | None
 
     Raises ValueError where the file has a backbone of its own that nobody asked to run.
     """
-    if asked in BACKBONES or (asked is None and info.backbone in BACKBONES):
+    if is_known(asked) or (asked is None and is_known(info.backbone)):
         return {"BACKBONE": asked or info.backbone}
     if asked:
         shapes = (info.settings or {}).get("COMPUTE_BACKBONE_SHAPE")

@@ -1,6 +1,7 @@
 """The backbones: one record each of all that the rest of the package must know of them.
 
-A backbone is a function `(image, stage5, train_bn) -> [C1, .. C5]`, as `Config.BACKBONE` may also
+Those of this package are BACKBONES; any model of Keras Applications is one too, by its name. A
+backbone is a function `(image, stage5, train_bn) -> [C1, .. C5]`, as `Config.BACKBONE` may also
 be. It is named "module:function", which is imported when it is asked for: this module needs neither
 Keras nor TensorFlow.
 """
@@ -8,11 +9,19 @@ Keras nor TensorFlow.
 import functools
 import importlib
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from mrcnn.download import IMAGENET_WEIGHTS, LITE0_WEIGHTS, PackageFile, RemoteFile
+from mrcnn.nn import applications
+from mrcnn.nn.applications import APPLICATIONS
+
+RGB = 3
+# Keras Applications fetch their weights themselves.
+KERAS = "Keras"
 
 
 @dataclass(frozen=True)
@@ -21,15 +30,16 @@ class Backbone:
 
     Attributes:
         name: what `Config.BACKBONE` says.
-        graph: "module:function" that builds it.
+        graph: "module:function" that builds it; see `function`.
         channels: of C2..C5.
         strides: pixels of the image per cell of C2..C5.
         stages: regular expression of the layers of some stages, whose numbers stand for {stages}.
         mark: a layer that tells it from the backbones before it in the list.
         mean_pixel: what its pretrained weights want subtracted from the pixels, RGB, 0..255; the
             network sees to it, whatever `Config.MEAN_PIXEL` subtracted before. None: just that.
-        pixel_scale: what they want the pixels multiplied with after that; done in the network.
-        pretrained: weights to begin with, or None.
+        pixel_scale: what they want the pixels multiplied with after that, one number or one per
+            channel; done in the network.
+        pretrained: where weights to begin with come from: a file, or KERAS; None without any.
         settings: what suits a network that begins with them, where a Config does not say.
     """
 
@@ -40,9 +50,28 @@ class Backbone:
     mark: str
     strides: tuple[int, ...] = (4, 8, 16, 32)
     mean_pixel: tuple[float, ...] | None = None
-    pixel_scale: float = 1.0
-    pretrained: RemoteFile | PackageFile | None = None
+    pixel_scale: float | tuple[float, ...] = 1.0
+    pretrained: RemoteFile | PackageFile | str | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
+
+    def function(self) -> Callable:
+        """Import the function that builds it."""
+        return resolve(self.graph)
+
+    def pixels(self, subtracted: Sequence[float]) -> tuple[list[float], list[float]]:
+        """Return (scale, offset) per channel of the image as a Config gives it.
+
+        `subtracted` is its MEAN_PIXEL. Pretrained weights are for RGB: with other channels they do
+        not fit, and the image is scaled alone.
+        """
+        subtracted = np.atleast_1d(subtracted)
+        scale, offset = np.mean(self.pixel_scale), np.zeros(len(subtracted))
+        if len(subtracted) == RGB:
+            scale = np.asarray(self.pixel_scale)
+            if self.mean_pixel:
+                offset = (subtracted - self.mean_pixel) * scale
+        scale = np.broadcast_to(scale, len(subtracted))
+        return scale.tolist(), offset.tolist()
 
 
 # A network small enough for a processor, for pictures of 512 px and objects of 24 to 384.
@@ -99,25 +128,52 @@ _ALL = (
 BACKBONES = {backbone.name: backbone for backbone in _ALL}
 
 
+# What `Config.BACKBONE` may say, in words.
+WORDS = f"{', '.join(BACKBONES)}, or a model of Keras Applications such as EfficientNetV2B0"
+
+
+@dataclass(frozen=True)
+class Application(Backbone):
+    """A model of Keras Applications; its channels are not known before it is built."""
+
+    graph: str = "mrcnn.nn.application_graph:application_graph"
+    channels: tuple[int, ...] = ()
+    stages: str = applications.STAGES
+    mark: str = ""
+    pretrained: str = KERAS
+
+    def function(self):
+        return functools.partial(super().function(), self.name)
+
+
+def is_known(name: object) -> bool:
+    """Tell whether a backbone has this name."""
+    return isinstance(name, str) and (name in BACKBONES or name in APPLICATIONS)
+
+
 def named(name: str) -> Backbone:
     """Return the record of a backbone; raises ValueError for a name that none has."""
-    if name not in BACKBONES:
-        raise ValueError(f"backbone {name!r} is not known: use one of {', '.join(BACKBONES)}")
-    return BACKBONES[name]
+    if name in BACKBONES:
+        return BACKBONES[name]
+    if name not in APPLICATIONS:
+        raise ValueError(f"backbone {name!r} is not known: use one of {WORDS}")
+    mean, scale, _ = APPLICATIONS[name]
+    return Application(name, mean_pixel=mean, pixel_scale=scale)
 
 
 def of_layers(layer_names: Iterable[str]) -> str | None:
     """Return which backbone layers of these names belong to, None for none that is known."""
     layer_names = set(layer_names)
     found = [name for name, backbone in BACKBONES.items() if backbone.mark in layer_names]
+    found += [*filter(None, map(applications.of_layer, layer_names))][:1]
     return found[-1] if found else None
 
 
 def stage_pattern(first: int) -> str:
     """Return the regular expression of the layers of stage `first` to 5, of whichever backbone."""
     stages = "".join(map(str, range(first, 6)))
-    patterns = {backbone.stages.format(stages=stages) for backbone in BACKBONES.values()}
-    return "|".join(sorted(patterns))
+    patterns = {backbone.stages for backbone in BACKBONES.values()} | {applications.STAGES}
+    return "|".join(sorted(pattern.format(stages=stages) for pattern in patterns))
 
 
 def spell(backbone: Callable) -> str | None:

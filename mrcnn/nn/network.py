@@ -194,15 +194,10 @@ def _backbone(image, config):
     if callable(config.BACKBONE):
         return config.BACKBONE(image, stage5=True, train_bn=config.TRAIN_BN)
     backbone = backbones.named(config.BACKBONE)
-    scale, offset = backbone.pixel_scale, 0.0
-    if backbone.mean_pixel and len(config.MEAN_PIXEL) == len(backbone.mean_pixel):
-        offset = [
-            (subtracted - wanted) * scale
-            for subtracted, wanted in zip(config.MEAN_PIXEL, backbone.mean_pixel, strict=True)
-        ]
-    if scale != 1 or offset:
+    scale, offset = backbone.pixels(config.MEAN_PIXEL)
+    if scale != [1] * len(scale) or any(offset):
         image = layers.Rescaling(scale, offset, name="input_image_scaled")(image)
-    return backbones.resolve(backbone.graph)(image, stage5=True, train_bn=config.TRAIN_BN)
+    return backbone.function()(image, stage5=True, train_bn=config.TRAIN_BN)
 
 
 def _anchors(image_and_maps, config):

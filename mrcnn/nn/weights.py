@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mrcnn.nn import backbones, weights_file
+from mrcnn.nn import backbones, variable_names, weights_file
 from mrcnn.nn.weights_file import WeightsError, WeightsInfo, inspect
 
 __all__ = ["LoadReport", "WeightsError", "WeightsInfo", "inspect", "load", "save"]
@@ -91,8 +91,8 @@ def load(leaves, path, exclude=(), training=False) -> LoadReport:
     with weights_file.contents(path) as (datasets, _):
         in_file = {layer for layer, _ in datasets}
         for layer, names in leaves:
-            for variable in layer.weights:
-                key = layer.name, variable.name
+            for name, variable in variable_names.in_network(layer):
+                key = layer.name, name
                 entry = "/".join(key)
                 dataset = datasets.get(key)
                 if exclude & set(names):
@@ -102,7 +102,7 @@ def load(leaves, path, exclude=(), training=False) -> LoadReport:
                 elif dataset is not None:
                     assignments.append((variable, dataset))
                     report.loaded.append(entry)
-                elif _may_lack(layer.name, variable.name) and (layer.name, "kernel") in datasets:
+                elif _may_lack(layer.name, name) and (layer.name, "kernel") in datasets:
                     assignments.append((variable, None))
                     report.zero_biases.append(entry)
                 else:
@@ -157,7 +157,11 @@ def _refuse_other_layers(report, in_file, used, training):
 def _refuse_other_shapes(report, datasets, leaves):
     if not report.mismatched:
         return
-    shapes = {(leaf.name, v.name): tuple(v.shape) for leaf, _ in leaves for v in leaf.weights}
+    shapes = {
+        (leaf.name, name): tuple(v.shape)
+        for leaf, _ in leaves
+        for name, v in variable_names.in_network(leaf)
+    }
     logits = "mrcnn_class_logits", "bias"
     if logits in datasets and datasets[logits].shape != shapes.get(logits):
         raise WeightsError(
@@ -179,8 +183,8 @@ def save(leaves, path, metadata=None) -> None:
     groups = {}
     for layer, names in _published_order((layer, names) for layer, names in leaves):
         group = groups.setdefault(names[-1], {})
-        for variable in layer.weights:
-            group[f"{layer.name}/{variable.name}:0"] = np.asarray(variable, np.float32)
+        for name, variable in variable_names.in_network(layer):
+            group[f"{layer.name}/{name}:0"] = np.asarray(variable, np.float32)
     weights_file.write(path, groups, metadata)
 
 

@@ -16,7 +16,6 @@ This module needs neither Keras nor TensorFlow.
 import contextlib
 import itertools
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +23,7 @@ import h5py
 import numpy as np
 
 from mrcnn import files, hdf5
-from mrcnn.nn import backbones, efficientnet_lite_file, hdf5_texts, torch_file
+from mrcnn.nn import backbones, efficientnet_lite_file, hdf5_texts, torch_file, variable_names
 
 # A root attribute that other readers pass over: class names and settings, as JSON.
 METADATA = "mask_rcnn"
@@ -33,18 +32,6 @@ LAYER_NAMES, WEIGHT_NAMES = "layer_names", "weight_names"
 PACKING = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE}
 # HDF5 takes no longer value of one length.
 MAX_FIXED = 60_000
-
-# Keras 1 wrote `conv1_W_1:0` and Keras 2 `conv1/kernel:0`.
-_VARIABLE = re.compile(
-    r"(?:^|[/_])(kernel|bias|gamma|beta|moving_mean|moving_variance|running_mean|running_std|W|b)"
-    r"(?:_\d+)?(?::\d+)?$"
-)
-_ALIASES = {
-    "W": "kernel",
-    "b": "bias",
-    "running_mean": "moving_mean",
-    "running_std": "moving_variance",
-}
 
 
 class WeightsError(ValueError):
@@ -175,28 +162,30 @@ def _datasets(file):
     for layer_name in layer_names:
         group = _child(root, layer_name)
         names = _names(group, WEIGHT_NAMES) if isinstance(group, h5py.Group) else []
-        parents = {name.rpartition("/")[0] for name in names}
+        parents, listed = {name.rpartition("/")[0] for name in names}, set(names)
         for name in names:
-            variable = _VARIABLE.search(name)
-            if variable is None:
-                continue
+            variable = variable_names.in_file(name, listed)
             dataset = _child(group, name)
+            if variable not in variable_names.COMMON and not _is_plain(dataset):
+                continue
             if not isinstance(dataset, h5py.Dataset):
                 raise WeightsError(f"{path}: {layer_name} lists {name}, which is not in the file")
             if not _is_plain(dataset):
                 raise WeightsError(f"{path}: {name} is not a plain array of numbers")
             # A group with several parents is a nested model: the weight's own parent names it.
             leaf = name.split("/")[-2] if len(parents) > 1 and "/" in name else layer_name
-            found[leaf, _ALIASES.get(variable[1], variable[1])] = dataset
+            found[leaf, variable] = dataset
     return found
 
 
 def _is_plain(dataset):
-    """Tell whether a dataset is of floats that lie in the file as they are, or packed by gzip.
+    """Tell whether this is a dataset of floats that lie in the file as they are, or packed by gzip.
 
     HDF5's other filters come from wherever the machine has them, and damage makes one of its own
     end the process.
     """
+    if not isinstance(dataset, h5py.Dataset):
+        return False
     made = dataset.id.get_create_plist()
     filters = {made.get_filter(number)[0] for number in range(made.get_nfilters())}
     inside = made.get_external_count() == 0 and made.get_layout() != h5py.h5d.VIRTUAL
@@ -285,8 +274,7 @@ def write(path, groups, metadata=None) -> None:
     """
     try:
         with hdf5.replacing(path) as file:
-            # As bytes of one length, which every Keras reads.
-            file.attrs[LAYER_NAMES] = np.array([name.encode() for name in groups])
+            _write_names(file, LAYER_NAMES, groups)
             file.attrs["backend"] = np.bytes_("tensorflow")
             file.attrs["keras_version"] = np.bytes_("2.0.8")
             if metadata is not None:
@@ -294,8 +282,19 @@ def write(path, groups, metadata=None) -> None:
                 file.attrs[METADATA] = np.bytes_(text) if len(text) < MAX_FIXED else text
             for layer, weights in groups.items():
                 group = file.create_group(layer)
-                group.attrs[WEIGHT_NAMES] = np.array([name.encode() for name in weights])
+                _write_names(group, WEIGHT_NAMES, weights)
                 for name, array in weights.items():
                     group[name] = array
     except (OSError, RuntimeError) as error:
         raise WeightsError(str(error).splitlines()[0]) from error
+
+
+def _write_names(holder, attribute, names):
+    """Write a list of names as bytes of one length, which every Keras reads; see `_names`."""
+    array = np.array([name.encode() for name in names])
+    count = -(-array.nbytes // MAX_FIXED)
+    if count <= 1:
+        holder.attrs[attribute] = array
+        return
+    for number, part in enumerate(np.array_split(array, count)):
+        holder.attrs[f"{attribute}{number}"] = part
