@@ -200,21 +200,27 @@ def test_what_takes_longer_than_the_steps_is_a_part(monkeypatch, images, seconds
     """An image takes a second."""
     clock, measured, told = [0.0], [], []
 
-    def evaluate(detector, dataset, image_ids, channels):
+    def evaluate(detector, dataset, image_ids, channels, each=None):
         clock[0] += len(image_ids)
         measured.append(image_ids)
+        for image_id in image_ids if each else ():
+            each(SimpleNamespace(image_id=image_id), image_id, None, None)
         return SimpleNamespace(summary=lambda: {"mask": {"AP": 0.5}})
 
     monkeypatch.setattr(scoring, "evaluate", evaluate)
     monkeypatch.setattr(scoring, "copy_weights", lambda *_: None)
     monkeypatch.setattr(scoring.network, "build", lambda *_, **__: None)
     monkeypatch.setattr(scoring.time, "perf_counter", lambda: clock[0])
-    dataset = SimpleNamespace(image_ids=np.arange(images))
+    dataset = SimpleNamespace(image_ids=np.arange(images), image_reference=int)
     score = scoring.MaskAP(None, SmallConfig(), dataset, told.append)
+    seen = []
+    score.watch = lambda image, truth, found: seen.append(image)
     assert score(seconds) == 0.5 and score(0.0) == 0.5
     first, second = measured[-2:]
     assert len(set(first)) == count == score.count and np.array_equal(first, second)
     assert (first[0], first[-1]) == (0, images - 1)
+    # A few of those, the same each time; not those that were timed.
+    assert len(seen) == 10 and seen[:5] == seen[5:] and set(seen) <= set(first)
     assert len(told) == (count < images) and all(f"{count} of {images}" in text for text in told)
 
 

@@ -40,6 +40,22 @@ def test_it_gets_the_losses(tmp_path):
     assert all(list((tmp_path / part).glob("events*")) for part in ("train", "validation"))
 
 
+def test_pictures_stand_beside_the_losses(tmp_path):
+    console, board = Lines(), TensorBoard(tmp_path, Lines())
+    fit(Step(lambda: board.picture("photos", np.zeros((4, 5, 3), np.uint8), 0)), board)
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(tmp_path / "pictures"), {"tensors": 0})
+    events.Reload()
+    (event,) = events.Tensors("photos")
+    assert event.step == 0 and event.tensor_proto.string_val[:2] == [b"5", b"4"]
+    (tmp_path / "file").touch()
+    board = TensorBoard(tmp_path / "file", console)
+    for epoch in range(2):
+        board.picture("photos", np.zeros((4, 5, 3), np.uint8), epoch)
+    assert len(console) == 1 and "TensorBoard gets no more of this run" in console[0]
+
+
 def test_a_folder_that_cannot_be_written_does_not_end_the_run(tmp_path):
     console, file = Lines(), tmp_path / "file"
     file.touch()
