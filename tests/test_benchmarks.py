@@ -15,6 +15,7 @@ SCRIPTS = (
     "inference",
     "input_pipeline",
     "memory",
+    "pages",
     "peers",
     "predict_run",
     "startup",

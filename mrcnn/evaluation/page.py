@@ -50,9 +50,8 @@ class EvaluationPage:
         summary = evaluation.summary()
         facts = {**self._facts, "compared": summary["compared"], "summary": summary}
         facts["threshold"] = evaluation.threshold()
-        title = (
-            f"Evaluation of {self._facts['weights']}" if self._facts["weights"] else "Evaluation"
-        )
+        weights = Path(self._facts["weights"]).name
+        title = f"Evaluation of {weights}" if weights else "Evaluation"
         before, behind = around("evaluation", title, evaluation.class_names, facts)
         text = "".join((before, *self._parts, behind))
         return write_bytes(self.path, text.encode(errors="backslashreplace"))

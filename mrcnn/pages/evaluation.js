@@ -7,6 +7,8 @@ const KINDS = {
   wrong_class: "Wrong class",
   right: "Right",
 };
+// For the tiles, where all must stand in a line.
+const SHORT = { missed: "missed", false: "false", poor: "poor", wrong_class: "class", right: "right" };
 const ORDERS = {
   worst: "worst first",
   overlap: "least overlap first",
@@ -54,6 +56,7 @@ class EvaluationPage {
     const { summary, facts } = this;
     const { objects } = summary.overall;
     byId("about").textContent = [
+      facts.weights,
       facts.subset && `subset ${facts.subset}`,
       counted(summary.images, "photo"),
       counted(objects, "object"),
@@ -339,7 +342,8 @@ class EvaluationPage {
       if (place >= 0) this.lightbox.place = place;
       else this.lightbox.dialog.close();
     }
-    byId("shown").textContent = `${chosen.length} of ${counted(this.photos.length, "photo")}`;
+    const legend = "annotation dashed, predictions drawn through, in the colours above";
+    byId("shown").textContent = `${chosen.length} of ${counted(this.photos.length, "photo")} · ${legend}`;
   }
 
   /** Photos come by it, falling: how often the chosen mistake was made, then all that is wrong. */
@@ -384,12 +388,12 @@ class EvaluationPage {
 
   caption(photo) {
     const counts = this.counts[photo.index];
-    const parts = Object.entries(KINDS)
+    const parts = Object.entries(SHORT)
       .filter(([kind]) => counts[kind])
-      .map(([kind, words]) => {
+      .map(([kind, word]) => {
         const mark = element("span", { class: "mark" });
         mark.style.background = `var(--${kind})`;
-        return element("span", { class: "count" }, mark, `${counts[kind]} ${words.toLowerCase()}`);
+        return element("span", { class: "count", title: KINDS[kind] }, mark, `${counts[kind]} ${word}`);
       });
     return parts.length ? parts : [element("span", { class: "quiet" }, "nothing there, nothing found")];
   }

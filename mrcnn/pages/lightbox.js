@@ -7,6 +7,7 @@ class Lightbox {
    */
   constructor(dialog, view) {
     Object.assign(this, { dialog, view, place: 0 });
+    dialog.tabIndex = -1;
     const button = (text, title, press) =>
       element("button", { type: "button", title, "aria-label": title, onclick: press }, text);
     this.stage = element("div", { class: "stage" });
@@ -47,7 +48,10 @@ class Lightbox {
 
   open(place) {
     this.place = place;
-    if (!this.dialog.open) this.dialog.showModal();
+    if (!this.dialog.open) {
+      this.dialog.showModal();
+      this.dialog.focus();
+    }
     this.load();
   }
 

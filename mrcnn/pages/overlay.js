@@ -53,17 +53,19 @@ class Layers {
 /**
  * Draw objects over a photo that is `scale` of its pixels to one of the screen's.
  *
- * Each of `objects` has `layer`, `kind` (a class of the style sheet) or `color`, `label`, and
+ * Each of `objects` has `id`, `layer`, `kind` (a class of the style sheet) or `color`, `label`, and
  * `outline` and `box` as the page's photos have them. Returns an <svg>.
  */
 function overlay(photo, objects, scale) {
   const drawing = shape("svg", { viewBox: `0 0 ${photo.width} ${photo.height}`, class: "overlay" });
   const size = 12 * scale;
+  const labels = []; // they come last, over all outlines
+  const places = [];
   for (const object of objects) {
     const [y1, x1, y2, x2] = object.box;
     const group = shape("g", { class: `${object.layer} ${object.kind ?? ""}` });
     if (object.color) group.style.setProperty("--ink", object.color);
-    if (object.id) group.dataset.object = object.id;
+    group.dataset.object = object.id;
     const frame = { x: x1, y: y1, width: Math.max(0, x2 - x1), height: Math.max(0, y2 - y1) };
     if (object.outline) {
       group.append(shape("path", { d: object.outline, class: "halo" }));
@@ -75,15 +77,21 @@ function overlay(photo, objects, scale) {
     }
     if (object.label) {
       const below = object.layer === "annotated";
-      const y = below ? Math.min(photo.height - 0.35 * size, y2 + size) : Math.max(size, y1 - 0.35 * size);
       // Rough, but nothing is measured: 0.58 of the height is the width of a letter.
-      const room = photo.width - 0.58 * size * object.label.length;
-      const x = Math.max(0, Math.min(x1, room));
+      const width = 0.58 * size * object.label.length;
+      const x = Math.max(0, Math.min(x1, photo.width - width));
+      let y = below ? Math.min(photo.height - 0.35 * size, y2 + size) : Math.max(size, y1 - 0.35 * size);
+      const hit = (other) => x < other.x + other.width && other.x < x + width && Math.abs(y - other.y) < size;
+      for (let tries = 0; tries < 4 && places.some(hit); tries += 1) y += below ? -size : size;
+      places.push({ x, y, width });
       const text = shape("text", { x, y, "font-size": size, class: "label" }, object.label);
       text.style.strokeWidth = `${0.28 * size}px`;
-      group.append(text);
+      const over = shape("g", { class: group.getAttribute("class") }, text);
+      over.dataset.object = object.id;
+      labels.push(over);
     }
     drawing.append(group);
   }
+  drawing.append(...labels);
   return drawing;
 }

@@ -195,7 +195,7 @@ class PredictionsPage {
     const figures = [
       ["Objects", objects.toLocaleString("en")],
       ["Photos", chosen.length.toLocaleString("en")],
-      ["A photo", number(each, 1)],
+      ["Each", number(each, 1)],
     ];
     byId("figures").replaceChildren(
       ...figures.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, element("b", {}, value)))),
