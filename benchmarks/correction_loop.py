@@ -62,6 +62,7 @@ def parse_arguments():
     add("--batch", type=measuring.positive, default=4)
     add("--learning-rate", default="0.005", metavar="RATE")
     add("--layers", default="all")
+    add("--plan", default="classic", help="of the training; default: classic")
     add("--seed", type=int, default=1)
     add("--work", type=Path, metavar="FOLDER", help="keep photos, projects and runs here")
     return parser.parse_args()
@@ -153,7 +154,14 @@ def command(*words) -> str:
 def trained(dataset: Path, logs: Path, arguments) -> tuple[Path, dict]:
     """Train on a data set; return the best weights and the numbers of their evaluation."""
     options = ["--weights", arguments.weights, "--epochs", arguments.epochs]
-    options += ["--layers", arguments.layers, "--learning-rate", arguments.learning_rate]
+    options += [
+        "--plan",
+        arguments.plan,
+        "--layers",
+        arguments.layers,
+        "--learning-rate",
+        arguments.learning_rate,
+    ]
     options += ["--batch", arguments.batch, "--precision", "auto", "--seed", arguments.seed]
     script = "custom_training_augmentation.py"
     command(script, "train", "--dataset", dataset, "--logs", logs, *options)

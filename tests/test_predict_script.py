@@ -201,6 +201,11 @@ def test_mistakes(place, capsys, arguments, reason):
         (["a.jpg", "--max-instances", "0"], "0 is no whole number from 1 up"),
         (["a.jpg", "--image-size", "500"], "500 is not a multiple of 64: try 512"),
         (["a.jpg", "--backbone", "compact"], "compact is no function: write module:function"),
+        (
+            ["a.jpg", "--uncertain", "9"],
+            "--uncertain chooses what --via FILE writes: name that file",
+        ),
+        (["a.jpg", "--uncertain", "0", "--via", "b.json"], "0 is no whole number from 1 up"),
     ],
 )
 def test_mistakes_in_the_command_line(capsys, arguments, reason):
