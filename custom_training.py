@@ -31,13 +31,16 @@ import numpy as np
 from mrcnn import utils
 from mrcnn.annotation.filenames import locate
 from mrcnn.annotation.read import attribute_of_train, read_folder, subset_folder
-from mrcnn.annotation.shapes import region_mask
+from mrcnn.annotation.shapes import bounds, region_mask
 from mrcnn.commands.script import Script
 from mrcnn.commands.splash_command import write_splash
 from mrcnn.commands.training_script import main as run
 from mrcnn.config import Config
+from mrcnn.data.dataset import touches
 from mrcnn.data.images import read_shape
+from mrcnn.detections import Detections
 from mrcnn.drawing.instances import draw_splash
+from mrcnn.masks import cut_out, windows_of
 from mrcnn.tables import few
 
 PROBLEMS_SHOWN = 3
@@ -133,22 +136,64 @@ class CustomDataset(utils.Dataset):
             return super().load_mask_at(image_id, image_shape, mask_shape)
         return draw_masks(info, image_shape, mask_shape)
 
+    def load_objects(self, image_id, image_shape):
+        """Return the objects of a photo, each drawn in its box alone."""
+        info = self.image_info[image_id]
+        if info["source"] != "object" or type(self).load_mask is not CustomDataset.load_mask:
+            return super().load_objects(image_id, image_shape)
+        return draw_objects(info, image_shape)
+
+    def load_mask_in(self, image_id, image_shape, part, mask_shape):
+        """Return what `load_mask_at` does of a part of a photo, drawn at the size `mask_shape`."""
+        info = self.image_info[image_id]
+        if info["source"] != "object" or type(self).load_mask is not CustomDataset.load_mask:
+            return super().load_mask_in(image_id, image_shape, part, mask_shape)
+        return draw_masks(info, image_shape, mask_shape, part)
+
     def image_reference(self, image_id):
         """Return the path of a photo."""
         return self.image_info[image_id]["path"]
 
 
-def draw_masks(info, image_shape, mask_shape):
-    """Return the masks, bool `[*mask_shape, N]`, and class ids of a photo of `image_shape`."""
+def draw_masks(info, image_shape, mask_shape, part=None):
+    """Return the masks, bool `[*mask_shape, N]`, and class ids of a photo of `image_shape`.
+
+    With a `part`, `(y1, x1, y2, x2)` of the photo, they are of it and of the regions that reach it.
+    """
+    regions, class_ids = info["regions"], signed_ids(info)
+    if part is not None:
+        boxes = np.array([bounds(region) for region in regions]).reshape(-1, 4)
+        there = np.flatnonzero(touches(boxes, part))
+        regions, class_ids = [regions[row] for row in there], class_ids[there]
     # Mask by mask in memory, as all that follows reads them.
-    masks = np.zeros((len(info["regions"]), *mask_shape), bool)
-    class_ids = np.array(info["class_ids"], np.int32)
-    for index, region in enumerate(info["regions"]):
-        masks[index] = region_mask(region, image_shape, mask_shape)
-        if region.crowd:
-            # A group that is outlined as one.
-            class_ids[index] *= -1
+    masks = np.zeros((len(regions), *mask_shape), bool)
+    for index, region in enumerate(regions):
+        masks[index] = region_mask(region, image_shape, mask_shape, part)
     return np.moveaxis(masks, 0, -1), class_ids
+
+
+def draw_objects(info, image_shape):
+    """Return the regions of a photo of `image_shape` as `Detections`, each drawn in its box."""
+    windows, pieces = [], []
+    for region in info["regions"]:
+        y1, x1, y2, x2 = bounds(region)
+        around = np.array([[np.floor(y1), np.floor(x1), np.ceil(y2), np.ceil(x2)]])
+        (window,) = windows_of(around, image_shape)
+        mask = region_mask(region, image_shape, part=tuple(window.tolist()))
+        (tight,), (piece,) = cut_out(mask[..., None])
+        windows.append(tight + window[[0, 1, 0, 1]] if piece.size else tight)
+        pieces.append(piece)
+    windows = np.array(windows, np.int32).reshape(-1, 4)
+    return Detections(
+        tuple(image_shape[:2]), windows, signed_ids(info), None, pieces, windows=windows
+    )
+
+
+def signed_ids(info):
+    """Return the class ids, int32 `[N]`, of a photo's regions; crowds have negative ones."""
+    # A crowd is a group that is outlined as one.
+    signs = [-1 if region.crowd else 1 for region in info["regions"]]
+    return np.array(info["class_ids"], np.int32) * np.array(signs, np.int32)
 
 
 # -- Training ----------------------------------------------------------------------------------
@@ -157,9 +202,9 @@ def draw_masks(info, image_shape, mask_shape):
 def train(
     model,
     dataset_dir="dataset",
-    epochs=30,
-    layers="heads",
-    learning_rate=CustomConfig.LEARNING_RATE,
+    epochs=None,
+    layers=None,
+    learning_rate=None,
     keep_negatives=False,
     report=None,
     **options,
@@ -210,5 +255,11 @@ def detect_and_color_splash(model, image_path=None, video_path=None, output=None
 
 SCRIPT = Script(__doc__, CustomConfig, CustomDataset, train, color_splash)
 
+
+def main(argv=None) -> int:
+    """Run a command, by default that of the command line; return the exit code."""
+    return run(SCRIPT, argv)
+
+
 if __name__ == "__main__":
-    sys.exit(run(SCRIPT))
+    sys.exit(main())

@@ -55,7 +55,8 @@ def augmentation():
 
 def train(model, dataset_dir="dataset", **options):
     """Train a model with augmentation; `custom_training.train` tells the arguments."""
-    return custom_training.train(model, dataset_dir, augmentation=augmentation(), **options)
+    options.setdefault("augmentation", augmentation())
+    return custom_training.train(model, dataset_dir, **options)
 
 
 SCRIPT = dataclasses.replace(

@@ -299,6 +299,22 @@ def test_a_learning_rate_that_a_callback_set_is_resumed(run, tmp_path, many_clas
     assert code == 0 and "Starting at epoch 2 of 2, learning rate 1e-05" in out
 
 
+def test_a_run_keeps_its_plan(run, tmp_path, many_classes, eager):
+    options = ["--steps", 1, "--batch", 1]
+    start = ["--weights", many_classes, "--plan", "few", "--epochs", 1, "--no-augmentation"]
+    code, out, _ = run("train", *start, *options)
+    assert code == 0
+    summary = "AdamW, its rate warming up and falling to near 0"
+    assert f"Plan: few, as --plan says: {summary}, layers 4+, 1 epochs\n" in out
+    assert run_files.read_header(only_run(tmp_path))["plan"] == "few"
+    code, _, err = run("train", "--resume", "--plan", "classic", "--epochs", 2, *options)
+    assert code == 1 and "the run was started with the plan few and goes on with it" in err
+    code, out, _ = run("train", "--resume", "--epochs", 2, *options)
+    assert code == 0 and "starts anew" not in out
+    text = f"Plan: few, that of the run: {summary}, layers 4+, 2 epochs, photos changed each time"
+    assert text in out
+
+
 def test_other_classes_cannot_be_resumed_but_start_anew(
     run, dataset, tmp_path, many_classes, eager
 ):
@@ -385,8 +401,11 @@ def test_the_second_script_trains_with_the_pipeline(dataset):
 
     (train, val), options = custom_training_augmentation.train(Model(), dataset)
     assert options["augmentation"].augment_image(np.zeros((8, 8, 3), np.uint8)).shape == (8, 8, 3)
-    assert (options["epochs"], options["layers"]) == (30, "heads")
+    # The plan's.
+    assert (options["epochs"], options["layers"]) == (None, None)
     assert (train.num_images, val.num_images) == (5, 2)
+    _, options = custom_training_augmentation.train(Model(), dataset, augmentation=False)
+    assert options["augmentation"] is False
     _, options = custom_training.train(Model(), dataset)
     assert "augmentation" not in options
 

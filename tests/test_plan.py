@@ -1,12 +1,19 @@
 """Optimizers and learning rates, without a network."""
 
+import dataclasses
 import functools
+from argparse import Namespace
+from pathlib import Path
 from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
+from mrcnn.commands import planning
+from mrcnn.commands.process import ROOT
+from mrcnn.config import Config
+from mrcnn.data.jitter import Jitter
 from mrcnn.training import plan
 from mrcnn.training.run import compile_model
 from mrcnn.training.state import State, optimizer_variables
@@ -18,17 +25,20 @@ def rate(optimizer):
 
 def network(*shapes):
     """A stand-in for a network: it holds weights and is compiled."""
-    model = SimpleNamespace(trainable_variables=[keras.Variable(np.ones(s)) for s in shapes])
+    model = SimpleNamespace(
+        trainable_variables=[keras.Variable(np.ones(s, "float32")) for s in shapes]
+    )
     model.compile = lambda optimizer, *_: setattr(model, "optimizer", optimizer)
     return model
 
 
-def compiled(model, of_plan, state=None, learning_rate=0.1, batches=10):
+def compiled(model, of_plan, state=None, learning_rate=0.1, batches=10, accumulate=1):
     fits = compile_model(
         model,
         of_plan,
         learning_rate,
         batches=batches,
+        accumulate=accumulate,
         clip_norm=5.0,
         loss_weights={},
         weight_decay=0.0,
@@ -37,8 +47,9 @@ def compiled(model, of_plan, state=None, learning_rate=0.1, batches=10):
     return model.optimizer, fits
 
 
-def state_of(optimizer):
-    return State(1, 0.5, 1, rate(optimizer), optimizer_variables(optimizer), "loss")
+def state_of(optimizer, accumulate=1):
+    variables = optimizer_variables(optimizer)
+    return State(1, 0.5, 1, rate(optimizer), variables, "loss", accumulate=accumulate)
 
 
 def test_the_classic_plan():
@@ -110,3 +121,152 @@ def test_other_layers_start_the_optimizer_anew():
     assert not fits and int(optimizer.iterations) == 0
     optimizer.iterations.assign(8)
     assert rate(optimizer) == pytest.approx(0.1 * 0.01)
+
+
+# -- Plans -----------------------------------------------------------------------------------------
+
+OF_CONFIG = {"learning_rate": 0.002, "weight_decay": 1e-4, "momentum": 0.7}
+
+
+def settled(of_plan=None, kept=(), **given):
+    return plan.settled(of_plan, given, dict(kept), **OF_CONFIG)
+
+
+def test_what_is_given_wins_and_the_rest_is_the_plans():
+    classic = settled()
+    assert (classic.name, classic.layers, classic.epochs) == ("classic", "heads", 30)
+    assert (classic.learning_rate, classic.weight_decay) == (0.002, 1e-4)
+    assert classic.augmentation is None and classic.optimizer(0.1, 1, 5.0).momentum == 0.7
+    few = settled("few", layers=None, learning_rate=None)
+    assert (few.layers, few.learning_rate, few.weight_decay) == ("4+", 1e-3, 0.0)
+    assert few.augmentation == Jitter()
+    given = settled("few", layers="all", learning_rate=0.0, epochs=3, augmentation=False)
+    assert (given.layers, given.learning_rate, given.epochs) == ("all", 0.0, 3)
+    assert given.augmentation is None and given.optimizer is plan.FEW.optimizer
+
+
+def test_a_plan_of_ones_own():
+    slower = dataclasses.replace(plan.FEW, name=None, learning_rate=1e-4)
+    assert settled(slower).learning_rate == 1e-4
+    # An optimizer function alone leaves the rest as it was.
+    own = settled(plan.warm_cosine)
+    assert (own.name, own.layers, own.learning_rate) == (None, "heads", 0.002)
+    assert own.optimizer is plan.warm_cosine and own.weight_decay == 1e-4
+    with pytest.raises(ValueError, match="plan is 'many', it must be one of classic, few"):
+        settled("many")
+
+
+def test_a_run_that_is_resumed_keeps_its_plan_and_its_highest_rate():
+    kept = {"plan": "few", "highest_rate": 5e-4}
+    assert settled(kept=kept).name == "few" and settled(kept=kept).learning_rate == 5e-4
+    assert settled("few", kept).learning_rate == 5e-4
+    assert settled("few", kept, learning_rate=1e-5).learning_rate == 1e-5
+    with pytest.raises(ValueError, match="started with the plan few and goes on with it: leave"):
+        settled("classic", kept)
+    # A run of an optimizer of one's own does not tell.
+    assert settled("few", {"plan": None, "highest_rate": 0.1}).learning_rate == 0.1
+
+
+def started(path="weights.h5", of_imagenet=None, classes=3, config=Config, **arguments):
+    """A stand-in for what a training starts from."""
+    names = ("layers", "epochs", "batch", "learning_rate")
+    arguments = dict.fromkeys(names) | {"resume": False, "no_augmentation": False} | arguments
+    info = SimpleNamespace(num_classes=classes)
+    script = SimpleNamespace(config=config)
+    return SimpleNamespace(
+        path=Path(path),
+        of_imagenet=of_imagenet,
+        info=info,
+        script=script,
+        arguments=Namespace(**arguments),
+    )
+
+
+def test_which_plan_is_taken_and_why():
+    assert planning.choose(started(), None) == (plan.CLASSIC, "the default from these weights")
+    assert planning.choose(started(), "few") == (plan.FEW, "as --plan says")
+    shipped = started(ROOT / "log" / "custom.h5")
+    assert planning.choose(shipped, None) == (plan.FEW, "the default from log/custom.h5")
+    assert planning.choose(shipped, "classic")[0] is plan.CLASSIC
+    for start in (started(of_imagenet="resnet50", classes=None), started(classes=None)):
+        assert planning.choose(start, None)[0] is plan.FEW
+
+
+def test_the_options_of_a_plan():
+    arguments = planning.completed(started(), plan.FEW)
+    found = arguments.layers, arguments.epochs, arguments.batch, arguments.learning_rate
+    assert found == ("4+", 30, 4, 1e-3)
+    assert planning.text(plan.FEW, "as --plan says", arguments) == (
+        "Plan: few, as --plan says: AdamW, its rate warming up and falling to near 0, layers 4+, "
+        "30 epochs, photos changed each time they are seen"
+    )
+    arguments = planning.completed(started(layers="5+", batch=1), plan.FEW)
+    assert (arguments.layers, arguments.epochs, arguments.batch) == ("5+", 30, 1)
+    own = type("Own", (Config,), {"IMAGES_PER_GPU": 8, "LEARNING_RATE": 0.1})
+    for start in (started(config=own), started(resume=True)):
+        arguments = planning.completed(start, plan.FEW)
+        assert (arguments.batch, arguments.learning_rate) == (None, None)
+    arguments = planning.completed(started(), plan.CLASSIC)
+    found = arguments.layers, arguments.epochs, arguments.batch, arguments.learning_rate
+    assert found == ("heads", 30, None, None)
+
+
+# -- Steps of several batches ----------------------------------------------------------------------
+
+
+def test_a_schedule_counts_steps_not_batches():
+    short = functools.partial(plan.warm_cosine, warm_up=4)
+    model = network((2, 3))
+    whole, _ = compiled(model, short, batches=20)
+    several, _ = compiled(model, short, batches=60, accumulate=3)
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(several))
+    for batch in range(62):
+        whole.iterations.assign(batch // 3)
+        for optimizer in (several, again):
+            optimizer.build(model.trainable_variables)
+            optimizer_variables_of(optimizer)["iteration"].assign(batch)
+            assert rate(optimizer) == pytest.approx(rate(whole), rel=1e-5), batch
+
+
+def optimizer_variables_of(optimizer):
+    return {variable.name: variable for variable in optimizer.variables}
+
+
+def gradients_applied(optimizer, model, gradients):
+    for gradient in gradients:
+        arrays = [keras.ops.full(v.shape, gradient) for v in model.trainable_variables]
+        optimizer.apply(arrays, model.trainable_variables)
+    return [np.asarray(variable) for variable in model.trainable_variables]
+
+
+def test_weights_decay_and_gradients_are_clipped_once_a_step():
+    """Gradients of +9 and -7 cancel to 1 before they are clipped."""
+    own = functools.partial(plan.warm_cosine, warm_up=1, weight_decay=0.5)
+    one, several = network((2, 2)), network((2, 2))
+    (expected,) = gradients_applied(compiled(one, own)[0], one, [1.0])
+    (found,) = gradients_applied(compiled(several, own, accumulate=2)[0], several, [9.0])
+    np.testing.assert_array_equal(found, np.ones((2, 2)))
+    optimizer, _ = compiled(several, own, accumulate=2)
+    (found,) = gradients_applied(optimizer, several, [9.0, -7.0])
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    sgd, clipped = network((2, 2)), network((2, 2))
+    (expected,) = gradients_applied(compiled(sgd, plan.classic)[0], sgd, [90.0])
+    optimizer, _ = compiled(clipped, plan.classic, accumulate=3)
+    (found,) = gradients_applied(optimizer, clipped, [300.0, -60.0, 30.0])
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert expected[0, 0] == pytest.approx(1 - 0.1 * 5 / 2)
+
+
+def test_an_incomplete_group_is_part_of_the_state():
+    whole, part = network((2, 3)), network((2, 3))
+    optimizer, _ = compiled(whole, plan.classic, accumulate=3, batches=6)
+    gradients = [0.1, 0.5, 0.9, -0.3, 0.2, 0.7]
+    (expected,) = gradients_applied(optimizer, whole, gradients)
+    optimizer, _ = compiled(part, plan.classic, accumulate=3, batches=6)
+    gradients_applied(optimizer, part, gradients[:4])
+    optimizer, fits = compiled(part, plan.classic, state_of(optimizer, 3), accumulate=3, batches=2)
+    assert fits
+    (found,) = gradients_applied(optimizer, part, gradients[4:])
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    # Steps of other batches begin anew.
+    assert not compiled(part, plan.classic, state_of(optimizer, 3), accumulate=2)[1]

@@ -2,82 +2,127 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from mrcnn import settings
 from mrcnn.check.report import CheckReport
+from mrcnn.commands import planning
 from mrcnn.commands.check_command import check, refuse_errors
 from mrcnn.commands.process import INTERRUPTED, stop_on_signal
 from mrcnn.commands.script import Script
-from mrcnn.commands.starting import starting_point
+from mrcnn.commands.starting import Start, starting_point
 from mrcnn.nn.weights import CLASS_LAYERS
 from mrcnn.nn.weights_file import WeightsInfo
 from mrcnn.quiet import start_keras
 from mrcnn.tables import few
 from mrcnn.training import run_files
+from mrcnn.training.plan import Plan
 
 # -- The command -------------------------------------------------------------------------------
 
 
 def run_train(script: Script, arguments: argparse.Namespace) -> int:
     """Check the data set, build the model, train it; return the exit code."""
-    start = starting_point(script, arguments)
-    config = start.config()
-    print(start.text(config), flush=True)
-    start.check_layers(arguments.layers)
-    report = check(script, arguments, config)
+    training = Training.of(script, arguments)
+    report = check(script, arguments, training.config())
     print(report.text(), flush=True)
     refuse_errors(report, "nothing is trained on wrong data")
-    train = report.subset("train").annotations
-    class_names = ["BG", *(script.dataset.CLASSES or train.class_names)]
-    info = start.present()
-    if arguments.resume and other_classes(info, class_names):
-        raise ValueError(
-            f"{info.path} is of a run for other classes than {few(class_names[1:])}: it "
-            "cannot be resumed, but its weights can start a new run, without --resume"
-        )
-    config = start.config(NUM_CLASSES=len(class_names))
-
-    # TensorFlow starts here, once all that can be wrong has been looked at.
-    start_keras(arguments.device)
-    import keras
-
-    from mrcnn import devices
-    from mrcnn.model import MaskRCNN
-    from mrcnn.training.run import TrainingError
-
-    devices.require(arguments.device)
-    print(f"\n{devices.describe()}")
-    print(_classes_text(report, class_names), flush=True)
-    if arguments.seed is not None:
-        keras.utils.set_random_seed(arguments.seed)
-    model = MaskRCNN("training", config, arguments.logs)
-    load_for_training(model, info, class_names)
-    stopping = "\nStopping after this step; once more stops at once.\n"
+    model = training.model(report)
     try:
-        with stop_on_signal(stopping) as stop:
-            script.train(
-                model,
-                arguments.dataset,
-                report=report,
-                epochs=arguments.epochs,
-                layers=arguments.layers,
-                learning_rate=settings.learning_rate(config),
-                keep_negatives=arguments.keep_negatives,
-                resume=arguments.resume,
-                patience=arguments.patience,
-                best_by=arguments.best_by,
-                seed=arguments.seed,
-                stop=stop,
-            )
+        training.train(model, report)
     except KeyboardInterrupt:
         print(f"\n{_stopped_text(model.log_dir)}")
         return INTERRUPTED
-    except (TrainingError, ValueError, OSError) as error:
+    except (ValueError, OSError):
         print(f"\n{_stopped_text(model.log_dir)}")
-        raise ValueError(str(error)) from error
+        raise
     print(_finished_text(model.log_dir, arguments.dataset))
     return 0
+
+
+@dataclass
+class Training:
+    """A training that a command line asks for: what it starts from and by which plan."""
+
+    script: Script
+    arguments: argparse.Namespace  # with what the plan says where they say nothing
+    start: Start
+    plan: Plan
+
+    @classmethod
+    def of(cls, script: Script, arguments: argparse.Namespace) -> "Training":
+        """Return the training, and print what it is; raises ValueError or OSError in a sentence."""
+        start = starting_point(script, arguments)
+        plan, why = planning.choose(start, arguments.plan)
+        arguments = start.arguments = planning.completed(start, plan)
+        print(start.text(start.config()), flush=True)
+        print(planning.text(plan, why, arguments), flush=True)
+        start.check_layers(arguments.layers)
+        return cls(script, arguments, start, plan)
+
+    def config(self):
+        """Return the Config as far as it is known before the data set is."""
+        return self.start.config()
+
+    def model(self, report: CheckReport):
+        """Start the engine and return the `MaskRCNN` with the weights, for checked data."""
+        arguments, train = self.arguments, report.subset("train").annotations
+        class_names = ["BG", *(self.script.dataset.CLASSES or train.class_names)]
+        info = self.start.present()
+        if arguments.resume and other_classes(info, class_names):
+            raise ValueError(
+                f"{info.path} is of a run for other classes than {few(class_names[1:])}: it "
+                "cannot be resumed, but its weights can start a new run, without --resume"
+            )
+        config = self.start.config(NUM_CLASSES=len(class_names))
+
+        # TensorFlow starts here, once all that can be wrong has been looked at.
+        start_keras(arguments.device)
+        import keras
+
+        from mrcnn import devices
+        from mrcnn.model import MaskRCNN
+
+        devices.require(arguments.device)
+        print(f"\n{devices.describe()}")
+        print(_classes_text(report, class_names), flush=True)
+        if arguments.seed is not None:
+            keras.utils.set_random_seed(arguments.seed)
+        model = MaskRCNN("training", config, arguments.logs)
+        load_for_training(model, info, class_names)
+        return model
+
+    def train(self, model, report: CheckReport) -> None:
+        """Train the model; raises KeyboardInterrupt, and ValueError or OSError in a sentence."""
+        from mrcnn.training.run import TrainingError
+
+        arguments = self.arguments
+        options = {} if not arguments.no_augmentation else {"augmentation": False}
+        stopping = "\nStopping after this step; once more stops at once.\n"
+        try:
+            with stop_on_signal(stopping) as stop:
+                self.script.train(
+                    model,
+                    arguments.dataset,
+                    report=report,
+                    plan=self.plan.name,
+                    epochs=arguments.epochs,
+                    layers=arguments.layers,
+                    # A run that is resumed has one.
+                    learning_rate=None
+                    if arguments.resume
+                    else settings.learning_rate(model.config),
+                    keep_negatives=arguments.keep_negatives,
+                    resume=arguments.resume,
+                    patience=arguments.patience,
+                    best_by=arguments.best_by,
+                    seed=arguments.seed,
+                    stop=stop,
+                    **options,
+                )
+        except TrainingError as error:
+            raise ValueError(str(error)) from error
 
 
 def _stopped_text(log_dir: str) -> str:

@@ -60,7 +60,8 @@ def compile_model(
         return True
     optimizer = optimizer_for(state.batches + batches)
     optimizer.build(model.trainable_variables)
-    fits = restore_optimizer(optimizer, state.variables)
+    alike = state.accumulate == accumulate
+    fits = alike and restore_optimizer(optimizer, state.variables)
     if not fits:
         optimizer = optimizer_for(batches)
     # A rate that is no variable follows from the steps done.
@@ -155,6 +156,7 @@ class Run:
     def compile(self, plan: Plan, **minimised) -> None:
         """Compile by a plan; `minimised` are further keywords of `compile_model`."""
         self.plan = {"plan": plan.name, "highest_rate": plan.learning_rate}
+        self.plan["accumulate"] = minimised["accumulate"]
         minimised |= {"weight_decay": plan.weight_decay, "state": self.state}
         minimised["batches"] = (self.epochs - self.first_epoch) * len(self.batches)
         if not compile_model(self.model, plan.optimizer, plan.learning_rate, **minimised):

@@ -16,7 +16,7 @@ class State:
     """The epochs done, the best score, its epoch and what it is a score of, the learning rate, and
     the optimizer's variables by path. `best_loss` decides between equal scores; `images` is of how
     many validation images they are, where that is a choice. `plan` is the name of the run's plan,
-    `highest_rate` the learning rate that it started from."""
+    `highest_rate` the learning rate that it started from; `accumulate` batches make a step."""
 
     epoch: int
     best: float | None
@@ -28,6 +28,7 @@ class State:
     images: int | None = None
     plan: str | None = None
     highest_rate: float | None = None
+    accumulate: int = 1
 
     def save(self, folder: str | Path) -> None:
         """Write the state into a run's folder, atomically."""
