@@ -12,6 +12,7 @@ from benchmarks import made_up, measuring
 from benchmarks.peers import Worker
 
 SCRIPTS = (
+    "correction_loop",
     "inference",
     "input_pipeline",
     "memory",

@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks import correction_loop
 from mrcnn.annotation.read import read, read_folder
-from mrcnn.annotation.records import Corrections
+from mrcnn.annotation.records import AnnotatedImage, Corrections, Region
 from mrcnn.atomic import write_json
 from mrcnn.check.check import check_dataset
 from mrcnn.commands.proposing import unannotated
@@ -270,3 +271,54 @@ def test_photos_in_a_folder_below_are_known_by_the_annotation_above(dataset):
     photos = [below / "a.png", saved(below / "d.png")]
     assert unannotated(photos, [dataset / "train"], Path("p.json")) == [below / "d.png"]
     assert unannotated(photos, [below], Path("p.json")) == photos
+
+
+# -- Without a person --------------------------------------------------------------------------
+
+
+def test_the_annotation_stands_in_for_a_person(tmp_path):
+    """Of five proposals one fits, one nearly, one has the wrong class, and two show nothing."""
+    path = tmp_path / "via.json"
+    corners = (2, 2), (2, 30), (30, 2), (30, 60), (44, 30)
+    project(path, {"a.png": squares(*corners)}).close()
+
+    def annotated(number, label, y, x):
+        points = np.array([[x, y], [x + 12, y], [x + 12, y + 12], [x, y + 12]], float)
+        return Region(number, "polygon", label, (points,))
+
+    places = ("mug", 2, 2), ("mug", 4, 31), ("pan", 30, 2), ("mug", 2, 60), ("mug", 45, 60)
+    truth = AnnotatedImage("a.png", tuple(annotated(i, *each) for i, each in enumerate(places, 1)))
+    told = correction_loop.correct(path, tmp_path, {"a.png": truth}, 0.85)
+    assert told == (1, 1, 2, 2, 2)
+    (image,) = read(path).images
+    assert [region.label for region in image.regions] == ["mug", "mug", "pan", "mug", "mug"]
+    moved = image.regions[1].outlines[0]
+    assert np.array_equal(moved, truth.regions[1].outlines[0])
+
+
+def test_parts_of_an_object_are_corrected_together(tmp_path):
+    path, mask = tmp_path / "via.json", np.zeros((30, 30), bool)
+    mask[:, :10] = mask[:, 20:] = True
+    rois, ids = np.array([[5, 5, 35, 35]], np.int32), np.array([1], np.int32)
+    found = Detections((60, 80), rois, ids, np.array([0.9], np.float32), [mask])
+    project(path, {"a.png": found}).close()
+    (truth,) = read(path).images
+    assert correction_loop.correct(path, tmp_path, {"a.png": truth}, 0.85)[1:] == (2, 0, 0, 0)
+    # A whole one takes the place of both.
+    whole = truth.regions[0]._replace(outlines=(np.array([[5, 5], [35, 5], [35, 35], [5, 35.0]]),))
+    truth = truth._replace(regions=(whole,))
+    assert correction_loop.correct(path, tmp_path, {"a.png": truth}, 0.85)[1:] == (0, 1, 1, 0)
+    assert len(read(path).images[0].regions) == 1
+
+
+def test_the_first_annotation_may_name_the_class_by_another_attribute(dataset):
+    """VIA projects of predictions have it in `object`."""
+    folder = dataset / "train"
+    text = document(folder / "via.json")
+    for entry in text.values():
+        for region in entry["regions"]:
+            region["region_attributes"] = {"sort": "mug", "note": str(len(text))}
+    write_json(folder / "via.json", text)
+    annotations = read_folder(folder)
+    assert annotations.num_regions == 5 and annotations.class_names == ("mug",)
+    assert not annotations.problems
