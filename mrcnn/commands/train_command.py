@@ -143,8 +143,10 @@ def _finished_text(log_dir: str, dataset: Path) -> str:
     best = run_files.best_of(log_dir)
     if best is None:
         return f"The weights are in {log_dir}"
+    strips = Path(log_dir) / run_files.STRIPS_FILE
+    found = f", what it found after each epoch in {strips.name}" if strips.exists() else ""
     return (
-        f"The weights are in {log_dir}, its losses as curves in losses.png.\n"
+        f"The weights are in {log_dir}, its losses as curves in {run_files.CURVES_FILE}{found}.\n"
         f"How good the best epoch is: evaluate --dataset {dataset} --weights {best}"
     )
 
