@@ -314,9 +314,14 @@ def test_a_class_is_chosen(evaluated, opened):
     assert objects == evaluation.curve(2).objects
     assert len(shown(tab)) < 40
     # Its name is a text, whatever it says.
-    assert NAMES[2] in tab.texts("#table th button")[1]
+    assert NAMES[2] in tab.texts("#table tbody button")[1]
     tab.click("#kinds [data-key='class']")
     assert len(shown(tab)) == 40
+    tab.click("#table [data-key='head 1']")
+    objects = [int(text) for text in tab.texts("#table tbody td:nth-child(2)")]
+    assert objects == sorted(objects, reverse=True)
+    tab.click("#table [data-key='head 1']")
+    assert [int(text) for text in tab.texts("#table tbody td:nth-child(2)")] == objects[::-1]
 
 
 def test_photos_are_sorted_by_what_went_wrong(evaluated, opened):

@@ -25,6 +25,7 @@ class EvaluationPage {
     this.names = this.facts.class_names;
     this.curves = this.names.map((_, classId) => new Curve(this.photos, classId));
     this.state = { threshold: this.facts.threshold, classId: 0, kind: null, order: "worst", name: "" };
+    this.state.sorted = { column: 0, falling: true };
     if (this.facts.compared === "box") KINDS.poor = "Poor box";
     this.update = beforeNextFrame(() => this.show());
 
@@ -237,8 +238,17 @@ class EvaluationPage {
     const kinds = ["mask", "box"].filter((kind) => kind in this.summary);
     const averages = kinds.flatMap((kind) => ["AP", "AP50"].map((name) => [`${kind} ${name}`, `${kind}_${name}`]));
     const head = ["Class", "Objects", "Found", "False", ...averages.map(([name]) => name), "Precision", "Recall", "F1", "Best threshold"];
-    const rows = this.summary.classes.map((row) => {
+    const valued = this.summary.classes.map((row) => {
       const { hits, detections, precision, recall, f1 } = this.curves[row.class_id].at(threshold);
+      const averaged = averages.map(([, key]) => row[key]);
+      return [row, [row.objects, hits, detections - hits, ...averaged, precision, recall, f1, row.threshold]];
+    });
+    const { column, falling } = this.state.sorted;
+    // What is no number comes last, whichever way.
+    const worth = ([, values]) => (Number.isFinite(values[column - 1]) ? values[column - 1] : falling ? -Infinity : Infinity);
+    const compare = (one, other) => (one === other ? 0 : one < other === falling ? 1 : -1);
+    if (column) valued.sort((one, other) => compare(worth(one), worth(other)));
+    const rows = valued.map(([row, values]) => {
       const mark = element("span", { class: "mark" });
       mark.style.background = this.facts.colors[row.class_id];
       const chosen = row.class_id === classId;
@@ -249,13 +259,22 @@ class EvaluationPage {
         row.name,
       );
       name.dataset.key = row.class_id;
-      const values = [row.objects, hits, detections - hits, ...averages.map(([, key]) => number(row[key])), number(precision), number(recall), number(f1), number(row.threshold)];
-      return element("tr", { class: chosen ? "chosen" : "" }, element("th", {}, name), ...values.map((value) => element("td", {}, value)));
+      const cells = values.map((value, index) => element("td", {}, index < 3 ? value : number(value)));
+      return element("tr", { class: chosen ? "chosen" : "" }, element("th", {}, name), ...cells);
+    });
+    const heads = head.map((name, index) => {
+      const order = index && index === column ? (falling ? "descending" : "ascending") : null;
+      const arrow = { descending: " ↓", ascending: " ↑" }[order] ?? "";
+      const press = () => {
+        this.state.sorted = { column: index, falling: index === column ? !falling : true };
+        this.update();
+      };
+      return element("th", { "aria-sort": order }, element("button", { type: "button", "data-key": `head ${index}`, onclick: press }, name + arrow));
     });
     const table = element(
       "table",
       {},
-      element("thead", {}, element("tr", {}, ...head.map((name) => element("th", {}, name)))),
+      element("thead", {}, element("tr", {}, ...heads)),
       element("tbody", {}, ...rows),
     );
     const held = byId("table").contains(document.activeElement) ? document.activeElement.dataset.key : null;

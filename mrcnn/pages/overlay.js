@@ -77,8 +77,8 @@ function overlay(photo, objects, scale) {
     }
     if (object.label) {
       const below = object.layer === "annotated";
-      // Rough, but nothing is measured: 0.58 of the height is the width of a letter.
-      const width = 0.58 * size * object.label.length;
+      // Rough, but nothing is measured: 0.62 of the height is the width of a letter.
+      const width = 0.62 * size * object.label.length;
       const x = Math.max(0, Math.min(x1, photo.width - width));
       let y = below ? Math.min(photo.height - 0.35 * size, y2 + size) : Math.max(size, y1 - 0.35 * size);
       const hit = (other) => x < other.x + other.width && other.x < x + width && Math.abs(y - other.y) < size;

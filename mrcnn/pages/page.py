@@ -10,9 +10,6 @@ import functools
 import hashlib
 from pathlib import Path
 
-import jinja2
-from markupsafe import Markup
-
 from mrcnn.atomic import as_json
 from mrcnn.drawing.colors import class_color, to_bytes
 
@@ -25,6 +22,8 @@ SCRIPTS = ("elements.js", "overlay.js", "lightbox.js", "gallery.js")
 
 @functools.cache
 def _templates():
+    import jinja2  # which no command loads before a page is asked for
+
     loader = jinja2.FileSystemLoader(FOLDER / "templates")
     strict = {"undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
     return jinja2.Environment(loader=loader, autoescape=True, **strict)
@@ -50,12 +49,12 @@ def around(kind: str, title: str, class_names: list[str], facts: dict) -> tuple[
         .get_template(f"{kind}.html")
         .render(
             title=title,
-            place=Markup(PLACE),
-            style=Markup(style),
-            script=Markup(script),
+            place=PLACE,
+            style=style,
+            script=script,
             policy=f"default-src 'none'; img-src data: file: 'self'; style-src '{_hash(style)}'; "
             f"script-src '{_hash(script)}'",
-            facts=Markup(embedded(facts, id="facts")),
+            facts=embedded(facts, id="facts"),
         )
     )
     before, behind = text.split(PLACE)
