@@ -65,27 +65,35 @@ def bounds(region: Region) -> tuple[float, float, float, float]:
 
 
 def region_mask(
-    region: Region, image_shape: tuple[int, int], mask_shape: tuple[int, int] | None = None
+    region: Region,
+    image_shape: tuple[int, int],
+    mask_shape: tuple[int, int] | None = None,
+    part: tuple[int, int, int, int] | None = None,
 ) -> np.ndarray:
     """Return the mask of a region, bool `[height, width]`, drawn at the size it is needed.
 
     Arguments:
         region: in pixels of the annotated image.
         image_shape: (height, width) of that image.
-        mask_shape: (height, width) of the mask; the image's own when left out.
+        mask_shape: (height, width) of the mask; the image's own, or its part's, when left out.
+        part: `(y1, x1, y2, x2)`, the part of the image that the mask is of; all of it when left
+            out.
 
-    What lies outside the image is cut off.
+    What lies outside the image or the part is cut off.
     """
-    height, width = image_shape[:2]
+    y1, x1, y2, x2 = part or (0, 0, *image_shape[:2])
+    height, width = y2 - y1, x2 - x1
     out_height, out_width = mask_shape or (height, width)
     if region.rle is not None:
         mask = decode_rle(region.rle)
+        if part:
+            mask = mask[y1:y2, x1:x2]
         if mask.shape == (out_height, out_width):
             return mask
         grey, size = mask.astype(np.uint8), (out_width, out_height)
         return cv2.resize(grey, size, interpolation=cv2.INTER_AREA) > 0
     scale = np.array([out_width / width, out_height / height])
-    outlines = [outline * scale for outline in region.outlines]
+    outlines = [(outline - (x1, y1)) * scale for outline in region.outlines]
     return polygons_to_mask(outlines, (out_height, out_width))
 
 

@@ -97,7 +97,7 @@ class DataGenerator:
             augmenting.check_pipeline(augmentation)
         self.dataset = dataset
         self.batch_size = batch_size
-        self.resizing = {"channels": channels, "resizing": resizing}
+        self.resizing = {"channels": channels, "resizing": resizing, "empty_cuts": keep_negatives}
         self.mini_mask_shape = mini_mask_shape
         self.one_size = resizing["mode"] in ONE_SIZE
         self.max_instances, self.max_positives = max_instances, max_positives

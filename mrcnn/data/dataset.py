@@ -4,6 +4,7 @@ import numpy as np
 
 from mrcnn.data.images import read_image
 from mrcnn.data.resizing import scale_masks
+from mrcnn.detections import Detections
 
 
 class Dataset:
@@ -130,6 +131,48 @@ class Dataset:
         """
         masks, class_ids = checked_masks(self, image_id, self.load_mask(image_id), image_shape)
         return scale_masks(masks, mask_shape), class_ids
+
+    def load_objects(self, image_id: int, image_shape: tuple[int, int]) -> Detections:
+        """Return an image's objects, each mask in its box; crowds have negative class ids.
+
+        A data set that can draw its masks one by one overrides this and `load_mask_in`: all masks
+        of a photo of 100 megapixels take 100 MB each. Raises ValueError as `checked_masks`.
+        """
+        loaded = self.load_mask_at(image_id, image_shape, image_shape)
+        return Detections.of_masks(*checked_masks(self, image_id, loaded, image_shape))
+
+    def load_mask_in(
+        self,
+        image_id: int,
+        image_shape: tuple[int, int],
+        part: tuple[int, int, int, int],
+        mask_shape: tuple[int, int],
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return masks, bool `[*mask_shape, N]`, and class ids of what is in a part of an image.
+
+        `part` is `(y1, x1, y2, x2)` in pixels of the whole image, of `image_shape`. Objects that
+        lie outside may be left out.
+        """
+        objects = self.load_objects(image_id, image_shape)
+        there = np.flatnonzero(touches(objects.windows, part))
+        (y1, x1, y2, x2), masks = part, np.zeros((len(there), *mask_shape), bool)
+        for mask, row in zip(masks, there, strict=True):
+            whole = np.zeros((y2 - y1, x2 - x1), bool)
+            top, left, bottom, right = objects.windows[row].tolist()
+            rows = slice(max(top, y1), min(bottom, y2))
+            columns = slice(max(left, x1), min(right, x2))
+            piece = objects.pieces[row][rows.start - top : rows.stop - top]
+            piece = piece[:, columns.start - left : columns.stop - left]
+            whole[rows.start - y1 : rows.stop - y1, columns.start - x1 : columns.stop - x1] = piece
+            mask[:] = scale_masks(whole[..., None], mask_shape)[..., 0]
+        return np.moveaxis(masks, 0, -1), objects.class_ids[there]
+
+
+def touches(boxes: np.ndarray, part) -> np.ndarray:
+    """Tell which boxes `[N, 4]` share pixels with another one, bool `[N]`."""
+    y1, x1, y2, x2 = part
+    starts, ends = (boxes[:, :2] < (y2, x2)), (boxes[:, 2:] > (y1, x1))
+    return starts.all(axis=1) & ends.all(axis=1) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
 
 
 def checked_masks(

@@ -6,7 +6,7 @@ import numpy as np
 
 from mrcnn import image_meta
 from mrcnn.data import augment as augmenting
-from mrcnn.data.dataset import Dataset, checked_masks, image_name
+from mrcnn.data.dataset import Dataset, checked_masks, image_name, touches
 from mrcnn.data.resizing import fit_image, frame_masks, scaled_size
 from mrcnn.masks import extract_bboxes, minimize_mask
 
@@ -42,13 +42,23 @@ def load_annotated(
 
 
 def load_resized(
-    dataset: Dataset, image_id: int, *, channels: int, resizing: dict, rng: np.random.Generator
+    dataset: Dataset,
+    image_id: int,
+    *,
+    channels: int,
+    resizing: dict,
+    rng: np.random.Generator,
+    empty_cuts: bool = True,
 ) -> Resized:
     """Return an annotated image as `fit_image`, with the keywords `resizing`, makes it.
 
-    `rng` draws the place of a random cut. Raises ValueError as `load_annotated`.
+    A cut is made before it is resized. Half of them lie anywhere, the others around an object;
+    without `empty_cuts` those anywhere that show no object too. `rng` draws the place. Raises
+    ValueError as `load_annotated`.
     """
     image = _load_image(dataset, image_id, channels)
+    if resizing.get("mode") == "crop":
+        return _cut_out(dataset, image_id, image, resizing, rng, empty_cuts)
     original_shape = image.shape
     _, size = scaled_size(*original_shape[:2], **resizing)
     masks, class_ids = _load_masks(dataset, image_id, original_shape[:2], size)
@@ -57,6 +67,51 @@ def load_resized(
         image_id, original_shape, image.shape, window, scale, active_class_ids(dataset, image_id)
     )
     return Resized(image, meta, class_ids, frame_masks(masks, padding, crop))
+
+
+def _cut_out(dataset, image_id, image, resizing, rng, empty_cuts):
+    """Return what `load_resized` does, of a random square part of a loaded image.
+
+    As large photos are cut into tiles: the part is cut out at the photo's own scale and fills the
+    square that the network sees.
+    """
+    height, width = shape = image.shape[:2]
+    side = resizing["min_dim"]
+    scale, _ = scaled_size(height, width, **resizing)
+    length = max(1, min(round(side / scale), height, width))
+    objects = dataset.load_objects(image_id, shape)
+    top, left = place_cut(shape, length, objects.rois[objects.class_ids > 0], rng, empty_cuts)
+    part = top, left, top + length, left + length
+    loaded = dataset.load_mask_in(image_id, shape, part, (side, side))
+    masks, class_ids = checked_masks(dataset, image_id, loaded, (side, side))
+    cut = image[top : top + length, left : left + length]
+    cut, window, scale, _, _ = fit_image(cut, side, side)
+    active = active_class_ids(dataset, image_id)
+    meta = image_meta.compose(image_id, image.shape, cut.shape, window, scale, active)
+    return Resized(cut, meta, class_ids, masks)
+
+
+def place_cut(
+    shape: tuple[int, int], side: int, boxes: np.ndarray, rng: np.random.Generator, empty: bool
+) -> tuple[int, int]:
+    """Return where a square of `side` pixels begins, (y, x): half of the time anywhere.
+
+    Else it shows a random one of `boxes` `[N, 4]` whole, or as much of it as it has room for; also
+    where one anywhere would show none of them, unless `empty`. `shape` is (height, width).
+    """
+    lengths = [int(length) - side for length in shape]
+    places = [int(rng.integers(most + 1)) for most in lengths]
+    around = rng.random() < 0.5
+    if not len(boxes):
+        return places[0], places[1]
+    seen = touches(boxes, (*places, places[0] + side, places[1] + side)).any()
+    if around or not (empty or seen):
+        box = boxes[rng.integers(len(boxes))].astype(int).tolist()
+        for axis, most in enumerate(lengths):
+            first, last = sorted((box[axis], box[axis + 2] - side))
+            first, last = (max(0, min(place, most)) for place in (first, last))
+            places[axis] = int(rng.integers(first, last + 1))
+    return places[0], places[1]
 
 
 def make_sample(
