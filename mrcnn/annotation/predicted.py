@@ -37,7 +37,7 @@ def compare(regions: Iterable[tuple[Region, object]], count: int | None) -> Corr
     # VIA copies a region with all its attributes: the copy was drawn.
     seen, kept, changed, drawn = set(), 0, 0, 0
     for region, value in regions:
-        if not isinstance(value, str) or value in seen or len(seen) == count:
+        if not (isinstance(value, str) and value) or value in seen or len(seen) == count:
             drawn += 1
             continue
         seen.add(value)

@@ -86,6 +86,7 @@ def _score_and_rate(axes, score, rate, title):
     if rate:
         lines.append(_over_epochs(right, rate, "0.5", "learning rate", linestyle=":"))
         right.set_ylim(0, 1.1 * np.nanmax(rate) or 1)
+        right.set_ylabel("learning rate" if score else "")
         right.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
     both = " and learning rate" if score and rate else ""
     axes.set_title(f"{title}{both}" if score else "Learning rate")
