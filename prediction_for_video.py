@@ -21,12 +21,12 @@ import sys
 from pathlib import Path
 
 
-def parse_arguments(argv=None) -> argparse.Namespace:
+def parse_arguments(argv=None, description=__doc__) -> argparse.Namespace:
     """Return the arguments; a mistake in them ends the program with code 2."""
-    from mrcnn.commands.arguments import add_video
+    from mrcnn.commands.arguments import add_video, check_times
     from mrcnn.commands.parser import Parser
 
-    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "source",
         nargs="?",
@@ -34,7 +34,9 @@ def parse_arguments(argv=None) -> argparse.Namespace:
         "or without one the sample clip",
     )
     add_video(parser, "save what is shown; the ending chooses the kind of file")
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    check_times(parser, arguments)
+    return arguments
 
 
 def parse_source(text: str) -> int | str:
@@ -51,7 +53,7 @@ def main(argv=None) -> int:
     from mrcnn.commands import display, other_script, process, video_run
     from mrcnn.video.reading import Video, VideoError
 
-    sample = process.ROOT / "dataset" / "clip.mp4"
+    sample = process.of_checkout("dataset", "clip.mp4")
 
     def open_video():
         if arguments.source is not None:
