@@ -22,7 +22,9 @@ KEPT_SHAPES = 16
 VIEWS_AT_A_TIME = 4
 
 
-def unmold(detections, masks, image_shape, molded_shape, window, min_confidence=0.0) -> Detections:
+def unmold(
+    detections, masks, image_shape, molded_shape, window, min_confidence=0.0, fade=True
+) -> Detections:
     """Bring the network's output for one image back to that image.
 
     Arguments:
@@ -33,6 +35,7 @@ def unmold(detections, masks, image_shape, molded_shape, window, min_confidence=
         molded_shape: the same of the molded image.
         window: (y1, x1, y2, x2) in pixels, the part of it that is not padding.
         min_confidence: what scores less is `below`.
+        fade: see `masks.paste_pieces`.
 
     Boxes that have no area left in the image's pixels are left out.
     """
@@ -50,7 +53,7 @@ def unmold(detections, masks, image_shape, molded_shape, window, min_confidence=
 
     keep = np.flatnonzero(there & (scores >= min_confidence) & (box_math.area(boxes) > 0))
     boxes = boxes[keep]
-    pieces = paste_pieces(masks[keep], boxes, image_shape)
+    pieces = paste_pieces(masks[keep], boxes, image_shape, fade)
     shape = int(image_shape[0]), int(image_shape[1])
     return Detections(shape, boxes, class_ids[keep], scores[keep], pieces, below)
 
@@ -62,13 +65,15 @@ class Detector:
         network: `nn.network.build("inference", ...)`. What scores under the
             `DETECTION_MIN_CONFIDENCE` of the Config that it was built with it does not tell.
         config: the same Config, or one that differs in what detections are kept.
+        fade: whether masks end as in the older package, see `masks.paste_pieces`; without they
+            reach their objects' edges.
 
     It compiles the network for each molded shape. `looking` are the `tiles`, `overlap` and `tta`
     that `detect` takes where it is not given others.
     """
 
-    def __init__(self, network, config):
-        self.network = network
+    def __init__(self, network, config, fade: bool = True):
+        self.network, self.fade = network, fade
         self.config = config
         self.min_confidence = config.DETECTION_MIN_CONFIDENCE or 0.0
         self.max_instances = config.DETECTION_MAX_INSTANCES
@@ -162,7 +167,7 @@ class Detector:
             found, masks = self._run(molded, metas, min_confidence, report)
             for row, (index, shape) in enumerate(zip(indices, shapes, strict=True)):
                 parts = found[row], masks[row], shape, molded.shape[1:], windows[row]
-                results[index] = unmold(*parts, min_confidence)
+                results[index] = unmold(*parts, min_confidence, self.fade)
             batch.clear()
 
         for index, (image, side) in enumerate(shown):
@@ -185,7 +190,7 @@ class Detector:
         shape = molded.shape[1:]
         whole = [0, 0, *shape[:2]]
         return [
-            unmold(rows, own, shape, shape, whole, self.min_confidence)
+            unmold(rows, own, shape, shape, whole, self.min_confidence, self.fade)
             for rows, own in zip(found, masks, strict=True)
         ]
 

@@ -27,12 +27,17 @@ def extract_bboxes(mask: np.ndarray) -> np.ndarray:
     return boxes
 
 
-def _linear_weights(target: int, source: int, start: int = 0, stop: int | None = None):
+def _linear_weights(
+    target: int, source: int, start: int = 0, stop: int | None = None, fade: bool = True
+):
     """Return the weights `[stop - start, source]` of bilinear resizing to rows start..stop.
 
-    Pixel centres lie on halves; beyond the first and last centre the image fades to zero.
+    Pixel centres lie on halves; beyond the first and last centre the image fades to zero, or
+    stays as it is there.
     """
     position = (np.arange(start, target if stop is None else stop) + 0.5) * (source / target) - 0.5
+    if not fade:
+        position = np.clip(position, 0, source - 1)
     return np.maximum(0, 1 - np.abs(position[:, None] - np.arange(source)))
 
 
@@ -81,15 +86,19 @@ def paste_masks(masks: np.ndarray, boxes: np.ndarray, image_shape) -> np.ndarray
     return place_pieces(pieces, windows_of(boxes, image_shape), image_shape)
 
 
-def paste_pieces(masks: np.ndarray, boxes: np.ndarray, image_shape) -> list[np.ndarray]:
+def paste_pieces(
+    masks: np.ndarray, boxes: np.ndarray, image_shape, fade: bool = True
+) -> list[np.ndarray]:
     """Resize predicted masks to their boxes: the pieces of the image that `windows_of` tells.
 
     Arguments:
         masks: float `[N, h, w]`, probabilities.
         boxes: int `[N, 4]` in pixels; what lies outside the image is cut off.
         image_shape: (height, width, ...).
+        fade: let probabilities fall to half from the outermost ones to the edge of the box, as in
+            the older package, which loses an object's last pixels.
     """
-    return _paste(masks, boxes, image_shape, np.greater_equal, np.float32)
+    return _paste(masks, boxes, image_shape, np.greater_equal, np.float32, fade)
 
 
 def unmold_mask(mask: np.ndarray, bbox, image_shape) -> np.ndarray:
@@ -97,7 +106,7 @@ def unmold_mask(mask: np.ndarray, bbox, image_shape) -> np.ndarray:
     return paste_masks(np.asarray(mask)[None], np.asarray(bbox)[None], image_shape)[..., 0]
 
 
-def _paste(masks, boxes, image_shape, compare, dtype):
+def _paste(masks, boxes, image_shape, compare, dtype, fade=True):
     pieces = []
     windows = windows_of(boxes, image_shape).tolist()
     for mask, box, window in zip(masks, np.asarray(boxes).astype(int), windows, strict=True):
@@ -105,8 +114,8 @@ def _paste(masks, boxes, image_shape, compare, dtype):
         if top >= bottom or left >= right:
             pieces.append(np.zeros((bottom - top, right - left), bool))
             continue
-        down = _linear_weights(y2 - y1, mask.shape[0], top - y1, bottom - y1).astype(dtype)
-        across = _linear_weights(x2 - x1, mask.shape[1], left - x1, right - x1).astype(dtype)
+        down = _linear_weights(y2 - y1, mask.shape[0], top - y1, bottom - y1, fade).astype(dtype)
+        across = _linear_weights(x2 - x1, mask.shape[1], left - x1, right - x1, fade).astype(dtype)
         values = weighted_sum(down, mask.astype(dtype), across)
         pieces.append(compare(values, MASK_THRESHOLD))
     return pieces

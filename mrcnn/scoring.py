@@ -69,7 +69,7 @@ class MaskAP:
         if self.detector is None:
             # All its weights are copied.
             model = network.build("inference", self.config, random_weights=False)
-            self.detector = Detector(model, self.config)
+            self.detector = Detector(model, self.config, fade=False)
         copy_weights(self.trained, self.detector.network)
         image_ids = self.dataset.image_ids
         if self.count is None:

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -104,6 +105,26 @@ def test_a_box_over_the_edge_is_the_cut_of_a_larger_image(corner, size):
 def test_a_probability_of_a_half_is_mask():
     assert masks.unmold_mask(np.full((4, 4), 0.5, np.float32), [0, 0, 8, 8], (8, 8))[4, 4]
     assert not masks.unmold_mask(np.full((4, 4), 0.49, np.float32), [0, 0, 8, 8], (8, 8)).any()
+
+
+@pytest.mark.parametrize("box", [(0, 0, 30, 280), (-3, -40, 27, 240), (5, 5, 5 + 7, 5 + 9)])
+def test_a_mask_reaches_its_box_unless_it_fades_as_the_older_ones(box):
+    mask = np.full((1, 14, 14), 0.6, np.float32)
+    shape, boxes = (40, 300), np.array([box])
+    (whole,) = masks.paste_pieces(mask, boxes, shape, fade=False)
+    (faded,) = masks.paste_pieces(mask, boxes, shape)
+    assert whole.all() and whole.shape == faded.shape
+    assert faded.any() and faded.all() == (box[2] - box[0] < 14)  # where it is enlarged
+    rng = np.random.default_rng(0)
+    mask = rng.random((1, 14, 14), np.float32)
+    (whole,) = masks.paste_pieces(mask, boxes, shape, fade=False)
+    # As OpenCV, which repeats what is at the rim.
+    y1, x1, y2, x2 = box
+    resized = cv2.resize(mask[0], (x2 - x1, y2 - y1), interpolation=cv2.INTER_LINEAR)
+    clear = (abs(resized - 0.5) > 1e-3)[max(-y1, 0) :, max(-x1, 0) :]
+    np.testing.assert_array_equal(
+        whole[clear], (resized >= 0.5)[max(-y1, 0) :, max(-x1, 0) :][clear]
+    )
 
 
 def test_a_box_without_area_pastes_nothing():

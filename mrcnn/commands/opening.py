@@ -52,7 +52,7 @@ class Opened:
         everything = settings.with_settings(type(self.config), {"DETECTION_MIN_CONFIDENCE": 0})
         model = network.build("inference", everything, random_weights=False)
         print(model.load_published(self.info.path))
-        detector = Detector(model, self.config)
+        detector = Detector(model, self.config, fade=self.exact)
         detector.looking |= self.looking
         return detector
 
