@@ -24,6 +24,7 @@ from mrcnn.training import plan as plans
 from mrcnn.training import run_files
 from mrcnn.training.layers import set_trainable
 from mrcnn.training.run import Run, compile_model
+from mrcnn.training.sizes import ObjectSides
 from mrcnn.training.stopping import StopWhen
 
 __all__ = [*feeding.__all__, *graph.__all__, "MaskRCNN", "log"]
@@ -216,7 +217,8 @@ class MaskRCNN:
             run.compile(plan, **settings.minimising(self.config))
         self.class_names = list(train_dataset.class_names)
         self._write_to(run.claim())
-        callbacks = [*(custom_callbacks or []), *([StopWhen(stop)] if stop else [])]
+        sides = ObjectSides(run.batches, functools.partial(setattr, self.config, "OBJECT_SIDES"))
+        callbacks = [sides, *(custom_callbacks or []), *([StopWhen(stop)] if stop else [])]
         history = run.fit(callbacks, self.save_weights, patience, score)
         self.epoch = history.epoch[-1] + 1
         return history

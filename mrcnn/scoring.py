@@ -54,9 +54,12 @@ class MaskAP:
         self.config = copy.copy(config)
         self.config.GPU_COUNT = self.config.IMAGES_PER_GPU = self.config.BATCH_SIZE = 1
         self.config.DETECTION_MIN_CONFIDENCE = LEAST_SCORE
-        # Random cuts are for training.
+        # Random cuts are for training; tiles show the objects as large.
+        self.tiles = None
         if config.IMAGE_RESIZE_MODE == "crop":
             self.config.IMAGE_RESIZE_MODE = "square"
+            self.config.IMAGE_MAX_DIM = side = config.IMAGE_MIN_DIM
+            self.tiles = round(side / max(1, config.IMAGE_MIN_SCALE or 1))
         self.count = None
         self.detector = None
         self.watch = lambda image, truth, found: None
@@ -70,6 +73,7 @@ class MaskAP:
             # All its weights are copied.
             model = network.build("inference", self.config, random_weights=False)
             self.detector = Detector(model, self.config, fade=False)
+            self.detector.looking["tiles"] = self.tiles
         copy_weights(self.trained, self.detector.network)
         image_ids = self.dataset.image_ids
         if self.count is None:

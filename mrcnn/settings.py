@@ -96,6 +96,11 @@ def to_detect(
     return config
 
 
+def cropping(side: int) -> dict:
+    """Return the settings of a training on cuts of `side` pixels of the network's image."""
+    return {"IMAGE_RESIZE_MODE": "crop", "IMAGE_MIN_DIM": side, "IMAGE_MAX_DIM": side}
+
+
 # -- Keywords ----------------------------------------------------------------------------------
 
 

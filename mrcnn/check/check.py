@@ -25,6 +25,7 @@ from mrcnn.check.judge import judge_classes, judge_duplicates, judge_labels, jud
 from mrcnn.check.preview import Preview
 from mrcnn.check.regions import RegionFault, RegionSize, measure
 from mrcnn.check.report import CheckReport, Finding, SubsetReport
+from mrcnn.check.scale_fit import advise_crops
 from mrcnn.data.images import ImageError, read_image
 from mrcnn.data.resizing import scaled_size
 from mrcnn.data.sources import find_images
@@ -106,6 +107,10 @@ def check_dataset(
     if anchors.suggestion:
         place = " and ".join(subset.folder.name for subset in reports)
         findings.append(Finding(place, None, None, "anchors", anchors.suggestion))
+    sizes = [size.box for subset in reports for group in subset.regions.values() for size in group]
+    if advice := advise_crops(boxes, sizes, resizing):
+        place = " and ".join(subset.folder.name for subset in reports)
+        findings.append(Finding(place, None, None, "scale", advice))
     return CheckReport(folder, reports, findings, duplicates, anchors)
 
 

@@ -41,6 +41,7 @@ HABITS = (
     "IMAGE_RESIZE_MODE",
     "IMAGE_MIN_DIM",
     "IMAGE_MAX_DIM",
+    "IMAGE_MIN_SCALE",
     "RPN_ANCHOR_SCALES",
     "TRAIN_ROIS_PER_IMAGE",
     "PRE_NMS_LIMIT",
@@ -93,6 +94,8 @@ class Start:
             given = inherited_settings(self.info, self.script.config, resume, options["backbone"])
             self._check_ratios(options["anchor_ratios"], given)
         chosen = {name: options.get(option) for option, name in OPTIONS.items()}
+        if options.get("crops"):
+            given |= settings.cropping(options["crops"])
         given |= others | {name: value for name, value in chosen.items() if value is not None}
         return settings.with_settings(self.script.config, given, options["image_size"])
 

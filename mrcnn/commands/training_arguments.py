@@ -1,4 +1,4 @@
-"""The command line of a training script: train, evaluate, check, splash."""
+"""The command line of a training script: train, crossval, evaluate, check, splash."""
 
 import argparse
 import sys
@@ -24,6 +24,7 @@ OPTIONS = {
     "anchor_scales": "RPN_ANCHOR_SCALES",
     "anchor_ratios": "RPN_ANCHOR_RATIOS",
     "name": "NAME",
+    "scale": "IMAGE_MIN_SCALE",
 }
 
 
@@ -77,6 +78,11 @@ def parse_arguments(
             help=f"{WORDS}, or module:function for one of your own; default: that of the weights",
         )
         kinds.add_image_size(add, f"the weights' own, else {largest}")
+        text = "train on cuts of the photos, at their own scale, not on whole photos made smaller; "
+        text += "the side of a cut, as the network sees it, such as 512"
+        add("--crops", metavar="PIXELS", type=kinds.side, help=text)
+        text = "enlarge photos at least so much; default: no more than their size asks for"
+        add("--scale", metavar="FACTOR", type=kinds.rate, help=text)
         add(
             "--anchor-scales",
             metavar="PIXELS",
@@ -202,6 +208,8 @@ def parse_arguments(
             "--resume goes on with the run's own learning rate: leave --learning-rate out, or "
             "start from its weights without --resume"
         )
+    if arguments.command == "crossval" and arguments.folds < 2:
+        refuse("--folds 1 holds out everything: take 2 or more")
     if arguments.command == "splash" and bool(arguments.image) == bool(arguments.video):
         refuse("splash needs --image or --video, and not both")
     return arguments

@@ -20,6 +20,8 @@ class Batches(keras.utils.PyDataset):
             that every image is seen as often as any other whatever `steps` is.
         workers: threads.
         repeat: begin every epoch with the first batch, as validation must to be comparable.
+
+    `watch`, if any, is called with the number of each batch in its epoch and the batch.
     """
 
     def __init__(self, generator, steps: int | None, workers: int, repeat: bool = False):
@@ -29,7 +31,7 @@ class Batches(keras.utils.PyDataset):
         self.repeat = repeat
         self.epoch = 0
         self.seconds = 0.0
-        self.error = None
+        self.error = self.watch = None
         # On TensorFlow Keras asks for two batches before the first epoch, and takes from them which
         # sides of all batches vary. Two that happen to have one size would mislead it.
         asks = keras.backend.backend() == "tensorflow" and not generator.one_size
@@ -54,6 +56,8 @@ class Batches(keras.utils.PyDataset):
         # Keras adds up a batch over the devices, which TensorFlow does not do with booleans.
         batch["input_gt_masks"] = batch["input_gt_masks"].view(np.uint8)
         self.seconds += time.perf_counter() - start
+        if self.watch:
+            self.watch(index, batch)
         if self.to_describe:
             self.to_describe -= 1
             batch = {name: _described(name, array) for name, array in batch.items()}
