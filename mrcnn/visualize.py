@@ -18,7 +18,14 @@ from mrcnn import borrowed, tables
 from mrcnn.drawing import charts
 from mrcnn.drawing.charts import plot_overlaps, plot_precision_recall
 from mrcnn.drawing.colors import class_color, instance_colors, random_colors
-from mrcnn.drawing.instances import apply_mask, checked, draw_box, draw_instances, draw_splash
+from mrcnn.drawing.instances import (
+    ALPHA,
+    apply_mask,
+    checked,
+    draw_box,
+    draw_instances,
+    draw_splash,
+)
 from mrcnn.evaluation.per_image import compute_matches
 
 __all__ = [
@@ -80,7 +87,7 @@ def display_images(images, titles=None, cols=4, cmap=None, norm=None, interpolat
 def display_instances(
     image, boxes, masks, class_ids, class_names, scores=None,
     title="", figsize=(16, 16), ax=None, show_mask=True, show_bbox=True,
-    colors=None, captions=None, return_image=False, alpha=0.5,
+    colors=None, captions=None, return_image=False, alpha=ALPHA,
 ):  # fmt: skip
     """Show the detected objects on their picture.
 

@@ -413,3 +413,37 @@ def test_styles_draw_detections_on_pictures():
         assert drawn.dtype == np.uint8 and drawn.shape == (30, 40, 3) and style.help
     assert [style.name for style in STYLES] == ["splash"]
     np.testing.assert_array_equal(drawn, draw_splash(picture(30, 40), found))
+
+
+# -- What is dark, or of the mask's colour -----------------------------------------------------
+
+
+@pytest.mark.parametrize(("brightness", "lighter"), [(20, True), (230, False)])
+def test_an_outline_stands_out_from_dark_and_from_bright_objects(brightness, lighter):
+    image = np.full((900, 900, 3), brightness, np.uint8)
+    mask = np.zeros((900, 900, 1), bool)
+    mask[200:700, 200:700] = True
+    blue = np.array(drawing.instance_colors([1])[0]) * 255
+    drawn = drawing.draw_instances(
+        image, [[150, 150, 750, 750]], mask, [1], NAMES, captions=[""], show_bbox=False
+    )
+    across = drawn[450, 190:215].astype(float)
+    edge = across.max() if lighter else across[:, 2].min()
+    assert (edge > blue.max() + 5) if lighter else (edge < blue[2] / 2)
+
+
+def test_a_fill_leaves_two_thirds_of_the_contrast():
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (200, 200, 3), np.uint8)
+    mask = np.ones((200, 200, 1), bool)
+    drawn = drawing.draw_instances(image, [[0, 0, 200, 200]], mask, [1], NAMES, captions=[""])
+    inside = slice(20, 180), slice(20, 180)
+    contrast = drawn[inside].std(axis=(0, 1)) / image[inside].std(axis=(0, 1))
+    assert (contrast > 0.6).all() and (contrast < 0.7).all()
+
+
+def test_labels_grow_with_the_photo():
+    heights = [lettering.texts(["mug 0.97"], (side, side))[0].shape[0] for side in (1000, 4000)]
+    assert heights[1] == pytest.approx(4 * heights[0], rel=0.05)
+    # Looked at on a screen of 1200 pixels it is large enough to read.
+    assert heights[1] * 1200 / 4000 > 25

@@ -14,7 +14,7 @@ from mrcnn.commands.video_run import mask_video
 from mrcnn.detections import Detections
 from mrcnn.drawing import colors as palette
 from mrcnn.drawing import instances as drawing
-from mrcnn.drawing.instances import draw_splash
+from mrcnn.drawing.instances import ALPHA, draw_splash
 from mrcnn.outlines import decode_rle
 from mrcnn.video import ffmpeg, frame_records
 from mrcnn.video.frame_drawing import Labels
@@ -92,8 +92,8 @@ def test_display_instances_mask_as_older_scripts_call_it():
     drawn = video_mask.display_instances_mask(frame, *arguments, colors)
     assert drawn is frame
     # BGR: the first is blue, the second red, outside nothing has changed.
-    assert frame[50, 40].tolist() == [228, 100, 100]
-    assert frame[70, 110].tolist() == [100, 100, 228]
+    assert frame[50, 40].tolist() == [219, 130, 130]
+    assert frame[70, 110].tolist() == [130, 130, 219]
     assert (frame[:, 142:] == 200).all()
     # Without colours they are those of photos, with red and blue in their places.
     plain = np.full((100, 160, 3), 200, np.uint8)
@@ -172,7 +172,8 @@ def test_numbers_and_colors_stay_over_a_rendered_clip(rendered, tmp_path, every)
         for remote, (y1, x1, y2, x2) in remote_boxes(index - index % every).items():
             (number,) = numbers[remote]
             center = ((y1 + y2) // 2, (x1 + x2) // 2)
-            expected = frames[index][center] / 2 + np.array(palette.class_color(number)) * 255 / 2
+            color = np.array(palette.class_color(number)) * 255
+            expected = frames[index][center] * (1 - ALPHA) + color * ALPHA
             assert np.abs(picture[center] - expected).max() < 25  # chroma is coarse in videos
 
 
@@ -256,7 +257,7 @@ def test_what_is_red_stays_red_from_file_to_file(rendered, tmp_path, style):
     y1, x1, y2, x2 = remote_boxes(0)[2]  # the object with number 1
     color = np.array(RED)
     if style is None:
-        color = color / 2 + np.array(palette.class_color(1)) * 255 / 2
+        color = color * (1 - ALPHA) + np.array(palette.class_color(1)) * 255 * ALPHA
     assert np.abs(bgr[(y1 + y2) // 2, (x1 + x2) // 2, ::-1] - color).max() < 25
 
 

@@ -22,6 +22,10 @@ from mrcnn.masks import windows_of
 # Pixels for each 1000 pixels of the picture's side (the square root of its area), so that a
 # picture looks the same whatever its resolution.
 LINE_WIDTH = 2.2
+# How much a mask hides the picture: what is dark, or of the mask's colour, is still to be seen.
+ALPHA = 0.35
+# Below this mean brightness, 0..255, an outline has a light edge instead of a dark one.
+DARK = 90
 
 # -- Masks and outlines ------------------------------------------------------------------------
 
@@ -52,8 +56,8 @@ def _fill(canvas, mask, color, alpha) -> None:
     cv2.copyTo(blended, mask, canvas)
 
 
-def _outline(canvas, mask, color, width) -> None:
-    """Draw the contours of `mask` uint8 `[h, w]`, anti-aliased, with a dark edge around them."""
+def _outline(canvas, mask, color, width, edge_color) -> None:
+    """Draw the contours of `mask` uint8 `[h, w]`, anti-aliased, with an edge around them."""
     contours, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     lines = []
     reach = 2
@@ -66,11 +70,17 @@ def _outline(canvas, mask, color, width) -> None:
             # A third of a pixel cannot be seen, and every point costs drawing time.
             points = cv2.approxPolyDP(points, 0.3, True)[:, 0]
         lines.append(np.rint(points * 16).astype(np.int32))
-    dark = tuple(channel // 4 for channel in color)
     edge = round(width / 3)
     if edge:  # a line of one pixel would drown in it
-        cv2.polylines(canvas, lines, True, dark, width + 2 * edge, cv2.LINE_AA, shift=4)
+        cv2.polylines(canvas, lines, True, edge_color, width + 2 * edge, cv2.LINE_AA, shift=4)
     cv2.polylines(canvas, lines, True, color, width, cv2.LINE_AA, shift=4)
+
+
+def _edge_color(canvas, mask, color) -> tuple[int, int, int]:
+    """Return `color` much darker, or much lighter where `mask` lies on what is dark."""
+    if np.mean(cv2.mean(canvas, mask)[:3]) < DARK:
+        return tuple(255 - (255 - channel) // 4 for channel in color)
+    return tuple(channel // 4 for channel in color)
 
 
 def _frame(canvas, color, width) -> None:
@@ -141,7 +151,7 @@ def draw_instances(
     scores: np.ndarray | None = None,
     colors: Sequence | None = None,
     captions: Sequence[str] | None = None,
-    alpha: float = 0.5,
+    alpha: float = ALPHA,
     show_mask: bool = True,
     show_bbox: bool = True,
 ) -> np.ndarray:
@@ -190,7 +200,7 @@ def draw_detections(
     class_names: Sequence[str],
     colors: Sequence | None = None,
     captions: Sequence[str] | None = None,
-    alpha: float = 0.5,
+    alpha: float = ALPHA,
     show_bbox: bool = True,
 ) -> np.ndarray:
     """Return a picture of detections; `draw_instances` tells the other arguments."""
@@ -215,8 +225,9 @@ def draw_detections(
         width = max(1, min(line, min(inside.shape[:2]) // 16))
         if detections.pieces is not None:
             mask = _cut(detections.pieces[index], detections.windows[index], boxes[index])
+            edge_color = _edge_color(inside, mask, colors[index])
             _fill(inside, mask, colors[index], alpha)
-            _outline(inside, mask, colors[index], width)
+            _outline(inside, mask, colors[index], width, edge_color)
         if show_bbox:
             _frame(inside, colors[index], max(1, width // 2))
 

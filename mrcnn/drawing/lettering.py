@@ -13,7 +13,7 @@ import numpy as np
 from mrcnn.boxes import area, shared_areas
 
 # Pixels for each 1000 pixels of the picture's side (the square root of its area).
-TEXT_SIZE = 17
+TEXT_SIZE = 22
 # Below this DejaVu Sans is hard to read.
 MIN_TEXT_SIZE = 10
 # Crowded pictures get smaller text: labels should not cover more than this share of them.
