@@ -231,6 +231,11 @@ def test_a_corrected_project_trains_beside_the_annotation(dataset):
 def test_check_asks_where_nobody_changed_anything(dataset):
     text = check_dataset(dataset).text()
     assert "train: all are as predicted: did anybody look at them?" in text
+    # Where nothing was found, nothing was to be changed.
+    path = dataset / "train" / "round1.json"
+    project(path, {"a.png": squares(), "b.png": squares()}).close()
+    text = check_dataset(dataset).text()
+    assert "proposed by a network" in text and "did anybody look" not in text
     (dataset / "train" / "round1.json").unlink()
     assert "proposed by a network" not in check_dataset(dataset).text()
 
