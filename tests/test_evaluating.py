@@ -6,8 +6,10 @@ import pytest
 from mrcnn.commands.evaluating import PICTURE_SIDE, draw_comparison
 from mrcnn.detections import Detections
 from mrcnn.evaluation.measure import evaluate
+from mrcnn.evaluation.page import EvaluationPage
 from mrcnn.masks import extract_bboxes
 from mrcnn.utils import Dataset
+from tests.pages import embedded
 
 
 class Squares(Dataset):
@@ -64,6 +66,25 @@ def test_classes_that_are_taken_for_each_other_are_named_with_their_image():
     evaluation = evaluate(Finder(dataset, blind=2), dataset)
     assert evaluation.confusion(threshold=0).tolist() == [[0, 0, 0], [0, 1, 0], [0, 1, 0]]
     assert [miss.image_id for miss in evaluation.worst(9, threshold=0)] == ["folder/0.jpg"]
+
+
+def test_the_page_has_every_photo_with_what_became_of_its_objects(tmp_path):
+    dataset = Squares(count=2)
+    page = EvaluationPage(tmp_path / "index.html", 2, "log/w.h5", "val")
+    evaluation = evaluate(Finder(dataset, blind=2), dataset, each=page.add)
+    text = page.write(evaluation).read_text(encoding="utf-8")
+    (facts,) = embedded(text, 'id="facts"')
+    assert facts["summary"] == evaluation.summary()
+    assert facts["class_names"] == ["BG", "left", "right"] and len(facts["colors"]) == 3
+    first, second = embedded(text, 'class="photo"')
+    assert (first["path"], second["name"]) == ("folder/0.jpg", "1.jpg")
+    assert [object_["class"] for object_ in first["annotated"]] == [1, 2]
+    left, right = first["found"]
+    assert (left["object"], left["overlap"], left["counted"]) == (0, 1, True)
+    assert left["area"] == pytest.approx(30 * 20 / (60 * 80)) and left["outline"].startswith("M")
+    # That one is taken for the other class.
+    assert "object" not in right and first["other_class"] == [[1, 1, 1.0]]
+    assert evaluation.mistakes(0)["wrong_class"] == 2
 
 
 @pytest.mark.parametrize("turned", [False, True])
