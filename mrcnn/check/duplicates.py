@@ -70,6 +70,23 @@ def find_duplicates(first: Sequence[Fingerprint], second: Sequence[Fingerprint])
     return duplicates
 
 
+def group_copies(prints: Sequence[Fingerprint]) -> list[list[Path]]:
+    """Return the pictures in groups of those that show the same, in the order of their first."""
+    group_of = list(range(len(prints)))
+    copies = _exact_copies([f.path for f in prints], [f.path for f in prints])
+    first = {f.path: index for index, f in enumerate(prints)}
+    bits = np.array([f.bits for f in prints], np.uint64)
+    for index, one in enumerate(prints):
+        near = np.flatnonzero(np.bitwise_count(bits[:index] ^ bits[index]) <= MAX_HASH_BITS)
+        alike = [i for i in near if _difference(one, prints[i]) <= MAX_GREY_DIFFERENCE]
+        joined = {group_of[i] for i in (index, first[copies[one.path]], *alike)}
+        group_of = [min(joined) if group in joined else group for group in group_of]
+    groups = {}
+    for one, group in zip(prints, group_of, strict=True):
+        groups.setdefault(group, []).append(one.path)
+    return list(groups.values())
+
+
 def _difference(one, other):
     return float(np.abs(one.thumbnail.astype(np.int16) - other.thumbnail).mean())
 

@@ -20,7 +20,6 @@ PAGE = "index.html"
 def run_evaluate(script: Script, arguments: argparse.Namespace) -> int:
     """Print how good a model is and write it down; return the exit code."""
     from mrcnn.commands.evaluating import draw_comparison
-    from mrcnn.evaluation.measure import evaluate
     from mrcnn.evaluation.page import EvaluationPage
     from mrcnn.evaluation.report import write_report
 
@@ -35,8 +34,7 @@ def run_evaluate(script: Script, arguments: argparse.Namespace) -> int:
     folder = arguments.output or opened.info.path.parent / "evaluation"
     photos = len(dataset.image_ids)
     page = EvaluationPage(folder / PAGE, photos, str(opened.info.path), subset)
-    with Progress(photos, "Photos evaluated", compiles=True) as progress:
-        evaluation = evaluate(opened.detector, dataset, progress.to, each=page.add)
+    evaluation = measure(opened, dataset, each=page.add)
     print(evaluation.text())
     threshold = evaluation.threshold()
     if threshold:
@@ -65,6 +63,17 @@ def _kept(path: Path, threshold: float, keep: bool) -> str:
         )
     note_settings(path, DETECTION_MIN_CONFIDENCE=rounded)
     return f"{path} keeps the threshold {rounded:.3f}: without --min-confidence it counts"
+
+
+def measure(opened: Opened, dataset, **options):
+    """Return the `Evaluation` of opened weights on a prepared `Dataset`, with progress.
+
+    `options` are those of `evaluation.measure.evaluate`.
+    """
+    from mrcnn.evaluation.measure import evaluate
+
+    with Progress(len(dataset.image_ids), "Photos evaluated", compiles=True) as progress:
+        return evaluate(opened.detector, dataset, progress.to, **options)
 
 
 def open_for(script: Script, arguments: argparse.Namespace) -> Opened:

@@ -1,4 +1,4 @@
-"""The commands of a training script: train, evaluate, check, splash.
+"""The commands of a training script: train, crossval, evaluate, check, splash.
 
 A script brings what is special to it, a `Script`, and calls `main`.
 """
@@ -7,13 +7,20 @@ from collections.abc import Sequence
 
 from mrcnn.commands import process
 from mrcnn.commands.check_command import run_check
+from mrcnn.commands.crossval_command import run_crossval
 from mrcnn.commands.evaluate_command import run_evaluate
 from mrcnn.commands.script import Script
 from mrcnn.commands.splash_command import run_splash
 from mrcnn.commands.train_command import run_train
 from mrcnn.commands.training_arguments import parse_arguments
 
-COMMANDS = {"train": run_train, "evaluate": run_evaluate, "check": run_check, "splash": run_splash}
+COMMANDS = {
+    "train": run_train,
+    "crossval": run_crossval,
+    "evaluate": run_evaluate,
+    "check": run_check,
+    "splash": run_splash,
+}
 
 
 def main(script: Script, argv: Sequence[str] | None = None) -> int:
