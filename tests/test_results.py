@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mrcnn.annotation.read import read
@@ -191,6 +191,7 @@ def test_all_parts_and_holes_are_kept(tmp_path):
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32 - 1))
+@example(23035061)  # the ends of its slits, rounded to hundredths, moved the edges beside them
 def test_masks_of_any_kind_come_back(seed):
     rng = np.random.default_rng(seed)
     height, width = rng.integers(5, 120, 2).tolist()
