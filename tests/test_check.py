@@ -425,6 +425,33 @@ def test_preview_of_large_and_empty_images_is_small(dataset, tmp_path):
     assert ((800, 1600), 1) in seen and ((HEIGHT, WIDTH), 0) in seen
 
 
+def test_photos_with_a_fault_come_first_and_it_is_marked_where_it_is(dataset, tmp_path):
+    bow_tie = polygon([10, 50, 10, 50], [10, 10, 50, 50])
+    regions = [*GOOD, bow_tie, polygon([-90, -80, -80], [5, 5, 9]), polygon([1, 2], [1, 2])]
+    make_subset(dataset / "val", {"v.png": GOOD, "bad.png": regions}, 50)
+    marked = []
+
+    def mark(image, marks):
+        marked.extend(marks)
+        return np.full_like(image, 255)
+
+    folder = tmp_path / "pictures"
+    preview = Preview(folder, lambda image, *_: image, mark=mark)
+    check_dataset(dataset, preview=preview)
+    assert [path.name for path in (folder / "faulty" / "val").iterdir()] == ["bad.png.jpg"]
+    assert [path.name for path in (folder / "val").iterdir()] == ["v.png.jpg"]
+    first, crossed, outside = marked
+    assert first[0] is None and first[1].startswith("region 4: 2 different points")
+    assert crossed == ((10, 10, 50, 50), "region 2: self-crossing", (30, 30))
+    assert outside == ((5, -90, 9, -80), "region 3: outside", None)
+    assert cv2.imread(str(folder / "faulty" / "val" / "bad.png.jpg")).min() > 250
+    # Once it is mended, it is no more among the faulty ones.
+    make_subset(dataset / "val", {"v.png": GOOD, "bad.png": GOOD}, 50)
+    check_dataset(dataset, preview=preview)
+    assert not any((folder / "faulty").rglob("*.jpg"))
+    assert len(list((folder / "val").iterdir())) == 2
+
+
 def test_nothing_of_the_network_is_loaded():
     code = (
         "import sys, mrcnn.check.check, mrcnn.annotation.read\n"

@@ -10,6 +10,7 @@ from mrcnn.detections import Detections
 from mrcnn.drawing import colors, lettering
 from mrcnn.drawing import instances as drawing
 from mrcnn.drawing.instances import draw_splash
+from mrcnn.drawing.marks import RED, draw_marks
 from mrcnn.drawing.styles import STYLES
 
 NAMES = ["BG", "remote", "пульт"]
@@ -447,3 +448,34 @@ def test_labels_grow_with_the_photo():
     assert heights[1] == pytest.approx(4 * heights[0], rel=0.05)
     # Looked at on a screen of 1200 pixels it is large enough to read.
     assert heights[1] * 1200 / 4000 > 25
+
+
+# -- Marks -------------------------------------------------------------------------------------
+
+
+def test_marks_are_where_the_fault_is():
+    image = np.full((300, 400, 3), 128, np.uint8)
+    drawn = draw_marks(image, [((100, 150, 200, 250), "region 1: drawn twice", (200, 150))])
+    red = (drawn == RED).all(axis=-1)
+    assert (image == 128).all()
+    assert red[100, 160:240].all() and red[199, 160:240].all() and red[110:190, 150].all()
+    assert red[140:160, 190:210].any() and not red[150, 165:185].any()
+    assert (drawn[260:] == 128).all()
+
+
+@pytest.mark.parametrize(
+    "box", [(-90, -80, -10, -20), (50, 500, 60, 700), (400, 10, 500, 20), (10, 10, 10, 10)]
+)
+def test_a_mark_outside_the_picture_is_at_its_rim(box):
+    image = np.full((300, 400, 3), 128, np.uint8)
+    rows, columns = np.nonzero((draw_marks(image, [(box, "", None)]) == RED).all(axis=-1))
+    near = np.clip([box[0], box[1], box[2], box[3]], 0, (300, 400, 300, 400))
+    assert abs(rows.mean() - (near[0] + near[2]) / 2) < 20
+    assert abs(columns.mean() - (near[1] + near[3]) / 2) < 20
+
+
+def test_faults_without_a_place_are_said_at_the_top():
+    image = np.full((60, 80, 3), 128, np.uint8)
+    drawn = draw_marks(image, [(None, f"region {number}: no label", None) for number in range(9)])
+    assert (drawn[:6] != 128).any() and drawn.shape == image.shape
+    assert draw_marks(image, []).tolist() == image.tolist()

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mrcnn import outlines
-from mrcnn.annotation.shapes import crosses_itself
+from mrcnn.annotation.shapes import crossing
 
 SMALL_MASKS = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12))
 
@@ -58,14 +58,14 @@ def test_a_slit_meets_nothing_else():
     mask = np.ones((9, 20), bool)
     mask[3:6, 3:5] = mask[4, 8] = mask[2:7, 12:15] = False
     (polygon,) = outlines.mask_to_polygons(mask)
-    assert not crosses_itself(polygon)
+    assert not crossing(polygon)
     assert shoelace(polygon) == mask.sum()
 
 
 @settings(max_examples=200, deadline=None)
 @given(SMALL_MASKS)
-def test_no_outline_crosses_itself(mask):
-    assert not any(map(crosses_itself, outlines.mask_to_polygons(mask)))
+def test_no_outline_crossing(mask):
+    assert not any(map(crossing, outlines.mask_to_polygons(mask)))
 
 
 def blobs(seed):

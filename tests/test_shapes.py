@@ -11,7 +11,7 @@ from skimage import draw
 
 from mrcnn.annotation.records import Region
 from mrcnn.annotation.run_lengths import decompress_counts
-from mrcnn.annotation.shapes import ShapeError, bounds, build_shape, crosses_itself, region_mask
+from mrcnn.annotation.shapes import ShapeError, bounds, build_shape, crossing, region_mask
 from mrcnn.outlines import encode_rle
 
 
@@ -185,12 +185,18 @@ def test_unusable_shapes_are_named(words, kind, reason):
     ],
 )
 def test_crosses_itself(points, crosses):
-    assert crosses_itself(np.array(points, float)) is crosses
+    place = crossing(np.array(points, float))
+    assert (place is not None) is crosses
+
+
+def test_where_an_outline_crosses_itself():
+    assert crossing(np.array([(0, 0), (4, 4), (4, 0), (0, 4)], float)) == (2, 2)
+    assert crossing(np.array([(0, 0), (9, 3), (6, 0), (6, 9)], float)) == (6, 2)
 
 
 def test_long_outlines_are_compared_in_blocks():
     angle = np.arange(1000) * (2 * np.pi / 1000)
     circle = np.column_stack([np.cos(angle), np.sin(angle)])
-    assert not crosses_itself(circle)
+    assert not crossing(circle)
     circle[[700, 701]] = circle[[701, 700]]
-    assert crosses_itself(circle)
+    assert crossing(circle)

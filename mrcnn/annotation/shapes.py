@@ -97,8 +97,11 @@ def region_mask(
     return polygons_to_mask(outlines, (out_height, out_width))
 
 
-def crosses_itself(outline: np.ndarray) -> bool:
-    """Tell whether two edges of a closed outline `[n, 2]` cross; touching is no crossing."""
+def crossing(outline: np.ndarray) -> tuple[float, float] | None:
+    """Return (x, y) where two edges of a closed outline `[n, 2]` cross, the first such place.
+
+    Touching is no crossing; None where there is none.
+    """
     start, end = outline, np.roll(outline, -1, axis=0)
 
     def side(a, b, p):
@@ -112,9 +115,15 @@ def crosses_itself(outline: np.ndarray) -> bool:
         a = start[first : first + EDGE_BLOCK, None]
         b = end[first : first + EDGE_BLOCK, None]
         apart = side(a, b, start[None]) * side(a, b, end[None]) < 0
-        if np.any(apart & (side(start[None], end[None], a) * side(start[None], end[None], b) < 0)):
-            return True
-    return False
+        apart &= side(start[None], end[None], a) * side(start[None], end[None], b) < 0
+        if apart.any():
+            row, other = np.argwhere(apart)[0]
+            a, b, c, d = start[first + row], end[first + row], start[other], end[other]
+            along, across = b - a, d - c
+            between = along[0] * across[1] - along[1] * across[0]
+            share = ((c - a)[0] * across[1] - (c - a)[1] * across[0]) / between
+            return tuple((a + share * along).tolist())
+    return None
 
 
 def _polygon(words):

@@ -185,7 +185,13 @@ def _inspect(preview, task) -> _Inspection | ImageError:
     if annotated is not None:
         sizes, faults = measure(annotated, height, width)
         if preview is not None:
-            preview.write(subset.name, annotated, image, subset.annotations.class_names)
+            left_out = [
+                RegionFault(problem.region, problem.kind, problem.reason)
+                for problem in subset.annotations.problems
+                if problem.image == annotated.filename
+            ]
+            class_names = subset.annotations.class_names
+            preview.write(subset.name, annotated, image, class_names, [*left_out, *faults])
     return _Inspection((height, width), sizes, faults, fingerprint(path, image))
 
 

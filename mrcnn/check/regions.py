@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mrcnn.annotation.records import AnnotatedImage, Region
-from mrcnn.annotation.shapes import bounds, crosses_itself, region_mask
+from mrcnn.annotation.shapes import bounds, crossing, region_mask
 from mrcnn.boxes import overlaps
 
 # VIA rounds, and clicks at the rim land on it: so far out is still inside.
@@ -19,11 +19,12 @@ CANDIDATES = 3
 
 
 class RegionFault(NamedTuple):
-    """What is wrong with a region (None: with the image as a whole)."""
+    """What is wrong with a region (None: with the image as a whole), and at which (x, y)."""
 
     region: int | None
     kind: str  # as in `report.ERRORS`
     reason: str
+    place: tuple[float, float] | None = None
 
 
 class RegionSize(NamedTuple):
@@ -51,8 +52,10 @@ def measure(
             continue
         if min(x1, y1) < -RIM_PX or x2 > width + RIM_PX or y2 > height + RIM_PX:
             faults.append(RegionFault(region.number, "clipped", f"cut at the rim: {where}"))
-        if any(map(crosses_itself, region.outlines)):
-            faults.append(RegionFault(region.number, "self-crossing", "its outline crosses itself"))
+        place = next(filter(None, map(crossing, region.outlines)), None)
+        if place:
+            reason = "its outline crosses itself"
+            faults.append(RegionFault(region.number, "self-crossing", reason, place))
         size = _size(region, height, width)
         if size is None:
             reason = f"covers no pixel: {where}"

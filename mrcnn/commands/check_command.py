@@ -10,12 +10,13 @@ import numpy as np
 from mrcnn import settings
 from mrcnn.annotation.read import subset_folder
 from mrcnn.check.check import SUBSETS, check_dataset
-from mrcnn.check.preview import Preview
+from mrcnn.check.preview import FAULTY, Preview
 from mrcnn.check.report import CheckReport
 from mrcnn.commands.script import Script
 from mrcnn.commands.starting import starting_point
 from mrcnn.data.augment import augment
 from mrcnn.drawing.instances import draw_instances
+from mrcnn.drawing.marks import draw_marks
 from mrcnn.progress import Progress
 
 
@@ -30,6 +31,8 @@ def run_check(script: Script, arguments: argparse.Namespace) -> int:
     print(report.text())
     if arguments.preview:
         print(f"Pictures of the annotations: {arguments.preview}")
+        if any((arguments.preview / FAULTY).rglob("*.jpg")):
+            print(f"Those with a fault, marked where it is: {arguments.preview / FAULTY}")
     return report.exit_code
 
 
@@ -52,7 +55,7 @@ def check(
         options = {"pipeline": script.augmentation(), "rng": np.random.default_rng()}
         change = functools.partial(augment, **options)
     if preview_folder:
-        preview = Preview(preview_folder, draw_instances, change)
+        preview = Preview(preview_folder, draw_instances, change, draw_marks)
     classes = classes or script.dataset.CLASSES
     with Progress(None, "Photos read") as progress:
         return check_dataset(
