@@ -46,7 +46,8 @@ class Config:
     VALIDATION_STEPS = 50
 
     # -- Backbone and feature pyramid ----------------------------------------------------------
-    # A name in mrcnn/nn/backbones.py, or a function (image, stage5, train_bn) -> [C1, .. C5].
+    # A name in mrcnn/nn/backbones.py, a model of Keras Applications by its name, or a function
+    # (image, stage5, train_bn) -> [C1, .. C5].
     # Change: "resnet50" is faster, "compact" much faster and for simple objects; `--backbone`.
     BACKBONE = "resnet101"
     # With a BACKBONE of your own: a function (image_shape) -> [[height, width] of P2..P6]. None:

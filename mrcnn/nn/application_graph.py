@@ -61,7 +61,7 @@ def application_graph(name, image, stage5=False, train_bn=True):
         return _changed(operation, names, operation not in padded, train_bn)
 
     wanted = keras.Model(model.input, ends if stage5 else ends[:-1], name=name)
-    anew = layers.Input((None, None, image.shape[-1]))
+    anew = layers.Input((None, None, image.shape[-1]), name=f"{name}_input")
     body = keras.models.clone_model(wanted, anew, clone_function=clone)
     if APPLICATIONS[name].bgr:
         image = ops.flip(image, axis=-1)
