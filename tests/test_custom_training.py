@@ -473,7 +473,14 @@ def test_evaluate_writes_tables_curves_and_pictures(run, dataset, tmp_path, dete
     summary = json.loads((output / "evaluation.json").read_text())
     assert summary["images"] == 2 and summary["mask"]["AP"] is not None
     names = {path.name for path in output.iterdir()}
-    assert {"index.html", "classes.csv", "precision_recall.png", "f1.png", "confusion.png", "worst"} <= names
+    assert {
+        "index.html",
+        "classes.csv",
+        "precision_recall.png",
+        "f1.png",
+        "confusion.png",
+        "worst",
+    } <= names
     picture = cv2.imread(str(next((output / "worst").iterdir())))
     # The annotated and the found side by side.
     assert picture.shape[0] == SIDE and picture.shape[1] > 2 * SIDE
