@@ -173,7 +173,8 @@ def test_ids_with_gaps_and_in_another_order_mean_the_same_names(tmp_path, subset
     data.load_custom(tmp_path, subset)
     data.prepare()
     assert data.class_names[0] == "BG" and sorted(data.class_names[1:]) == ["apple", "fig", "pear"]
-    _, masks, class_ids = load_annotated(data, 0, channels=3)
+    _, objects = load_annotated(data, 0, channels=3)
+    masks, class_ids = objects.masks, objects.class_ids
     found = {data.class_names[k]: int(np.argmax(masks[15, :, i])) for i, k in enumerate(class_ids)}
     assert found == {"fig": 0, "apple": 30, "pear": 60}
     other = CustomDataset()

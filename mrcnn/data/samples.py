@@ -8,6 +8,7 @@ from mrcnn import image_meta
 from mrcnn.data import augment as augmenting
 from mrcnn.data.dataset import Dataset, checked_masks, image_name, touches
 from mrcnn.data.resizing import fit_image, frame_masks, scaled_size
+from mrcnn.detections import Detections
 from mrcnn.masks import extract_bboxes, minimize_mask
 
 
@@ -30,15 +31,13 @@ class Resized(NamedTuple):
     masks: np.ndarray  # bool [height, width, N]; some may be empty
 
 
-def load_annotated(
-    dataset: Dataset, image_id: int, channels: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return an image `[H, W, C]`, its bool masks `[H, W, N]` and int32 class ids `[N]`.
+def load_annotated(dataset: Dataset, image_id: int, channels: int) -> tuple[np.ndarray, Detections]:
+    """Return an image `[H, W, C]` and its objects; those of crowds have negative class ids.
 
     Raises ValueError, which names the image, where what the data set returns does not fit.
     """
     image = _load_image(dataset, image_id, channels)
-    return image, *_load_masks(dataset, image_id, image.shape[:2], image.shape[:2])
+    return image, dataset.load_objects(image_id, image.shape[:2])
 
 
 def load_resized(

@@ -41,7 +41,6 @@ def evaluate(
 
 def load_truth(dataset: Dataset, image_id: int, channels: int = 3) -> tuple[np.ndarray, Detections]:
     """Return an image and its objects; those of crowds have negative class ids."""
-    image, masks, class_ids = load_annotated(dataset, image_id, channels)
-    truth = Detections.of_masks(masks, class_ids)
+    image, truth = load_annotated(dataset, image_id, channels)
     # An object that lies outside the image can neither be found nor missed.
     return image, truth.where(truth.areas > 0)
