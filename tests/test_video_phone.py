@@ -183,6 +183,15 @@ def test_a_clock_that_leaps_or_goes_back_fills_no_disk(tmp_path):
     assert np.diff(times) == pytest.approx(1 / 30, abs=0.002)
 
 
+def test_two_frames_of_one_time_do_not_shift_what_follows(tmp_path):
+    doubled = ["-vf", "setpts='PTS-eq(mod(N,6),1)'", "-fps_mode", "passthrough"]
+    clip = make(tmp_path / "clip.mp4", after=doubled)
+    masked(clip, tmp_path / "out.mp4")
+    assert film_length(tmp_path / "out.mp4") == pytest.approx(2, abs=1 / 30)
+    picture, sound = flash_in(tmp_path / "out.mp4")
+    assert (picture, sound) == pytest.approx((FLASHES_AT, FLASHES_AT), abs=0.04)
+
+
 def test_the_program_of_the_package_where_the_path_has_none(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     assert ffmpeg.can_encode() and "imageio_ffmpeg" in ffmpeg.find()

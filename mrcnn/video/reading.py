@@ -167,10 +167,11 @@ class Video(contextlib.AbstractContextManager):
             else:
                 clock = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
                 offset = clock if offset is None else offset
-                # A container without times, or one whose clock is put back or forward.
-                if latest is not None and not latest < clock - offset < latest + LEAP:
-                    offset = clock - latest - 1 / self.rate
                 now = clock - offset
+                if latest is not None and now > latest + LEAP:
+                    now, offset = latest + 1 / self.rate, clock - latest - 1 / self.rate
+                elif latest is not None and now <= latest:  # a container without times
+                    now = latest + 1 / self.rate
             latest = now
             if end is not None and now >= end - TIME_STEP:
                 self.end = end
