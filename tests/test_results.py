@@ -191,7 +191,7 @@ def test_all_parts_and_holes_are_kept(tmp_path):
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32 - 1))
-@example(23035061)  # the ends of its slits, rounded to hundredths, moved the edges beside them
+@example(23035061)  # the ends of its slits, rounded, moved edges that run through centres of pixels
 def test_masks_of_any_kind_come_back(seed):
     rng = np.random.default_rng(seed)
     height, width = rng.integers(5, 120, 2).tolist()

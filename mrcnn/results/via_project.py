@@ -111,7 +111,7 @@ def via_regions(detections: Detections, class_names: Sequence[str]) -> list[dict
 
 
 def _numbers(values):
-    return [int(value) if value == int(value) else round(value, 4) for value in values.tolist()]
+    return [int(value) if value == int(value) else value for value in values.tolist()]
 
 
 def _entry(filename, size, regions):
