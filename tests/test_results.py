@@ -18,7 +18,7 @@ from mrcnn.outlines import decode_rle, mask_to_polygons, polygons_to_mask
 from mrcnn.results import via_project as via_project_module
 from mrcnn.results.formats import FORMATS
 from mrcnn.results.photos import PhotoResult, RunInfo
-from mrcnn.results.records import TOLERANCE_PX, count_classes, counts_text, object_records
+from mrcnn.results.records import MASKS, TOLERANCE_PX, count_classes, counts_text, object_records
 from mrcnn.results.via_project import common_folder, via_project, via_regions
 
 NAMES = ["BG", "AC Remote", "mug"]
@@ -429,3 +429,17 @@ def test_the_page_names_every_field(tmp_path, photos):
         assert not missing
     of_video = {"video", "frames_per_second", "frames", "counted"}
     assert told == document.keys() | image.keys() | objects[0].keys() | of_video
+
+
+@pytest.mark.parametrize("masks", MASKS)
+def test_the_code_of_the_page_gives_the_mask_back(tmp_path, photos, monkeypatch, masks):
+    page = (Path(__file__).parent.parent / "docs" / "results.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.S)
+    info = RunInfo(Path("some.h5"), NAMES, 0.5, [photo.path for photo in photos], masks=masks)
+    writer = FORMATS["json"](tmp_path / "found.json", info)
+    writer.add(photos[0])
+    writer.close()
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(code, names)
+    assert iou(names["mask"], photos[0].detections.masks[..., 0]) > 0.99
