@@ -25,7 +25,7 @@ demo: $(VENV)/installed
 	@echo "Photos with the remotes outlined:  demo/photos"
 	@echo "The clip:                          demo/clip_masked.mp4"
 	@echo "The losses of the two epochs:      $$(ls -td demo/log/*/ | head -1)losses.png"
-	@echo "Precision, recall, worst misses:   demo/evaluation"
+	@echo "What it found and missed:          demo/evaluation/index.html"
 
 test: lint
 	$(BIN)/python -m pytest
