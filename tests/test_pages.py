@@ -385,7 +385,11 @@ def test_keys_and_clicks(evaluated, opened):
     tab.press("-")
     assert float(tab.text("#at")) == pytest.approx(threshold - 0.01, abs=0.0051)
     tab.press("ArrowLeft", 37)
-    assert tab.run("document.querySelectorAll('#lightbox .overlay g').length") > 0
+    drawn = "[...document.querySelectorAll('#lightbox .overlay g:not(.dim)')].map((e) => "
+    drawn = f"new Set({drawn} e.dataset.object)).size"
+    before = tab.run(drawn)
+    tab.hover(*tab.place("#lightbox li"))
+    assert before > 2 >= tab.run(drawn) > 0
     tab.press("Escape", 27)
     assert not tab.run("lightbox.open")
     # The keyboard is where the photo was.

@@ -425,13 +425,14 @@ class EvaluationPage {
       const words = kind === "ignored" ? "Does not count" : KINDS[kind];
       const of = kind === "wrong_class" ? `, a ${this.names[photo.annotated[partner].class]}` : "";
       const overlap = verdict.overlaps[index] === null ? "" : ` · IoU ${number(verdict.overlaps[index], 2)}`;
-      return { id: `found ${index}`, kind, text: `${this.names[classId]} ${number(score, 3)}`, detail: `${words.toLowerCase()}${of}${overlap}` };
+      const ids = [`found ${index}`, `annotated ${partner}`];
+      return { ids, kind, text: `${this.names[classId]} ${number(score, 3)}`, detail: `${words.toLowerCase()}${of}${overlap}` };
     });
     photo.annotated.forEach((object, index) => {
       if (verdict.objects[index] !== "missed") return;
       const closest = photo.found.findIndex((found, place) => place >= verdict.detections.length && found.object === index);
       const detail = closest < 0 ? "missed" : `missed · found from ${number(photo.found[closest].score, 3)}`;
-      rows.push({ id: `annotated ${index}`, kind: "missed", text: this.names[object.class], detail });
+      rows.push({ ids: [`annotated ${index}`], kind: "missed", text: this.names[object.class], detail });
     });
     const order = ["missed", "false", "wrong_class", "poor", "right", "ignored"];
     return rows.sort((one, other) => order.indexOf(one.kind) - order.indexOf(other.kind));

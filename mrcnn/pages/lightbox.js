@@ -3,7 +3,7 @@
 class Lightbox {
   /**
    * @param view functions of a photo: `objects(photo)` to draw, `rows(photo)` to list beside it,
-   *   each with `id`, `text`, `kind` or `color`; `photos()` in their order; `closed(place)`.
+   *   each with `ids` of what is drawn, `text`, `kind` or `color`; `photos()` in their order; `closed(place)`.
    */
   constructor(dialog, view) {
     Object.assign(this, { dialog, view, place: 0 });
@@ -89,7 +89,7 @@ class Lightbox {
     image.style.height = `${photo.height / scale}px`;
     const place = `${this.place + 1} of ${this.view.photos().length}`;
     this.facts.textContent = `${place} · ${photo.width} × ${photo.height} · ${photo.path}`;
-    const rows = this.view.rows(photo).map(({ id, text, detail, kind = "", color }) => {
+    const rows = this.view.rows(photo).map(({ ids, text, detail, kind = "", color }) => {
       const mark = element("span", { class: "mark" });
       const row = element(
         "li",
@@ -99,7 +99,7 @@ class Lightbox {
         element("small", { class: "quiet" }, detail),
       );
       if (color) mark.style.background = color;
-      row.addEventListener("pointerenter", () => this.mark(id));
+      row.addEventListener("pointerenter", () => this.mark(ids));
       row.addEventListener("pointerleave", () => this.mark(null));
       return row;
     });
@@ -107,10 +107,10 @@ class Lightbox {
     this.list.replaceChildren(...rows);
   }
 
-  /** Let one object stand out, or none. */
-  mark(id) {
+  /** Let some of what is drawn stand out, or (null) nothing. */
+  mark(ids) {
     for (const group of this.stage.querySelectorAll("svg g")) {
-      group.classList.toggle("dim", id !== null && group.dataset.object !== id);
+      group.classList.toggle("dim", ids !== null && !ids.includes(group.dataset.object));
     }
   }
 

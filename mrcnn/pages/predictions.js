@@ -229,7 +229,7 @@ class PredictionsPage {
 
   rows(photo) {
     return this.passed[photo.index].map((object, index) => ({
-      id: `found ${index}`,
+      ids: [`found ${index}`],
       color: this.facts.colors[object.class],
       text: `${this.names[object.class]} ${number(object.score, 3)}`,
       detail: `${percent(object.area)} of the photo`,
