@@ -26,6 +26,8 @@ STORAGES = {
     "IntStorage": "<i4",
 }
 MAX_DIMENSIONS = 8
+# Far more than networks of this kind take: a file in which all is well is read into memory.
+MAX_BYTES, MAX_OPERATIONS = 2**30, 500_000
 # What a dict of tensors names, and the operations that only push their argument.
 _NAMES = {
     "collections OrderedDict",
@@ -74,7 +76,11 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
     tensors by name, and OSError where it cannot be read.
     """
     try:
-        return _read(Path(path).read_bytes())
+        with open(path, "rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
+        return _read(data)
     except (ValueError, IndexError, TypeError, KeyError, OverflowError, struct.error) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise ValueError(
@@ -98,7 +104,8 @@ def _read(data):
     ):
         raise ValueError("it holds other things than tensors by name")
     storages = {tensor.storage.key: tensor.storage for tensor in tensors.values()}
-    if not isinstance(keys, list) or len(keys) != len(storages) or set(keys) != set(storages):
+    # Strings alone: the hash of a tuple of tuples may take for ever.
+    if sorted(_of_kind(key, str) for key in _of_kind(keys, list)) != sorted(storages):
         raise ValueError("its storages are not those of its tensors")
     numbers = _numbers(data, stream.tell(), [storages[key] for key in keys])
     return {name: _array(tensor, numbers[tensor.storage]) for name, tensor in tensors.items()}
@@ -134,7 +141,9 @@ def _pickled(stream):
     """Return what the next pickle of a stream describes; raises ValueError where it asks more."""
     operations = pickletools.genops(stream)
     stack, memo = [], {}
-    for operation, argument, _ in operations:
+    for count, (operation, argument, _) in enumerate(operations):
+        if count == MAX_OPERATIONS:
+            break
         name = operation.name
         if name == "STOP":
             (value,) = stack
@@ -150,15 +159,15 @@ def _pickled(stream):
         elif name in ("BINGET", "LONG_BINGET"):
             stack.append(memo[argument])
         elif name in _TUPLES:
-            count = _TUPLES[name]
-            if count > len(stack):
+            start = len(stack) - _TUPLES[name]
+            if start < 0:
                 raise ValueError("a tuple lacks members")
-            stack[len(stack) - count :] = [tuple(stack[len(stack) - count :])]
+            stack[start:] = [tuple(stack[start:])]
         elif name in ("EMPTY_DICT", "EMPTY_LIST"):
             stack.append({} if name == "EMPTY_DICT" else [])
         elif name != "PROTO":
             _change(stack, name, argument)
-    raise ValueError("a pickle does not end")
+    raise ValueError("a pickle does not end, or is longer than tensors need")
 
 
 def _change(stack, name, argument):
@@ -170,6 +179,9 @@ def _change(stack, name, argument):
     elif name == "TUPLE":
         members = _since_mark(stack)
         stack.append(tuple(members))
+    elif name == "APPEND":
+        member = stack.pop()
+        _of_kind(stack[-1], list).append(member)
     elif name == "APPENDS":
         members = _since_mark(stack)
         _of_kind(stack[-1], list).extend(members)
@@ -194,10 +206,10 @@ def _change(stack, name, argument):
 
 
 def _since_mark(stack):
-    at = next(index for index in range(len(stack) - 1, -1, -1) if stack[index] is _MARK)
-    members = stack[at + 1 :]
-    del stack[at:]
-    return members
+    members = []
+    while (member := stack.pop()) is not _MARK:
+        members.append(member)
+    return members[::-1]
 
 
 def _of_kind(value, kind):
@@ -208,8 +220,8 @@ def _of_kind(value, kind):
 
 def _whole(values) -> Iterator[int]:
     for value in _of_kind(values, tuple):
-        if _of_kind(value, int) < 0:
-            raise ValueError(f"there is {value:.9} where a size should be")
+        if not 0 <= _of_kind(value, int) < 2**63:
+            raise ValueError("there is a number below 0 or above 64 bits where a size should be")
         yield value
 
 

@@ -24,13 +24,15 @@ from mrcnn.check.regions import measure
 from mrcnn.commands.opening import class_names_for
 from mrcnn.config import Config
 from mrcnn.data.images import ImageError, read_image, read_shape
-from mrcnn.nn import weights_file
+from mrcnn.nn import torch_file, weights_file
 from mrcnn.settings import stored, to_detect
 from mrcnn.training import run_files
 from mrcnn.training.state import State
 from mrcnn.video.reading import Video, VideoError
 from tests.fuzz.mutations import in_bytes, in_png, in_text
 from tests.test_via import COCO, OLD_CSV, PROJECT, VIA1, VIA2, VIA3, via2_csv, via3_csv
+from tests.torch_files import Storage, Tensor
+from tests.torch_files import of as torch_file_of
 from tests.video_clips import write_clip
 
 
@@ -188,6 +190,24 @@ def read_weights(path: Path) -> None:
                 assert weights_file.array(dataset).shape == dataset.shape
 
 
+def tensor_files() -> list[bytes]:
+    """Return files as an old PyTorch wrote them."""
+    arrays = {
+        "_conv_stem.weight": np.ones((2, 3, 3, 3), "f4"),
+        "_bn0.bias": np.ones(2, "f4"),
+        "_bn0.num_batches_tracked": np.array(7, "i8"),
+    }
+    shared = Storage("0", np.ones(24, "f4"))
+    parts = {"a": Tensor(shared, 0, (4, 6), (1, 4)), "b": Tensor(shared, 10, (2, 3), (6, 1))}
+    return [torch_file_of(tensors) for tensors in (arrays, parts, {"a": np.ones(3, "f2")})]
+
+
+def read_tensors(path: Path) -> None:
+    """Read the tensors of a file, all of their numbers."""
+    sizes = sum(tensor.copy().nbytes for tensor in torch_file.read(path).values())
+    assert sizes < 10**6
+
+
 # -- Images ------------------------------------------------------------------------------------
 
 
@@ -298,6 +318,7 @@ READERS = {
     "weights": Reader(
         read_weights, weights_file.WeightsError, "weights.h5", in_bytes, weights_files
     ),
+    "tensors": Reader(read_tensors, ValueError, "weights.pth", in_bytes, tensor_files, 0.3),
     "images": Reader(read_picture, ImageError, "photo.jpg", in_png, image_files),
     "states": Reader(read_state, ValueError, run_files.STATE_FILE, in_bytes, state_files, 0.1),
     "losses": Reader(
