@@ -71,6 +71,17 @@ def test_classes_and_photos_are_spread(report, seed):
         assert counts["cup"] == 1 and 3 <= counts["mug"] <= 6
 
 
+def test_a_class_is_spread_though_another_is_in_one_fold(tmp_path):
+    cups, mugs = [f"c{i}.png" for i in range(5)], [f"m{i}.png" for i in range(6)]
+    regions = {name: [object_of("cup")] for name in cups}
+    folder = make_subset(tmp_path / "train", regions | {name: [object_of("mug")] for name in mugs})
+    for name in cups[1:]:
+        shutil.copy(folder / cups[0], folder / name)
+    parts = folds.split(check_dataset(tmp_path, subsets=["train"]), 2)
+    assert sorted(sum("/m" in name for name in part) for part in parts) == [3, 3]
+    assert sorted(map(len, parts)) == [3, 8]
+
+
 def test_too_few_photos_for_the_folds(report):
     with pytest.raises(ValueError, match="has 12 different photos with objects.* for 13 folds"):
         folds.split(report, 13)
