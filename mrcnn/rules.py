@@ -192,6 +192,7 @@ def faults(config) -> Iterator[str]:
         (("MEAN_PIXEL", "IMAGE_CHANNEL_COUNT"), _mean_fault),
         (("MASK_SHAPE", "MASK_POOL_SIZE"), _mask_fault),
         (("TRAIN_ROIS_PER_IMAGE", "ROI_POSITIVE_RATIO"), _roi_fault),
+        (("ACCUMULATE_BATCHES", "GPU_COUNT"), _accumulation_fault),
     ):
         if not wrong.keys() & set(names) and (sentence := fault(config)):
             yield sentence
@@ -255,6 +256,13 @@ def _mask_fault(config):
     if list(config.MASK_SHAPE) != [side, side]:
         made = f"the mask head makes {[side, side]}: twice MASK_POOL_SIZE"
         return f"MASK_SHAPE is {_shown(config.MASK_SHAPE)} but {made}"
+
+
+def _accumulation_fault(config):
+    # Keras's optimizers raise there.
+    count, devices = config.ACCUMULATE_BATCHES, config.GPU_COUNT
+    if count > 1 and devices > 1:
+        return f"ACCUMULATE_BATCHES is {count} but GPU_COUNT {devices}: it takes one GPU"
 
 
 def _roi_fault(config):

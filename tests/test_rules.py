@@ -57,6 +57,11 @@ def test_the_defaults_pass_and_so_does_each_mode():
             {"BACKBONE_STRIDES": [4, 8, 16], "RPN_ANCHOR_SCALES": (32, 64, 128)},
             r"BACKBONE_STRIDES is \[4, 8, 16\], it must be 5 numbers.*; RPN_ANCHOR_SCALES is",
         ),
+        ({"ACCUMULATE_BATCHES": 0}, "ACCUMULATE_BATCHES is 0, it must be a whole number, 1"),
+        (
+            {"ACCUMULATE_BATCHES": 4, "GPU_COUNT": 2},
+            "ACCUMULATE_BATCHES is 4 but GPU_COUNT 2: it takes one GPU",
+        ),
         ({"DETECTION_MIN_CONFIDENCE": 70}, "DETECTION_MIN_CONFIDENCE is 70, .* from 0 to 1"),
     ],
 )
