@@ -470,6 +470,7 @@ def test_a_mark_outside_the_picture_is_at_its_rim(box):
     image = np.full((300, 400, 3), 128, np.uint8)
     rows, columns = np.nonzero((draw_marks(image, [(box, "", None)]) == RED).all(axis=-1))
     near = np.clip([box[0], box[1], box[2], box[3]], 0, (300, 400, 300, 400))
+    assert np.ptp(rows) >= 10 and np.ptp(columns) >= 10
     assert abs(rows.mean() - (near[0] + near[2]) / 2) < 20
     assert abs(columns.mean() - (near[1] + near[3]) / 2) < 20
 
