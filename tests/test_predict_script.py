@@ -82,8 +82,8 @@ def test_one_line_an_image_and_a_summary(run):
     lines = run.out.splitlines()
     lines = lines[next(i for i, line in enumerate(lines) if line.startswith("[")) :]
     assert lines[0].startswith(f"[2/6] {Path('a b', 'img2.jpg')}: ")
-    assert lines[1].startswith("[3/6, ")
-    assert f" left] {Path('a b', 'img10.jpg')}: " in lines[1]
+    assert lines[1].startswith("[3/6] ") and lines[2].startswith("[4/6, ")
+    assert f"{Path('a b', 'img10.jpg')}: " in lines[1] and " left] " in lines[2]
     assert lines[4].startswith(f"[6/6] {Path('c', 'img2.jpg')}: ")
     assert "as many as --max-instances allows" in run.out
     total = sum(len(image["objects"]) for image in run.json["images"])
