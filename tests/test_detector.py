@@ -104,3 +104,13 @@ def test_two_detectors_of_one_network_notice_other_weights(photo):
 def test_facts_for_those_who_tell_of_results(detector):
     assert detector.max_instances == Config.DETECTION_MAX_INSTANCES
     assert detector.min_confidence == 0
+
+
+def test_a_photo_that_fits_into_a_tile_is_detected_as_without(detector, photo):
+    (plain,) = detector.detect([photo])
+    (tiled,) = detector.detect([photo], tiles=200)
+    there = plain.areas > 0
+    assert there.any() and tiled.rois.tolist() == plain.rois[there].tolist()
+    np.testing.assert_array_equal(tiled.masks, plain.masks[..., there])
+    with pytest.raises(ValueError, match="overlap is 0.7"):
+        detector.detect([photo], tiles=64, overlap=0.7)

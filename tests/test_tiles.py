@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+import maskrcnn_predict_for_images
 from benchmarks import known_objects
+from mrcnn.commands.arguments import detection_options
 from mrcnn.detections import Detections
 from mrcnn.masks import piece_overlaps
 from mrcnn.merging import merge
@@ -246,3 +248,31 @@ def test_a_mirrored_view_is_turned_back():
     expected = np.zeros((100, 160), bool)
     expected[:, 60:160] = mask[:, ::-1, 0]
     np.testing.assert_array_equal(placed.masks[..., 0], expected)
+
+
+# -- Options -----------------------------------------------------------------------------------
+
+
+def test_options():
+    parse = maskrcnn_predict_for_images.parse_arguments
+    arguments = parse(["a.jpg", "--tiles"])
+    assert (arguments.tiles, arguments.overlap, arguments.tta) == (True, None, False)
+    arguments = parse(["--tiles", "640", "--overlap", "0.3", "--tta", "a.jpg"])
+    assert (arguments.tiles, arguments.overlap, arguments.tta) == (640, 0.3, True)
+    assert parse(["--tiles", "auto", "a.jpg"]).tiles is True
+    assert {"tiles": 640, "tta": True}.items() <= detection_options(arguments).items()
+
+
+@pytest.mark.parametrize(
+    ("argv", "reason"),
+    [
+        (["--tiles", "a.jpg"], "a.jpg is no side of a tile: write --tiles auto"),
+        (["--tiles", "8"], "from 32 up"),
+        (["--overlap", "0.9"], "0.9 is not from 0 to 0.5"),
+        (["--overlap", "much"], "much is no number"),
+    ],
+)
+def test_wrong_options(argv, reason, capsys):
+    with pytest.raises(SystemExit):
+        maskrcnn_predict_for_images.parse_arguments(argv)
+    assert reason in capsys.readouterr().err
