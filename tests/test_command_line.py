@@ -28,7 +28,7 @@ def train(words):
         (train, "--epoch=3 train", "no option --epoch: did you mean --epochs?"),
         (train, "evaluate --colour", "no option --colour"),
         (train, "trian", "there is no command trian: did you mean train?"),
-        (train, "", "a command is missing: train, evaluate, check, splash"),
+        (train, "", f"a command is missing: {', '.join(training_script.COMMANDS)}"),
         (train, "train dataset", "dataset is one word too many"),
         (train, "train --best-by app", "--best-by: there is no app: did you mean ap?"),
         (train, "train --seed", "--seed: expected one argument"),

@@ -49,23 +49,26 @@ def show_picture(picture: np.ndarray, title: str) -> bool:
 class Window:
     """Shows the pictures of a video; q, Esc or closing it ends, space pauses.
 
-    `size` is the pictures' (height, width), `rate` the most of them a second, None for as many as
-    there are. `paused` counts the seconds of pauses. Raises ValueError where this OpenCV cannot
-    open windows.
+    `size` is the pictures' (height, width). `paused` counts the seconds of pauses. Raises
+    ValueError where this OpenCV cannot open windows.
     """
 
-    def __init__(self, size: tuple[int, int], rate: float | None):
-        self._rate, self._due, self.paused = rate, 0.0, 0.0
+    def __init__(self, size: tuple[int, int]):
+        self._due = self.paused = 0.0
         _open(size)
 
-    def show(self, picture: np.ndarray) -> bool:
-        """Show uint8 RGB `[H, W, 3]`; return False to end."""
+    def show(self, picture: np.ndarray, step: float = 0.0) -> bool:
+        """Show uint8 RGB `[H, W, 3]` once the one before has stood for `step` seconds.
+
+        Returns False to end.
+        """
+        now = time.monotonic()
+        self._due = max(self._due + step, now)
+        delay = round((self._due - now) * 1000)
+        if delay and not self._obey(cv2.waitKey(delay)):
+            return False
         _draw(picture)
-        delay = max(0.0, self._due - time.monotonic())
-        key = cv2.waitKey(max(1, round(delay * 1000)))
-        if self._rate:
-            self._due = max(self._due, time.monotonic() - 1 / self._rate) + 1 / self._rate
-        return self._obey(key)
+        return self._obey(cv2.waitKey(1))
 
     def wait(self) -> bool:
         """Look after the window while there is no new picture; return False to end."""
