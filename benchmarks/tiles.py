@@ -57,9 +57,10 @@ def measure(height: int, width: int, arguments) -> dict:
     )
     before = measuring.resident()
     looking = {"tiles": arguments.tiles, "overlap": arguments.overlap, "tta": arguments.tta}
-    start = time.perf_counter()
+    # Of the processor, since other programs make a run's own time longer.
+    start = time.process_time()
     (found,) = detector.detect([image], **looking)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     overlaps = piece_overlaps(truth.windows, truth.pieces, found.windows, found.pieces)
     best = overlaps.max(axis=1, initial=0)
     pairs = (overlaps > 0).sum(axis=1)
@@ -111,7 +112,7 @@ def main() -> int:
             ]
         )
     header = ["photo", "objects", "found", "missing", "double", "least mask IoU", "mean", "views"]
-    header += ["s", "ms a megapixel", "MiB before", "MiB at most"]
+    header += ["CPU s", "ms a megapixel", "MiB before", "MiB at most"]
     measuring.section("Tiles with a stand-in for the network", measuring.table(header, rows))
     return int(wrong)
 
