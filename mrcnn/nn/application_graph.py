@@ -48,7 +48,7 @@ def application_graph(name, image, stage5=False, train_bn=True):
 
     Returns `[C1, C2, C3, C4, C5]`; C5 is None without `stage5`.
     """
-    model = _model(name, image.shape[-1])
+    model = keras_model(name, image.shape[-1])
     stages, ends = _stages(model)
     names = _names(name, stages)
     padded = _padded(model)
@@ -74,7 +74,7 @@ def published(name) -> dict[str, dict[str, np.ndarray]]:
 
     Keras downloads them, to its own folder; what it raises where it cannot is passed on.
     """
-    model = _model(name, 3, weights="imagenet")
+    model = keras_model(name, 3, weights="imagenet")
     stages, _ = _stages(model)
     return {
         ours: {f"{ours}/{v.name}:0": np.asarray(v, np.float32) for v in layer.weights}
@@ -82,7 +82,8 @@ def published(name) -> dict[str, dict[str, np.ndarray]]:
     }
 
 
-def _model(name, channels, weights=None):
+def keras_model(name, channels, weights=None):
+    """Return an application as Keras builds it, without its classifier, for a SIDE x SIDE image."""
     make = getattr(keras.applications, name)
     return make(weights=weights, include_top=False, input_shape=(SIDE, SIDE, channels))
 
