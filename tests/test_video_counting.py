@@ -49,8 +49,8 @@ def counted(way, line=None, step=0.1, class_id=1):
 )
 def test_an_object_counts_once_it_was_seen_for_long_enough(times, number):
     counter = ObjectCounter()
-    for time in times:
-        counter.add(time, detections([(50, 50)]), [7])
+    for moment in times:
+        counter.add(moment, detections([(50, 50)]), [7])
     assert counter.count.objects == ({1: number} if number else {})
 
 
