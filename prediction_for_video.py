@@ -86,7 +86,7 @@ def main(argv=None) -> int:
                 print(f"There is no display to show it on: see {arguments.output}")
             window = None
             if shown:
-                window = display.Window(video.size, None if video.live else video.rate)
+                window = display.Window(video.size)
                 opened.callback(window.close)
             return video_run.run(arguments, CustomConfig, video, window)
 

@@ -154,6 +154,24 @@ def test_odd_sizes_with_sound(tmp_path, suffix):
     assert sound == pytest.approx(picture, abs=0.04)
 
 
+def test_an_uneven_clip_is_shown_at_its_own_speed(tmp_path):
+    steps = []
+
+    class Window:
+        paused = 0
+
+        def show(self, picture, step):
+            steps.append(step)
+            return True
+
+        def wait(self):
+            return True
+
+    with Video(make(tmp_path / "uneven.mp4", uneven=True, sound=False)) as video:
+        mask_video(video, RedDetector().detect, NAMES, window=Window())
+    assert steps == pytest.approx([0] + [1 / 30] * 13 + [5 / 30] + [6 / 30] * 6, abs=0.002)
+
+
 def test_times_of_a_film(tmp_path):
     writer = VideoWriter(tmp_path / "out.avi", (48, 64), 10)
     pictures = [np.full((48, 64, 3), value, np.uint8) for value in (40, 80, 120, 160, 200)]

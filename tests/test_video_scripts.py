@@ -21,7 +21,7 @@ from mrcnn.coco_classes import COCO_CLASS_NAMES
 from mrcnn.commands import display, video_run
 from mrcnn.commands.arguments import seconds
 from mrcnn.commands.opening import Opened
-from mrcnn.commands.video_run import Tally, clock
+from mrcnn.commands.tally import Tally, clock
 from mrcnn.config import Config
 from mrcnn.video import ffmpeg
 from tests.video_clips import RedDetector, read_all, remote_frames, write_clip

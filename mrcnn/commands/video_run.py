@@ -2,8 +2,6 @@
 
 import argparse
 import contextlib
-import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,16 +11,10 @@ from mrcnn.commands.arguments import detection_options
 from mrcnn.commands.opening import open_model
 from mrcnn.commands.outputs import check_files, key
 from mrcnn.commands.process import INTERRUPTED, LOG_FOLDER, ROOT, stop_on_signal
-from mrcnn.progress import Progress, duration
-from mrcnn.results.records import MASKS, count_classes, counts_text
-from mrcnn.video.counting import (
-    MIN_SECONDS,
-    Line,
-    ObjectCounter,
-    count_record,
-    counted_text,
-    crossed_text,
-)
+from mrcnn.commands.tally import Tally, clock, counted_lines
+from mrcnn.progress import Progress
+from mrcnn.results.records import MASKS
+from mrcnn.video.counting import Line, ObjectCounter, count_record
 from mrcnn.video.frame_records import FrameRecords
 from mrcnn.video.reading import Video
 from mrcnn.video.writing import VideoWriter, part_path
@@ -57,7 +49,7 @@ def mask_video(
     options = {"every": every, "live": video.live, "style": style, "counter": counter}
     options |= {"draw": bool(writer or window), "describe": json_masks if records else None}
     frames = video.frames(start, end)
-    counted = tail = None
+    counted = tail = shown = None
     with (
         stop_on_signal() as stop,
         masking.pipeline(frames, detect, class_names, video.rate, **options) as items,
@@ -83,8 +75,11 @@ def mask_video(
                     tail = {"counted": count_record(counted, class_names, counter.line)}
                 records.write(place | {"objects": objects}, tail)
             on_frame(found)
-            if window and not window.show(picture):
+            # A camera is shown as fast as it goes.
+            step = 0.0 if video.live or shown is None else found.frame.time - shown
+            if window and not window.show(picture, step):
                 break
+            shown = found.frame.time
         return stop.is_set()
 
 
@@ -155,7 +150,7 @@ def run(arguments: argparse.Namespace, config_class: type, video: Video, window=
         )
     print(tally.summary(opened.min_confidence))
     if counter:
-        print(_counted(counter, opened.class_names))
+        print(counted_lines(counter, opened.class_names))
     if stopped and not video.live:
         print(f"Stopped at {clock(tally.time)}.")
         return INTERRUPTED
@@ -211,17 +206,6 @@ def _device() -> str:
     return devices.describe()
 
 
-def _counted(counter, class_names) -> str:
-    """Return what was counted in words, a line each."""
-    text = (
-        f"Counted {counted_text(counter.count, class_names)}, each seen for {MIN_SECONDS} s or more"
-    )
-    if not counter.line:
-        return text
-    ways = (crossed_text(counter.count, class_names, way) for way in counter.line.directions)
-    return f"{text}\nCrossed the line: {'; '.join(ways)}"
-
-
 def _finish(writer, video, start):
     """Close the masked video and say what it is."""
     silent = writer.close(video.source if video.is_file else None, start)
@@ -229,72 +213,3 @@ def _finish(writer, video, start):
         sound = f", without sound: {silent}" if silent else ", with its sound"
         text = f"{writer.path}: {writer.count} frames, {writer.codec}"
         print(text + (sound if video.is_file else ""))
-
-
-def clock(value: float) -> str:
-    """Return a place in a video, in seconds, as "1:30" or "1:01:30"."""
-    minutes, rest = divmod(int(value), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-class Tally:
-    """Counts what a video showed, frame by frame; `objects` by class, each object once.
-
-    `closest` is (score, class id) of the best of what scored too little.
-    """
-
-    def __init__(self, class_names: Sequence[str]):
-        self._class_names = class_names
-        self.frames = self.most = self._last_number = 0
-        self.time = 0.0
-        self.closest = (0.0, 0)
-        self.objects, self.now = Counter(), Counter()
-        self._began = self._latest = None
-
-    def add(self, found):
-        """Count a `masking.Found`; an object is new when its number is."""
-        self._latest = time.perf_counter()
-        self._began = self._began or self._latest
-        self.frames += 1
-        self.time = found.frame.time
-        self.most = max(self.most, len(found.numbers))
-        class_ids = found.detections.class_ids
-        self.now = count_classes(class_ids, self._class_names)
-        new = class_ids[found.numbers > self._last_number]
-        self.objects += count_classes(new, self._class_names)
-        self._last_number = max([self._last_number, *map(int, found.numbers)])
-        self.closest = max([self.closest, *found.detections.below])
-
-    @property
-    def seconds_each(self) -> float:
-        """What a frame takes, without the first, which waits for the network to be compiled."""
-        return (self._latest - self._began) / max(self.frames - 1, 1) if self.frames else 0.0
-
-    def text(self) -> str:
-        """Return how fast it goes and what is to be seen: "12.3 frames a second: 3 car"."""
-        rate = f"{1 / self.seconds_each:.1f} frames a second: " if self.seconds_each else ""
-        return rate + counts_text(self.now)
-
-    def summary(self, min_confidence: float) -> str:
-        """Return what there was: "377 frames, 0.2 s each: 12 car, 2 bus, at most 5 at once".
-
-        Where nothing scored `min_confidence`, a second line tells what came closest.
-        """
-        plural = "s" if self.frames != 1 else ""
-        text = f"{self.frames} frame{plural}, {duration(self.seconds_each)} each: "
-        text += counts_text(self.objects)
-        if self.objects:
-            return f"{text}, at most {self.most} at once"
-        if not self.frames:
-            return text
-        score, class_id = self.closest
-        if not class_id:
-            return (
-                f"{text}\nThe network saw nothing but background: were these weights trained for "
-                "such videos?"
-            )
-        return (
-            f"{text}\nNothing scored {min_confidence:g} or more; the closest was {score:.2f} "
-            f"{self._class_names[class_id]}: to see it, add --min-confidence {score * 0.9:.2g}"
-        )
