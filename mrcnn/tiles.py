@@ -4,13 +4,16 @@ A view is a part of a photo as the network is shown it. `merging` makes one resu
 in several. Boxes are `(y1, x1, y2, x2)` in the photo's pixels, the end outside.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mrcnn.detections import Detections
+if TYPE_CHECKING:  # the command line asks for the limits alone, and OpenCV is slow to import
+    from mrcnn.detections import Detections
 
 OVERLAP, MOST_OVERLAP = 0.25, 0.5
 # Fewer pixels show nothing.
@@ -45,6 +48,8 @@ class View(NamedTuple):
 
     def place(self, found: Detections, shape: tuple[int, int]) -> Detections:
         """Return what was found in the view in the pixels of the photo of `shape`."""
+        from mrcnn.detections import Detections
+
         (y1, x1, _, _), (_, width) = self.box, found.shape
         rois, windows, pieces = found.rois, found.windows, found.pieces
         if self.flipped:

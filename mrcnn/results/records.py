@@ -1,10 +1,13 @@
 """The objects of an image as plain records, of JSON's types, and in words."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from mrcnn.detections import Detections
-from mrcnn.outlines import encode_rle, simple_polygons
+if TYPE_CHECKING:  # the command line asks for MASKS alone, and OpenCV is slow to import
+    from mrcnn.detections import Detections
 
 # How the mask of an object can be written.
 MASKS = ("polygons", "rle", "both")
@@ -22,6 +25,8 @@ def object_records(
     `polygons`, a list of `[[x, y], ...]`, one a connected part, TOLERANCE_PX off at most; `rle`,
     the mask as COCO's uncompressed run lengths. `masks`, one of MASKS, tells which of the two.
     """
+    from mrcnn.outlines import encode_rle, simple_polygons
+
     height, width = detections.shape
     records = []
     areas = detections.areas.tolist()
