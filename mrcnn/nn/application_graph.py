@@ -13,6 +13,7 @@ Legend: see blocks.py.
 
 import math
 import re
+import warnings
 
 import keras
 import numpy as np
@@ -74,7 +75,10 @@ def published(name) -> dict[str, dict[str, np.ndarray]]:
 
     Keras downloads them, to its own folder; what it raises where it cannot is passed on.
     """
-    model = keras_model(name, 3, weights="imagenet")
+    with warnings.catch_warnings():
+        # Some were trained on photos of several sizes, and Keras says which it takes.
+        warnings.simplefilter("ignore")
+        model = keras_model(name, 3, weights="imagenet")
     stages, _ = _stages(model)
     return {
         ours: {f"{ours}/{v.name}:0": np.asarray(v, np.float32) for v in layer.weights}
