@@ -49,6 +49,7 @@ def with_weights(model):
     return {layer.name: layer for layer, _ in leaf_layers(model) if layer.weights}
 
 
+@pytest.mark.filterwarnings("ignore:Even though the .tf.config.experimental_run_functions_eagerly")
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_network_learns_is_saved_and_predicts(name, tmp_path, eager):
     keras.utils.set_random_seed(1)

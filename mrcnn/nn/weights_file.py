@@ -42,7 +42,7 @@ class WeightsError(ValueError):
 class WeightsInfo:
     """What the header of a weights file tells.
 
-    `backbone` is a name of `backbones.BACKBONES`, or "module:function" of another where the file
+    `backbone` is a name for `backbones.named`, or "module:function" of another where the file
     tells it (a stranger's word, never to be imported unasked), else None; `num_classes` counts the
     background and is None in a file without heads; `class_names` starts with "BG" and, like
     `settings` (Config attributes), is None where the file does not tell.
