@@ -234,6 +234,19 @@ def test_a_signal_finishes_the_files(clip, weights, detector, capsys, number):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_a_signal_while_the_files_are_finished_waits(clip, weights, detector, monkeypatch):
+    class Slow(video_run.VideoWriter):
+        def close(self, *arguments):
+            os.kill(os.getpid(), signal.SIGINT)
+            return super().close(*arguments)
+
+    monkeypatch.setattr(video_run, "VideoWriter", Slow)
+    found = clip.with_name("found.json")
+    assert video_mask.main([str(clip), "--weights", weights, "--json", str(found)]) == 0
+    assert len(read_all(clip.with_name("clip_masked.mp4"))) == 20
+    assert len(json.loads(found.read_text())["frames"]) == 20
+
+
 def test_ctrl_c_before_the_first_frame(clip, weights, monkeypatch, capsys):
     def load(_):
         raise KeyboardInterrupt

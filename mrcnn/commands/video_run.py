@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -38,8 +39,11 @@ def mask_video(
     start: float = 0.0,
     end: float | None = None,
     on_frame: Callable[[masking.Found], None] = lambda found: None,
+    stop: threading.Event | None = None,
 ) -> bool:
-    """Mask a video from `start` to `end`; return whether a signal ended it early.
+    """Mask a video from `start` to `end`, or until `stop` is set; return whether that ended it.
+
+    Without `stop` a signal ends it, as of `process.stop_on_signal`.
 
     `detect`, as `Detector.detect`, is called in a thread, with one RGB frame. `writer` and
     `records` get the pictures and the objects, and are left open. A `window` is as
@@ -51,7 +55,7 @@ def mask_video(
     frames = video.frames(start, end)
     counted = tail = shown = None
     with (
-        stop_on_signal() as stop,
+        contextlib.nullcontext(stop) if stop else stop_on_signal() as stop,
         masking.pipeline(frames, detect, class_names, video.rate, **options) as items,
     ):
         while not stop.is_set():
@@ -105,7 +109,8 @@ def run(arguments: argparse.Namespace, config_class: type, video: Video, window=
     counter = ObjectCounter(line) if line or arguments.count else None
     tally = Tally(opened.class_names)
     ends = [second for second in (video.duration, end) if second is not None]
-    with contextlib.ExitStack() as files:
+    # Files are finished in peace: `signals` ends after them.
+    with contextlib.ExitStack() as signals, contextlib.ExitStack() as files:
         writer = records = None
         if arguments.output:
             writer = VideoWriter(arguments.output, video.size, video.rate)
@@ -147,6 +152,7 @@ def run(arguments: argparse.Namespace, config_class: type, video: Video, window=
             start=start,
             end=end,
             on_frame=on_frame,
+            stop=signals.enter_context(stop_on_signal()),
         )
     print(tally.summary(opened.min_confidence))
     if counter:
