@@ -1,29 +1,20 @@
 """The README speaks of what is there."""
 
-import argparse
 import contextlib
 import re
-import runpy
-import shlex
 import shutil
-import sys
-import textwrap
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mrcnn.commands import process
 from mrcnn.model import MaskRCNN
 from mrcnn.nn.weights import WeightsError
-
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+from tests.documents import PAGES, ROOT, blocks
 
 
 def tables():
     """Yield the rows of the README's tables, each as its cells."""
-    for line in README.splitlines():
+    for line in PAGES["README.md"].splitlines():
         if line.startswith("|"):
             yield [cell.strip() for cell in line.strip("|").split("|")]
 
@@ -52,77 +43,7 @@ def test_it_tells_where_to_add(subject):
     assert "`mrcnn/" in rows[0][1]
 
 
-def test_every_link_leads_to_a_file():
-    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
-    assert links
-    assert not [link for link in links if not (ROOT / link).exists()]
-
-
-# -- Every block of code -----------------------------------------------------------------------
-
-
-def blocks(language):
-    """Return the fenced blocks of a language, "" for commands of a shell."""
-    fenced = re.findall(r"^( *)```(\w*)\n(.*?)^\1```$", README, re.M | re.S)
-    return [textwrap.dedent(text) for _, name, text in fenced if name == language]
-
-
-def commands():
-    """Return the lines of the README's commands, each whole and without its comment."""
-    lines = "\n".join(blocks("")).replace("\\\n", " ").splitlines()
-    parts = (each for line in lines for each in re.sub(r"\s+# .*", "", line).split("&&"))
-    return [part.strip() for part in parts if part.strip()]
-
-
-class Parsed(Exception):
-    """A command line was understood."""
-
-
-def understood(words, monkeypatch):
-    """Parse the arguments of a script as it would; stop before it does anything."""
-    parse = argparse.ArgumentParser.parse_args
-
-    def parse_and_stop(self, *arguments, **options):
-        parse(self, *arguments, **options)
-        raise Parsed
-
-    def stop(*_):
-        raise Parsed
-
-    if (ROOT / words[0]).parent == ROOT:
-        monkeypatch.setattr(process, "run", stop)
-    else:
-        monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
-    monkeypatch.setattr(sys, "argv", [str(ROOT / words[0]), *words[1:]])
-    with pytest.raises(Parsed):
-        runpy.run_path(str(ROOT / words[0]), run_name="__main__")
-    return True
-
-
-def test_there_are_blocks_of_both_kinds_and_no_others():
-    assert len(commands()) > 20 and blocks("python")
-    assert len(re.findall(r"^ *```", README, re.M)) == 2 * (len(blocks("")) + len(blocks("python")))
-
-
-@pytest.mark.parametrize("command", commands())
-def test_a_command_is_one_that_is_understood(command, monkeypatch, capsys):
-    program, *words = shlex.split(command)
-    if program == "make":
-        assert re.search(rf"^{words[0]}:", (ROOT / "Makefile").read_text(), re.M)
-    elif program in ("pip", "python3", "."):
-        assert all((ROOT / word).exists() for word in words if word.endswith(".txt"))
-    elif words[0] == "-m":
-        assert (ROOT / words[1] / "__main__.py").exists()
-    else:
-        assert program == "python" and understood(words, monkeypatch)
-
-
-@pytest.mark.parametrize(
-    "words", [["custom_training.py", "train", "--epoch", "3"], ["video_mask.py"]]
-)
-def test_a_command_that_is_not_understood_is_found(words, monkeypatch):
-    with pytest.raises(SystemExit):
-        understood(words, monkeypatch)
+# -- The Python example ------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +55,7 @@ def example(tmp_path_factory):
     (place / "log" / "custom.h5").symlink_to(ROOT / "log" / "custom.h5")
     names = {}
     with contextlib.chdir(place):
-        for block in blocks("python"):
+        for block in blocks("README.md", "python"):
             exec(block, names)
     return names
 
