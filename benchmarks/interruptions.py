@@ -276,6 +276,11 @@ def _lines(path):
         raise ValueError("a line is cut off")
 
 
+def _page(path):
+    if not path.read_text().rstrip().endswith("</html>"):
+        raise ValueError("the page is cut off")
+
+
 def frames_of(path: Path) -> int:
     """Return how many frames of a video can be read."""
     capture = cv2.VideoCapture(str(path))
@@ -296,6 +301,7 @@ READERS = {
     ".hdf5": _state,
     ".csv": _lines,
     ".txt": _lines,
+    ".html": _page,
     ".json": lambda path: json.loads(path.read_text()),
     **dict.fromkeys((".jpg", ".png"), read_image),
     **dict.fromkeys((".mp4", ".avi", ".mkv"), _video),

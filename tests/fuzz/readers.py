@@ -292,7 +292,7 @@ def state_files() -> list[bytes]:
 def read_state(path: Path) -> None:
     """Read it as a run does that goes on."""
     run_files.find_resumable(path.parent)
-    assert State.load(path.parent, 3).steps >= 0
+    assert State.load(path.parent, 3).batches >= 0
 
 
 def read_names(path: Path) -> None:
