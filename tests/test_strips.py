@@ -14,7 +14,7 @@ from mrcnn import pictures
 from mrcnn.data.images import read_image
 from mrcnn.detections import Detections
 from mrcnn.detector import Detector
-from mrcnn.drawing import figures, strips
+from mrcnn.drawing import figures, lettering, strips
 from mrcnn.model import MaskRCNN
 from mrcnn.training import run_files
 from mrcnn.training.callbacks import LEARNING_RATE, MASK_AP, Losses
@@ -263,3 +263,9 @@ def test_the_losses_of_an_epoch_that_could_not_be_written_come_with_the_next(tmp
         (3, 2, 0.25),
     ]
     assert cv2.imread(str(tmp_path / run_files.CURVES_FILE)).shape[1] > 1500
+
+
+@pytest.mark.parametrize("text", ["annotated", "epoch 1000", "AP 0.872"])
+def test_the_words_at_the_left_are_not_cut(text):
+    (letters,) = lettering.texts([text], strips.LETTERS)
+    assert letters.shape[1] <= strips.MARGIN

@@ -12,9 +12,9 @@ from mrcnn.drawing import lettering
 from mrcnn.drawing.instances import as_rgb, draw_detections
 
 # Pixels of a photo in a strip, height and greatest width, and of what lies around it.
-HEIGHT, WIDTH, GAP, MARGIN = 200, 300, 4, 96
+HEIGHT, WIDTH, GAP, MARGIN = 200, 300, 4, 112
 # The picture whose labels are as large as the words at a strip's left.
-LETTERS = (820, 820)
+LETTERS = (700, 700)
 WHITE = 255
 
 
