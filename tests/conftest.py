@@ -13,6 +13,10 @@ from tests import golden as golden_files
 # A shell starts what it runs in the background with Ctrl-C ignored, and programs pass that on.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# So does nohup with this one.
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 RUNS = {"resnet50": "inference_resnet50_square.npz", "resnet101": "inference_resnet101_pad64.npz"}
 
 
@@ -59,3 +63,13 @@ def golden_runs(published_weights):
         return made[backbone]
 
     return run
+
+
+@pytest.fixture
+def eager():
+    """TensorFlow's functions run as they are: a step or two take less time than tracing a graph."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)

@@ -23,16 +23,6 @@ SIDE = 64
 FAMILIES = ("MobileNetV3Small", "MobileNet", "ConvNeXtTiny")
 
 
-@pytest.fixture
-def eager():
-    """Functions run as they are: a step of each family would take longer to compile."""
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 def config_of(name):
     class Tiny(small.SmallConfig):
         BACKBONE = name

@@ -14,7 +14,6 @@ import h5py
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import custom_training
 import custom_training_augmentation
@@ -144,14 +143,6 @@ def test_an_annotation_without_its_photo_is_told(dataset, capsys):
 
 
 # -- Training ----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def eager():
-    """A few steps take less time than tracing a graph."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module")

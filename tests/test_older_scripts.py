@@ -121,7 +121,7 @@ def test_a_batch_as_a_list(shapes, trainer):
 
 
 @pytest.mark.parametrize("make", [modellib.data_generator, modellib.DataGenerator])
-def test_fitting_on_generators(shapes, trainer, make):
+def test_fitting_on_generators(shapes, trainer, make, eager):
     network = trainer.keras_model
     frozen = np.asarray(network.get_layer("fpn_p2").kernel)
     history = network.fit(
@@ -357,7 +357,7 @@ def no_display():
     plt.close("all")
 
 
-def test_shapes_are_trained_in_two_stages_and_measured(tmp_path, shapes, capsys):
+def test_shapes_are_trained_in_two_stages_and_measured(tmp_path, shapes, capsys, eager):
     """The notebook train_shapes, and the calls of balloon.py and nucleus.py for training."""
     from imgaug import augmenters as iaa
 

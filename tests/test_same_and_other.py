@@ -22,11 +22,8 @@ SEED = 3
 
 
 @pytest.fixture
-def eager():
-    tf.config.run_functions_eagerly(True)
+def eager(eager):
     keras.utils.set_random_seed(SEED)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 # -- Equal scores ----------------------------------------------------------------------------------

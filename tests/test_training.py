@@ -11,7 +11,6 @@ import h5py
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from imgaug import augmenters as iaa
 
 from mrcnn import anchors, boxes, settings
@@ -36,14 +35,6 @@ def weights_of(model):
         for layer in model.get_trainable_layers()
         for v in layer.weights
     }
-
-
-@pytest.fixture
-def eager():
-    """Most tests here take a step or two, which takes less time than tracing a graph."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture
@@ -122,7 +113,7 @@ def test_losses_have_the_older_names_everywhere(model, tmp_path):
     assert set(history.history) == names | {f"val_{name}" for name in names}
     with open(f"{model.log_dir}/losses.csv") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 2 and set(rows[0]) == {"epoch", *history.history}
+    assert len(rows) == 2 and set(rows[0]) == {"epoch", "learning_rate", *history.history}
     events = list((tmp_path / "log").rglob("events.out*"))
     assert len(events) == 2
 
@@ -334,16 +325,16 @@ def test_it_finds_what_it_was_shown(trained):
 
 
 def test_parts_of_a_run_may_log_other_things(model):
-    class Rate(keras.callbacks.Callback):
+    class Warmth(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
-            logs["learning_rate"] = 0.5
+            logs["warmth"] = 0.5
 
-    model.train(Shapes(1), None, 0.001, 1, "heads", custom_callbacks=[Rate()], seed=SEED)
+    model.train(Shapes(1), None, 0.001, 1, "heads", custom_callbacks=[Warmth()], seed=SEED)
     model.train(Shapes(1), Shapes(1), 0.001, 2, "heads", seed=SEED)
     model.train(Shapes(1), None, 0.001, 3, "heads", seed=SEED)
     with open(f"{model.log_dir}/losses.csv") as file:
         first, second, third = csv.DictReader(file)
-    assert [first["learning_rate"], second["learning_rate"]] == ["0.5", ""]
+    assert [first["warmth"], second["warmth"]] == ["0.5", ""]
     assert first["val_loss"] == third["val_loss"] == "" and float(second["val_loss"]) > 0
     assert float(first["loss"]) > 0 and float(third["loss"]) > 0
     assert read_image(f"{model.log_dir}/losses.png").size

@@ -41,12 +41,12 @@ def run_evaluate(script: Script, arguments: argparse.Namespace) -> int:
         print(f"\n{_kept(opened.info.path, threshold, arguments.keep_threshold)}\n")
 
     places = {dataset.image_reference(image_id): image_id for image_id in dataset.image_ids}
-    page.write(evaluation)
     write_report(
         evaluation,
         folder,
         lambda miss: draw_comparison(opened.detector, dataset, places[miss.image_id], threshold),
     )
+    page.write(evaluation)
     print(f"Numbers, curves, and the worst images as annotated and as found: {folder}")
     print(f"To look at every photo, open {page.path} in a browser")
     return 0
