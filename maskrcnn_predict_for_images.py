@@ -6,6 +6,7 @@
     python maskrcnn_predict_for_images.py photos/ "more/**/*.png" --weights log/custom.h5
     python maskrcnn_predict_for_images.py photos/ --weights coco --json found.json
     python maskrcnn_predict_for_images.py photos/ --via photos/predictions.json --uncertain 100
+    python maskrcnn_predict_for_images.py archive/ --jsonl found.jsonl --no-pictures --resume
 
 Pictures with the objects go to the folder `predictions`, and it says what was found:
 
@@ -27,7 +28,7 @@ from pathlib import Path
 from mrcnn.commands import process
 from mrcnn.commands.arguments import add_detection, add_json_masks, add_styles, count
 from mrcnn.commands.parser import Parser
-from mrcnn.results.formats import FORMATS
+from mrcnn.results.formats import FOLDERS, FORMATS, RESUMED
 
 SAMPLE = process.of_checkout("dataset", "val")
 
@@ -42,15 +43,27 @@ def parse_arguments(argv=None) -> argparse.Namespace:
     add("--output", metavar="FOLDER", type=Path, default=Path("predictions"), help=text)
     add("--show", action="store_true", help="show each picture; any key goes on, q shows no more")
     for name, form in FORMATS.items():
-        add(f"--{name}", metavar="FILE", type=Path, help=form.help)
+        kind = "FOLDER" if name in FOLDERS else "FILE"
+        add(f"--{name.replace('_', '-')}", metavar=kind, type=Path, help=form.help)
     add_json_masks(add)
     text = "of --via, only the N photos whose correction teaches most; those annotated are left out"
     add("--uncertain", metavar="N", type=count, help=text)
+    text = "go on with --jsonl or --parquet of a run that was stopped; where none is there, begin"
+    add("--resume", action="store_true", help=text)
+    add("--no-pictures", action="store_true", help="draw none")
     add_styles(parser)
     add_detection(add, "image")
     arguments = parser.parse_args(argv)
     if arguments.uncertain and not arguments.via:
         parser.error("--uncertain chooses what --via FILE writes: name that file")
+    if arguments.no_pictures and (arguments.show or arguments.style):
+        parser.error("--no-pictures draws none: there is nothing to show and no style")
+    if arguments.resume:
+        asked = [name for name in FORMATS if getattr(arguments, name)]
+        if len(asked) != 1 or asked[0] not in RESUMED:
+            parser.error("--resume goes on with one result, of --jsonl or --parquet: name it alone")
+        if arguments.overwrite:
+            parser.error("--resume goes on and --overwrite begins anew: give one of them")
     return arguments
 
 

@@ -15,6 +15,7 @@ import maskrcnn_predict_for_images as script
 from custom_training import CustomConfig
 from mrcnn import pictures
 from mrcnn.commands import photo_run, process
+from mrcnn.commands.searching import Photos
 from mrcnn.detections import Detections
 from mrcnn.results.formats import FORMATS
 from mrcnn.results.photos import RunInfo
@@ -36,8 +37,10 @@ def detections(class_ids, scores):
 def run(detector, sources, arguments=(), writers=()):
     arguments = script.parse_arguments([*map(str, sources), *arguments])
     arguments.output.mkdir(exist_ok=True)
+    photos = Photos(sources, arguments, [])
+    list(photos.harmed())
     with process.stop_on_signal() as stop:
-        return photo_run.predict(detector, sources, ["BG", "mug"], writers, arguments, stop)
+        return photo_run.predict(detector, photos, ["BG", "mug"], writers, arguments, stop)
 
 
 def test_a_picture_that_cannot_be_written_leaves_the_others(place, capsys):
@@ -54,14 +57,15 @@ def test_a_picture_that_cannot_be_written_leaves_the_others(place, capsys):
 
     assert process.run(body) == 0
     (outcome,) = outcomes
-    assert [failed["file"] for failed in outcome.failed] == [str(long)]
+    assert (outcome.done, outcome.failed) == (2, 1)
     error = capsys.readouterr().err
     assert error.startswith("[1/3] ") and "cannot be written: File name too long" in error
-    assert outcome.done == [odd, last]
     assert photo_run.summary_text(outcome, 0.7).splitlines()[0].endswith("1 failed")
     writer.close()
     document = json.loads((place / "found.json").read_text(encoding="utf-8"))
-    assert os.fsencode(document["images"][0]["file"]) == os.fsencode(odd)
+    assert [failed["file"] for failed in document["failed"]] == [str(long)]
+    files = [os.fsencode(image["file"]) for image in document["images"]]
+    assert files == [os.fsencode(odd), os.fsencode(last)]
 
 
 def documents(place, sources):
@@ -72,11 +76,14 @@ def documents(place, sources):
 
 def in_files(place):
     """Return the photos that stand in the files of `documents`, by the format's name."""
-    texts = {name: (place / f"{name}.json").read_text() for name in FORMATS}
+    texts = {
+        name: (place / f"{name}.json").read_text() for name in ("json", "jsonl", "via", "html")
+    }
     images = json.loads(texts["json"])["images"]
     entries = json.loads(texts["via"])["_via_img_metadata"].values()
     return {
         "json": [Path(image["file"]).name for image in images],
+        "jsonl": [Path(line["file"]).name for line in map(json.loads, texts["jsonl"].splitlines())],
         "via": [entry["filename"] for entry in entries],
         "html": [photo["name"] for photo in embedded(texts["html"], 'class="photo"')],
     }
@@ -105,16 +112,24 @@ def test_the_fault_of_one_photo_is_that_photos(place, capsys):
     writers = documents(place, sources)
     with photo_run.closing(writers.values()):
         outcome = run(Finder(happens), sources, writers=writers.values())
-    assert outcome.done == [good[0], good[1], good[3]]
-    reasons = {Path(failed["file"]).name: failed["reason"] for failed in outcome.failed}
+    assert (outcome.done, outcome.failed) == (3, 4)
+    failures = json.loads((place / "json.json").read_text())["failed"]
+    reasons = {Path(failed["file"]).name: failed["reason"] for failed in failures}
     assert list(reasons) == ["wide.jpg", "2.png", "empty.jpg", "4.png"]
     assert f"{wide}: " in reasons["wide.jpg"] and "cannot be written as .jpg" in reasons["wide.jpg"]
     assert reasons["2.png"] == f"{good[2]}: RuntimeError: out of memory"
     assert reasons["empty.jpg"] == f"{broken}: the file is empty"
     assert reasons["4.png"] == f"{good[4]}: no such file"
     assert len(capsys.readouterr().err.splitlines()) == 4
-    assert in_files(place) == {name: ["0.png", "1.png", "3.png"] for name in FORMATS}
-    assert json.loads((place / "json.json").read_text())["failed"] == outcome.failed
+    done = {
+        name: [name for name in names if name in ("0.png", "1.png", "3.png")]
+        for name, names in in_files(place).items()
+    }
+    assert done == {name: ["0.png", "1.png", "3.png"] for name in done}
+    lines = [json.loads(line) for line in (place / "jsonl.json").read_text().splitlines()]
+    assert [line["failed"] for line in lines if "failed" in line] == list(reasons.values())
+    rows = list(FORMATS["parquet"].photos_in(place / "parquet.json"))
+    assert [Path(file).name for file, _ in rows] == [Path(line["file"]).name for line in lines]
     assert photo_run.summary_text(outcome, 0.7).splitlines()[0].endswith("4 failed")
 
 
@@ -184,7 +199,9 @@ def test_an_interrupted_run_keeps_what_it_has(place, number):
 
     sources = [saved(place / f"{number}.png") for number in range(4)]
     outcome = run(Finder(interrupt), sources, ["--via", "v.json"])
-    assert outcome.done == sources[:2]
+    assert (outcome.done, outcome.left, outcome.following) == (2, 2, sources[2])
+    said = f"Stopped: 2 images from {sources[2]} on are left."
+    assert photo_run.stopped_text(outcome, False) == said
     assert outcome.closest == [(0.2, "mug", sources[1]), (0.1, "mug", sources[0])]
 
 
@@ -197,7 +214,7 @@ def test_after_q_no_picture_is_shown(place, monkeypatch):
 
     monkeypatch.setattr(photo_run, "show_picture", show_picture)
     sources = [saved(place / f"{number}.png") for number in range(4)]
-    assert run(Finder(), sources, ["--show"]).done == sources
+    assert run(Finder(), sources, ["--show"]).done == len(sources)
     assert shown == [((60, 80, 3), str(source)) for source in sources[:2]]
 
 
@@ -212,17 +229,15 @@ def test_what_was_found():
 
 
 def test_summaries():
-    outcome = photo_run.Outcome(
-        done=[Path()] * 12, counts=Counter({"AC Remote": 17}), seconds_each=0.84
-    )
+    outcome = photo_run.Outcome(done=12, counts=Counter({"AC Remote": 17}), seconds_each=0.84)
     assert photo_run.summary_text(outcome, 0.7) == "12 images, 17 AC Remote, 0.8 s each"
-    outcome = photo_run.Outcome(failed=[{}])
+    outcome = photo_run.Outcome(failed=1)
     assert photo_run.summary_text(outcome, 0.7) == "0 images, nothing, 0.00 s each, 1 failed"
 
 
 def test_what_came_closest():
     outcome = photo_run.Outcome(
-        done=[Path()], closest=[(0.64, "mug", Path("b.jpg")), (0.3, "cup", Path("a.jpg"))]
+        done=1, closest=[(0.64, "mug", Path("b.jpg")), (0.3, "cup", Path("a.jpg"))]
     )
     assert photo_run.summary_text(outcome, 0.7).splitlines()[1:] == [
         "Nothing scored 0.7 or more. What came closest:",
@@ -230,4 +245,80 @@ def test_what_came_closest():
         "  0.30 cup in a.jpg",
         "To see it, add --min-confidence 0.58",
     ]
-    assert "nothing but background" in photo_run.summary_text(photo_run.Outcome(done=[Path()]), 0.7)
+    assert "nothing but background" in photo_run.summary_text(photo_run.Outcome(done=1), 0.7)
+
+
+# -- Going on --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def start(place, monkeypatch):
+    """A function that runs the command on the folder `photos`; it returns what it looked at."""
+    weights = place / "w.h5"
+    weights.write_bytes(b"weights")
+    monkeypatch.setattr(photo_run.weights, "find", lambda *_: weights)
+    monkeypatch.setattr(photo_run.weights, "present", lambda *_: None)
+
+    def start(*options, kills=None, least=0.7):
+        def interrupt(call):
+            if call == kills:
+                os.kill(os.getpid(), process.SIGNALS[0])
+
+        finder = Finder(interrupt)
+        opened = SimpleNamespace(detector=finder, class_names=["BG", "mug"], min_confidence=least)
+        monkeypatch.setattr(photo_run, "open_model", lambda *_, **__: opened)
+        code = photo_run.run(script.parse_arguments(["photos", *options]), CustomConfig)
+        return code, finder.seen
+
+    for number in range(7):
+        saved(place / "photos" / f"{number}.png")
+    (place / "photos" / "3.png").write_bytes(b"")
+    return start
+
+
+@pytest.mark.parametrize("name", ["jsonl", "parquet"])
+def test_a_run_that_was_stopped_goes_on(place, start, capsys, name):
+    result = place / "found"
+    options = [f"--{name}", str(result), "--resume"]
+    assert start(*options, kills=2) == (process.INTERRUPTED, 2)
+    assert "with --resume goes on" in capsys.readouterr().out
+    if name == "jsonl":
+        with open(result, "ab") as file:
+            file.write(b'{"file":"photos/2.p')  # as a kill leaves it
+    # The picture that the kill left without a line is made again, one of another run stays.
+    saved(place / "predictions" / "2_predicted.png")
+    old = saved(place / "predictions" / "4_predicted.png")
+    os.utime(old, (0, 0))
+    with pytest.raises(ValueError, match="another --min-confidence, 0.7 and not 0.6: give the sam"):
+        start(*options, least=0.6)
+    assert start(*options) == (1, 4)
+    assert "2 photos are in " in capsys.readouterr().out
+    assert start(*options) == (0, 0)
+    found = list(FORMATS[name].photos_in(result))
+    assert [Path(file).name for file, _ in found] == [f"{number}.png" for number in range(7)]
+    names = [picture and Path(picture).name for _, picture in found]
+    assert names[2:5] == ["2_predicted.png", None, "4_predicted_2.png"]
+    assert len(list((place / "predictions").iterdir())) == 7
+    with pytest.raises(ValueError, match="exists already: .* or go on with --resume"):
+        start(*options[:2])
+
+
+def test_no_pictures_are_drawn(place, start):
+    assert start("--jsonl", "a.jsonl", "--json", "a.json", "--no-pictures") == (1, 6)
+    assert not (place / "predictions").exists()
+    images = json.loads((place / "a.json").read_text())["images"]
+    lines = [json.loads(line) for line in (place / "a.jsonl").read_text().splitlines()]
+    assert [line for line in lines if "failed" not in line] == images
+    assert {image["picture"] for image in images} == {None}
+
+
+def test_a_damaged_result_is_not_gone_on_with(place, start):
+    options = ["--jsonl", "a.jsonl", "--no-pictures", "--resume"]
+    start(*options)
+    lines = (place / "a.jsonl").read_text()
+    (place / "a.jsonl").write_text("x" + lines)
+    with pytest.raises(ValueError, match="a.jsonl: line 1 is no photo of --jsonl"):
+        start(*options)
+    (place / "a.jsonl.run.json").unlink()
+    with pytest.raises(ValueError, match="run.json, which tells how a.jsonl was made, is not th"):
+        start(*options)

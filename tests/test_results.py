@@ -1,3 +1,5 @@
+import contextlib
+import io
 import json
 import re
 import tempfile
@@ -412,6 +414,48 @@ def test_photos_on_two_drives_have_their_whole_paths(tmp_path, photos, monkeypat
     images = document["_via_img_metadata"].values()
     addresses = [core["default_filepath"] + image["filename"] for image in images]
     assert addresses == ["file:///C:/a/x.jpg", "file:///D:/x.jpg"]
+
+
+def test_coco_takes_the_results(tmp_path, photos):
+    from pycocotools import mask as coco_masks
+    from pycocotools.coco import COCO
+
+    path = tmp_path / "results.json"
+    writer = FORMATS["coco_results"](path, RunInfo(Path("some.h5"), NAMES, 0.5, ()))
+    mask = wavy(60)
+    numbered = photos[0]._replace(path=Path("000042.jpg"), detections=found(mask, class_ids=[2]))
+    for photo in (photos[1], numbered, photos[0]):
+        writer.add(photo)
+    writer.close()
+    records = json.loads(path.read_text())
+    assert [record["image_id"] for record in records] == [42, "one"]
+    assert np.array_equal(coco_masks.decode(records[0]["segmentation"]), mask)
+    assert records[0]["bbox"] == list(coco_masks.toBbox(records[0]["segmentation"]))
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO()
+        truth.dataset = {"images": [{"id": 42}, {"id": "one"}], "categories": [], "info": {}}
+        truth.dataset |= {"annotations": []}
+        truth.createIndex()
+        assert truth.loadRes(str(path)).anns[1]["image_id"] == 42
+
+
+def test_parquet_has_what_json_lines_have(tmp_path, photos):
+    table = pytest.importorskip("pyarrow.parquet")
+    info = RunInfo(Path("some.h5"), NAMES, 0.5, (), masks="both")
+    for name in ("jsonl", "parquet"):
+        writer = FORMATS[name](tmp_path / name, info)
+        for photo in photos:
+            writer.add(photo)
+        writer.fail({"file": "caf\udce9.jpg", "reason": "it is empty"})
+        writer.close()
+    rows = table.read_table(tmp_path / "parquet").to_pylist()
+    lines = [json.loads(line) for line in (tmp_path / "jsonl").read_text().splitlines()]
+    assert rows[:2] == [line | {"failed": None} for line in lines[:2]]
+    files = [
+        [file for file, _ in FORMATS[name].photos_in(tmp_path / name)]
+        for name in ("jsonl", "parquet")
+    ]
+    assert files[0] == files[1] and files[0][2] == "caf\udce9.jpg"
 
 
 # -- The page about it -------------------------------------------------------------------------

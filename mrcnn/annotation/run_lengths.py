@@ -47,3 +47,18 @@ def decompress_counts(text: str) -> list[int]:
     if shift:
         raise ShapeError("value", "its run lengths break off")
     return counts
+
+
+def compress_counts(counts: list[int]) -> str:
+    """Return run lengths as COCO's compressed text; undoes `decompress_counts`."""
+    text = []
+    for index, count in enumerate(counts):
+        value = count - counts[index - 2] if index > 2 else count
+        while True:
+            bits, value = value & 31, value >> 5
+            # The last one's top bit is the sign.
+            more = value != (-1 if bits & 16 else 0)
+            text.append(chr(48 + bits + 32 * more))
+            if not more:
+                break
+    return "".join(text)

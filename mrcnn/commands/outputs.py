@@ -6,6 +6,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from mrcnn.data.seen import Seen
+from mrcnn.results.formats import FOLDERS, RESUMED
+
 LOSSY_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif"}
 
 
@@ -14,39 +17,59 @@ def key(path: Path) -> str:
     return str(path.resolve()).casefold()
 
 
-def picture_path(source: Path, folder: Path, taken: set[str], overwrite: bool = False) -> Path:
+def picture_path(
+    source: Path, folder: Path, taken: Seen, overwrite: bool = False, since: int | None = None
+) -> Path:
     """Return where the picture of `source` goes, and add its `key` to `taken`.
 
     `<stem>_predicted.jpg`, or `.png` where the source is lossless; numbered where that is taken
-    or, unless `overwrite`, exists.
+    or, unless `overwrite`, exists and is older than `since`, in ns as of `stat`.
     """
     suffix = ".jpg" if source.suffix.lower() in LOSSY_SUFFIXES else ".png"
     for number in itertools.count(1):
         extra = f"_{number}" if number > 1 else ""
         path = folder / f"{source.stem}_predicted{extra}{suffix}"
-        if key(path) not in taken and (overwrite or not os.path.lexists(path)):
-            taken.add(key(path))
+        if not overwrite and _is_there(path, since):
+            continue
+        if taken.add(key(path)):
             return path
+
+
+def _is_there(path, since):
+    """Tell whether something is at `path` that is not to be replaced."""
+    if not os.path.lexists(path):
+        return False
+    return since is None or path.lstat().st_mtime_ns < since
 
 
 def check_files(
     arguments: argparse.Namespace, options: Iterable[str], inputs: Iterable[Path]
 ) -> None:
     """Raise ValueError where a file that one of `options` names would harm another one."""
-    taken = {key(path) for path in inputs}
-    for option in options:
-        path = getattr(arguments, option)
-        if path is None:
-            continue
-        if key(path) in taken:
-            raise ValueError(f"--{option} {path} is another file of this run: take another name")
-        if path.is_dir():
-            raise ValueError(f"--{option} {path} is a folder, a file is needed")
-        if path.exists() and not arguments.overwrite:
-            raise ValueError(
-                f"--{option} {path} exists already: take another name, or add --overwrite"
-            )
-        taken.add(key(path))
+    named = [(name, path) for name in options if (path := getattr(arguments, name)) is not None]
+    wanted = {}
+    for name, path in named:
+        option = f"--{name.replace('_', '-')} {path}"
+        if key(path) in wanted:
+            raise ValueError(_another(option))
+        wanted[key(path)] = option
+    for path in inputs:
+        if (option := wanted.get(key(path))) is not None:
+            raise ValueError(_another(option))
+    for name, path in named:
+        option, again = wanted[key(path)], "add --overwrite"
+        if name in RESUMED:
+            again += ", or go on with --resume"
+        if path.is_dir() != (name in FOLDERS) and path.exists():
+            kinds = ("file", "folder") if name in FOLDERS else ("folder", "file")
+            raise ValueError(f"{option} is a {kinds[0]}, a {kinds[1]} is needed")
+        there = any(path.iterdir()) if path.is_dir() else path.exists()
+        if there and not arguments.overwrite and not (arguments.resume and name in RESUMED):
+            raise ValueError(f"{option} exists already: take another name, or {again}")
+
+
+def _another(option):
+    return f"{option} is another file of this run: take another name"
 
 
 def make_folder(arguments: argparse.Namespace) -> None:

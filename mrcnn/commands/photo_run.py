@@ -1,12 +1,14 @@
 """A run over photos: what is in each is found, drawn, written down and said."""
 
 import argparse
+import collections
 import contextlib
+import functools
 import itertools
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,43 +21,40 @@ from mrcnn.commands.arguments import detection_options
 from mrcnn.commands.display import check_display, show_picture
 from mrcnn.commands.opening import open_model
 from mrcnn.commands.other_script import no_photo
-from mrcnn.commands.outputs import check_files, key, make_folder, picture_path
+from mrcnn.commands.outputs import check_files, make_folder, picture_path
 from mrcnn.commands.process import INTERRUPTED, LOG_FOLDER, ROOT, stop_on_signal
-from mrcnn.commands.proposing import unannotated
+from mrcnn.commands.searching import Photos, run_facts
 from mrcnn.data.images import read_image
-from mrcnn.data.sources import find_images
 from mrcnn.detections import Detections
 from mrcnn.drawing.instances import draw_detections
+from mrcnn.drawing.styles import Style
 from mrcnn.progress import Progress, duration
-from mrcnn.results.formats import FORMATS
+from mrcnn.results.formats import FORMATS, RESUMED
+from mrcnn.results.parquet_parts import arrow
 from mrcnn.results.photos import PhotoResult, RunInfo, Writer
 from mrcnn.results.records import count_classes, counts_text
+from mrcnn.results.resuming import is_begun, write_note
 
 SCORES_SHOWN = 5
+# A folder that is searched and counted in so many seconds has its total from the first photo on.
+COUNTING_SECONDS = 1.0
 
 
 @dataclass
 class Outcome:
     """What came of a run."""
 
-    # The photos that were looked at, and `file` and `reason` of each that failed.
-    done: list[Path] = field(default_factory=list)
-    failed: list[dict] = field(default_factory=list)
+    # How many photos were looked at, and how many of them failed.
+    done: int = 0
+    failed: int = 0
     counts: Counter = field(default_factory=Counter)
     # (score, class name, path) of what scored too little, best first.
     closest: list[tuple] = field(default_factory=list)
     seconds_each: float = 0.0
-
-    def fail(self, source: Path, error: Exception, progress: Progress) -> None:
-        """Note an image that could not be read, or its picture not be written, and say so."""
-        reason = str(error)
-        if not isinstance(error, ValueError | OSError):
-            reason = f"{type(error).__name__}: {reason.partition(chr(10))[0]}"
-        if str(source) not in reason:
-            reason = f"{source}: {reason}"
-        self.failed.append({"file": str(source), "reason": reason})
-        progress.done += 1
-        progress.line(f"[{progress.done}/{progress.total}] {reason}", sys.stderr)
+    # The photo that would have been next; None where all were looked at. How many are left, None
+    # where nobody knows.
+    following: Path | None = None
+    left: int | None = None
 
 
 def run(arguments: argparse.Namespace, config_class: type) -> int:
@@ -68,38 +67,49 @@ def run(arguments: argparse.Namespace, config_class: type) -> int:
     named = [source for source in arguments.sources if not no_photo(source)]
     if not named:
         raise ValueError("; ".join(missing))
-    sources = find_images(named, print, missing.append, apart=arguments.output)
-    for line in missing:
-        print(line, file=sys.stderr)
-    if arguments.uncertain:
-        found, sources = sources, unannotated(sources, arguments.sources, arguments.via)
-        print(f"{len(sources)} of {len(found)} photos are not annotated yet")
+    photos = Photos(named, arguments, missing)
     path = weights.find(
         arguments.weights, LOG_FOLDER, arguments.name or settings.name(config_class), ROOT
     )
-    check_files(arguments, FORMATS, [*sources, path])
-    make_folder(arguments)
+    check_files(arguments, FORMATS, itertools.chain(photos.harmed(), [path]))
+    if not arguments.no_pictures:
+        make_folder(arguments)
     if arguments.show:
         check_display()
+    if arguments.parquet:
+        arrow()
     weights.present(arguments.weights, path)
     opened = open_model(path, config_class, **detection_options(arguments))
+    names = [each for each in FORMATS if getattr(arguments, each)]
+    resumable = {each: getattr(arguments, each) for each in names if each in RESUMED}
+    resumes = arguments.resume and any(map(is_begun, resumable.values()))
+    facts = resumable and run_facts(arguments, path, opened.min_confidence)
+    if resumes:
+        ((name, result),) = resumable.items()
+        photos.go_on(FORMATS[name], result, facts)
+        print(f"{len(photos.done)} photos are in {result} already")
     # TensorFlow starts here, once all that can be wrong has been looked at.
     detector = opened.detector
     info = RunInfo(
         path,
         opened.class_names,
         opened.min_confidence,
-        sources,
+        photos.listed,
         arguments.uncertain,
         arguments.json_masks,
+        resumes,
     )
-    names = [each for each in FORMATS if getattr(arguments, each)]
-    writers = [FORMATS[each](getattr(arguments, each), info) for each in names]
+    writers = []
     with stop_on_signal() as stop, closing(writers):
-        outcome = predict(detector, sources, opened.class_names, writers, arguments, stop)
+        for each in names:
+            writers.append(FORMATS[each](getattr(arguments, each), info))
+        if not resumes:
+            for result in resumable.values():
+                write_note(result, facts)
+        outcome = predict(detector, photos, opened.class_names, writers, arguments, stop)
         print(summary_text(outcome, opened.min_confidence))
-    if left := sources[len(outcome.done) + len(outcome.failed) :]:
-        print(f"Stopped: {len(left)} image{'s' * (len(left) > 1)} from {left[0]} on are left.")
+    if outcome.following:
+        print(stopped_text(outcome, bool(resumable)))
         return INTERRUPTED
     return 1 if outcome.failed or missing else 0
 
@@ -122,7 +132,7 @@ def closing(writers: Sequence[Writer]) -> Iterator[None]:
 
 def predict(
     detector,
-    sources: Sequence[Path],
+    photos: Photos,
     class_names: Sequence[str],
     writers: Sequence[Writer],
     arguments: argparse.Namespace,
@@ -134,15 +144,17 @@ def predict(
     Whatever goes wrong with one of them, the others are done.
     """
     outcome, show = Outcome(), arguments.show
-    taken = {key(path) for path in sources}
-    taken |= {key(path) for each in FORMATS if (path := getattr(arguments, each))}
-    draw = arguments.style.load() if arguments.style else None
+    draw = None if arguments.no_pictures else drawing(arguments.style, class_names)
     behind = []  # the photo whose picture is being made: (its result, its line, future)
 
     def fail(source, error):
-        outcome.fail(source, error, progress)
+        outcome.failed += 1
+        failure = {"file": str(source), "reason": reason_of(source, error)}
+        progress.done, progress.total = progress.done + 1, photos.total
+        of = "" if progress.total is None else f"/{progress.total}"
+        progress.line(f"[{progress.done}{of}] {failure['reason']}", sys.stderr)
         for writer in writers:
-            writer.fail(outcome.failed[-1])
+            writer.fail(failure)
 
     def settle():
         nonlocal show
@@ -154,17 +166,24 @@ def predict(
                 fail(photo.path, error)
                 continue
             found = photo.detections
-            outcome.done.append(photo.path)
+            outcome.done += 1
             outcome.counts += count_classes(found.class_ids, class_names)
             below = [(score, class_names[number], photo.path) for score, number in found.below]
             outcome.closest = sorted(outcome.closest + below, reverse=True)[:SCORES_SHOWN]
-            progress.update(f"{line} -> {photo.picture}")
+            progress.total = photos.total
+            progress.update(f"{line} -> {photo.picture}" if photo.picture else line)
             if show:
                 show = show_picture(picture, str(photo.path))
 
-    with Progress(len(sources), every=0, compiles=True) as progress, ThreadPoolExecutor(2) as pool:
-        for source, reading in read_ahead(sources, pool):
+    with (
+        photos.counted(COUNTING_SECONDS),
+        Progress(photos.total, every=0, compiles=True) as progress,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        photos.say = progress.line
+        for source, reading in read_ahead(photos, pool):
             if stop.is_set():
+                outcome.following = source
                 break
             progress.update(f"{source} ...", 0)
             try:
@@ -175,46 +194,70 @@ def predict(
                 fail(source, error)
                 continue
             settle()
-            path = picture_path(source, arguments.output, taken, arguments.overwrite)
+            path = None
+            if draw:
+                where = arguments.output, photos.taken, arguments.overwrite, photos.since
+                path = picture_path(source, *where)
             photo = PhotoResult(source, found, path, byte_size, image)
             line = found_text(source, found, class_names, detector.max_instances)
-            future = pool.submit(finish, image, photo, class_names, writers, draw)
+            future = pool.submit(finish, image, photo, writers, draw)
             behind.append((photo, line, future))
         show = show and not stop.is_set()
         settle()
         outcome.seconds_each = progress.seconds_each
+        if photos.total is not None:
+            outcome.left = max(photos.total - outcome.done - outcome.failed, 0)
     return outcome
 
 
-def read_ahead(sources: Sequence[Path], pool: Executor) -> Iterator[tuple[Path, Future]]:
-    """Yield each source with the future of (its image, its size in bytes), one ahead."""
+def read_ahead(photos: Iterable[Path], pool: Executor) -> Iterator[tuple[Path, Future]]:
+    """Yield each photo with the future of (its image, its size in bytes), one ahead."""
 
     def read(source):
         return read_image(source), source.stat().st_size
 
-    waiting = pool.submit(read, sources[0])
-    for source, following in itertools.zip_longest(sources, sources[1:]):
-        reading, waiting = waiting, following and pool.submit(read, following)
-        yield source, reading
+    waiting = collections.deque()
+    for source in photos:
+        waiting.append((source, pool.submit(read, source)))
+        if len(waiting) > 1:
+            yield waiting.popleft()
+    yield from waiting
+
+
+def drawing(style: Style | None, class_names: Sequence[str]) -> Callable:
+    """Return the function (image, detections) that makes pictures in a style, or as usual."""
+    return style.load() if style else functools.partial(draw_detections, class_names=class_names)
 
 
 def finish(
-    image: np.ndarray,
-    photo: PhotoResult,
-    class_names: Sequence[str],
-    writers: Sequence[Writer],
-    draw: Callable | None,
-) -> np.ndarray:
-    """Make the picture of a photo, in the style `draw`, and write it and the result files."""
-    found = photo.detections
-    picture = draw(image, found) if draw else draw_detections(image, found, class_names)
-    pictures.write(photo.picture, picture)
+    image: np.ndarray, photo: PhotoResult, writers: Sequence[Writer], draw: Callable | None
+) -> np.ndarray | None:
+    """Make the picture of a photo, unless `draw` is None, and write it and the result files."""
+    picture = draw(image, photo.detections) if draw else None
+    if photo.picture:
+        pictures.write(photo.picture, picture)
     for writer in writers:
         writer.add(photo)
     return picture
 
 
 # -- What is said ------------------------------------------------------------------------------
+
+
+def reason_of(source: Path, error: Exception) -> str:
+    """Return why an image could not be read, or its picture not be written, in one line."""
+    reason = str(error)
+    if not isinstance(error, ValueError | OSError):
+        reason = f"{type(error).__name__}: {reason.partition(chr(10))[0]}"
+    return reason if str(source) in reason else f"{source}: {reason}"
+
+
+def stopped_text(outcome: Outcome, resumable: bool) -> str:
+    """Return what is left of a run that was stopped."""
+    count = "images" if outcome.left is None else f"{outcome.left} image{'s' * (outcome.left > 1)}"
+    verb = "is" if outcome.left == 1 else "are"
+    text = f"Stopped: {count} from {outcome.following} on {verb} left."
+    return text + " The same command with --resume goes on." * resumable
 
 
 def found_text(source: Path, found: Detections, class_names: Sequence[str], most: int) -> str:
@@ -237,7 +280,7 @@ def found_text(source: Path, found: Detections, class_names: Sequence[str], most
 
 def summary_text(outcome: Outcome, min_confidence: float) -> str:
     """Return the summary, and where nothing was found what came closest."""
-    images, failed = len(outcome.done), len(outcome.failed)
+    images, failed = outcome.done, outcome.failed
     text = f"{images} image{'s' if images != 1 else ''}, {counts_text(outcome.counts)}, "
     text += f"{duration(outcome.seconds_each)} each" + (f", {failed} failed" if failed else "")
     if outcome.counts or not images:

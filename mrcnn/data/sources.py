@@ -1,13 +1,15 @@
 """The image files that a person means: in folders, by patterns and by name."""
 
 import glob
+import itertools
 import os
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mrcnn.data.images import ImageError
+from mrcnn.data.seen import Seen
 
 # Of the formats that `read_image` knows.
 EXTENSIONS = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
@@ -15,6 +17,11 @@ EXTENSIONS |= {".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".jp2", ".avif"}
 PHONE = {suffix: f"{suffix} (to be saved as JPEG first)" for suffix in (".heic", ".heif")}
 # What lies beside photos and is none; everything else that is not read is counted.
 TEXTS = {".json", ".csv", ".txt", ".xml", ".yaml", ".yml", ".md", ".html", ".log", ".py"}
+
+# So many images of a folder are put in order at a time.
+SORTED = 5000
+# The key, among the kinds of what is not read, that tells that images lie in the folders below.
+BELOW = "below"
 
 
 def find_images(
@@ -24,91 +31,156 @@ def find_images(
     below: bool = True,
     apart: Path | None = None,
 ) -> list[Path]:
-    """Return the image files of `sources`, in their order and each once.
+    """Return the image files that `search` finds."""
+    return list(search(sources, say, without, below, apart))
+
+
+def search(
+    sources,
+    say: Callable[[str], None] = lambda line: None,
+    without: Callable[[str], None] | None = None,
+    below: bool = True,
+    apart: Path | None = None,
+) -> Iterator[Path]:
+    """Yield the image files of `sources`, in their order and each once, as they are found.
 
     Arguments:
         sources: a path or several: files (of any extension), folders (the images in them) or glob
             patterns (`**` goes through folders). Images of a folder or a pattern are those with a
-            known extension, in natural order.
+            known extension, in natural order; of more than SORTED each so many.
         say: gets one line for each folder that holds what looks like photos and is not read, or
-            whose images lie below.
+            whose images lie below, once it has been searched.
         without: gets one line for each source that does not exist or has no images, where others
-            have some; unless given, that is raised.
+            have some, before the first image; and for a folder that cannot be read, or not any
+            more. Unless given, that is raised.
         below: whether of a folder without images those below are searched.
         apart: a folder below that is not.
 
+    Memory does not grow with the images, but for those of one folder that a pattern goes through.
     Raises ImageError where no source has images, or one has not and there is no `without`.
     """
-    found, faults = {}, []
+    good, faults, seen = [], [], Seen()
     for source in [sources] if isinstance(sources, str | Path) else sources:
         try:
-            images = _images_of(source, say, below, apart)
+            first = next(_images_of(source, below, apart))
+            # A file that is named stays one that is meant, also where it is gone later.
+            good.append((source, [first] if first == Path(source) else None))
+        except StopIteration:
+            faults.append(f"{source}: {_without_images(source, below, apart)}")
         except ImageError as error:
             faults.append(str(error))
-            if without is None:
-                break
         except OSError as error:
             faults.append(f"{source}: {error.strerror}")
-        else:
-            found |= {image.resolve(): image for image in images if image.resolve() not in found}
-    if faults and (without is None or not found):
+        if faults and without is None:
+            break
+    if faults and (without is None or not good):
         raise ImageError("; ".join(faults))
     for fault in faults:
         without(fault)
-    return list(found.values())
+    for source, file in good:
+        left, count = Counter(), 0
+        try:
+            for image in file or _images_of(source, below, apart, left):
+                count += 1
+                if seen.add(str(image.resolve())):
+                    yield image
+        except (OSError, ImageError) as error:
+            if without is None:
+                raise
+            reason = getattr(error, "strerror", None)
+            without(f"{source}: {reason}" if reason else str(error))
+        if not left:
+            continue
+        if left.pop(BELOW, 0):
+            say(f"{source}: no images in the folder itself, {count} in those below")
+        if left:
+            say(f"{source}: not read: {_counted(left)}")
 
 
-def _images_of(source, say, below, apart):
+def _images_of(source, below, apart, left=None):
+    """Yield the images of one source; `left` counts what else is in a folder."""
     path = Path(source)
     if path.is_dir():
-        inside = list(path.iterdir())
-        images = sorted(filter(_is_image, inside), key=_natural_key)
-        if below and not images:
-            inside = _below(path, apart)
-            images = sorted(filter(_is_image, inside), key=_natural_key)
-            if images:
-                say(f"{source}: no images in the folder itself, {len(images)} in those below")
-        left = _not_read(inside)
-        if left and images:
-            say(f"{source}: not read: {left}")
-        fault = "no images in this folder" + (f" (not read: {left})" if left else "")
+        left, deep = Counter() if left is None else left, below and not _any_image(path)
+        if deep:
+            left[BELOW] = 1
+        yield from _in_folder(path, left, deep, apart and apart.resolve())
     elif path.exists():
-        return [path]
+        yield path
     elif glob.has_magic(str(source)):
-        matches = map(Path, glob.glob(str(source), recursive=True))
-        images = sorted(filter(_is_image, matches), key=_natural_key)
-        fault = "the pattern matches no images"
+        matches = map(Path, glob.iglob(str(source), recursive=True))
+        yield from _in_order(filter(_is_image, matches))
     else:
         raise ImageError(f"{source}: no such file or folder")
-    if not images:
-        raise ImageError(f"{source}: {fault}")
-    return images
 
 
-def _below(folder, apart):
-    """Return all that is in a folder and in those below, but for hidden ones and `apart`."""
-    inside, apart = [], apart and apart.resolve()
-    for place, folders, files in os.walk(folder):
-        place = Path(place)
-        folders[:] = [
-            name for name in folders if name[0] != "." and (place / name).resolve() != apart
-        ]
-        inside += [place / name for name in (*folders, *files)]
-    return inside
+def _without_images(source, below, apart):
+    """Say why a source has no images."""
+    if not Path(source).is_dir():
+        return "the pattern matches no images"
+    left = Counter()
+    for _ in _images_of(source, below, apart, left):
+        pass
+    left.pop(BELOW, 0)
+    return "no images in this folder" + (f" (not read: {_counted(left)})" if left else "")
 
 
-def _not_read(paths) -> str:
-    """Count what may be meant as a photo and is not read: "2 .svg, 1 folder named as a photo"."""
-    counts = Counter()
-    for path in paths:
-        suffix = path.suffix.casefold()
-        if path.name.startswith(".") or suffix in TEXTS or _is_image(path):
-            continue
-        if path.is_file():
-            counts[PHONE.get(suffix, suffix or "without an extension")] += 1
-        elif suffix in EXTENSIONS:
-            counts[f"{'folder' if path.is_dir() else 'pipe or device'} named as a photo"] += 1
-    return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+def _any_image(folder):
+    with os.scandir(folder) as entries:
+        return any(_is_image(Path(entry.path)) for entry in entries)
+
+
+def _in_folder(folder, left, below, apart):
+    """Yield the images in a folder and, if `below`, in those below, but for hidden ones and
+    `apart`; count in `left` what may be meant as a photo and is not read."""
+    waiting = [folder]
+    while waiting:
+        place, folders = waiting.pop(), []
+
+        def images(place=place, folders=folders):
+            with os.scandir(place) as entries:
+                for entry in entries:
+                    path = place / entry.name
+                    if _is_image(path):
+                        yield path
+                        continue
+                    kind = _not_read(path)
+                    left.update([kind] if kind else ())
+                    is_folder = below and entry.is_dir(follow_symlinks=False)
+                    if is_folder and entry.name[0] != "." and path.resolve() != apart:
+                        folders.append(path)
+
+        try:
+            yield from _in_order(images())
+        except OSError:
+            if place == folder:
+                raise
+            left["folder that cannot be read"] += 1
+        waiting += sorted(folders, key=_natural_key, reverse=True)
+
+
+def _in_order(paths):
+    """Yield paths in natural order, each SORTED of them."""
+    paths = iter(paths)
+    while block := sorted(itertools.islice(paths, SORTED), key=_natural_key):
+        yield from block
+
+
+def _not_read(path) -> str | None:
+    """Return what a path is that may be meant as a photo and is not read, such as ".svg"."""
+    suffix = path.suffix.casefold()
+    if path.name.startswith(".") or suffix in TEXTS:
+        return None
+    if path.is_file():
+        return PHONE.get(suffix, suffix or "without an extension")
+    if suffix in EXTENSIONS:
+        return f"{'folder' if path.is_dir() else 'pipe or device'} named as a photo"
+    return None
+
+
+def _counted(kinds) -> str:
+    """Return such as "2 .svg, 1 folder named as a photo"."""
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
 
 
 def _natural_key(path: Path):

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from mrcnn.atomic import Growing, as_json
 from mrcnn.results.photos import PhotoResult, RunInfo
-from mrcnn.results.records import object_records
+from mrcnn.results.records import photo_record
 
 
 class JsonFile:
-    """Writes the run's facts and, for each photo, its size, its picture and `object_records`.
+    """Writes the run's facts and `photo_record` of each photo.
 
     A photo that failed stands in the file from the next one on that did not.
     """
@@ -23,10 +23,7 @@ class JsonFile:
         self._file = Growing(path, head[:-1] + ',"images":[')
 
     def add(self, photo: PhotoResult) -> None:
-        height, width = photo.detections.shape
-        facts = {"file": str(photo.path), "height": height, "width": width}
-        objects = object_records(photo.detections, self._class_names, self._masks)
-        facts |= {"picture": str(photo.picture), "objects": objects}
+        facts = photo_record(photo, self._class_names, self._masks)
         self._file.add(as_json(facts), self._end())
 
     def fail(self, failure: dict) -> None:

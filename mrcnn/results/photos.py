@@ -13,26 +13,29 @@ class RunInfo(NamedTuple):
     """What all photos of a run share; the first of the class names is the background's.
 
     `uncertain` is how many photos a format for correcting them shall hold, None for all; `masks`
-    is how records tell a mask, one of `records.MASKS`.
+    is how records tell a mask, one of `records.MASKS`; with `resumes` a format of `formats.RESUMED`
+    goes on with what is there.
     """
 
     weights: Path
     class_names: list[str]
     min_confidence: float
-    photos: Sequence[Path]  # all that it is to look at
+    photos: Sequence[Path]  # all that it is to look at; formats beyond `formats.LISTING` need none
     uncertain: int | None = None
     masks: str = "polygons"
+    resumes: bool = False
 
 
 class PhotoResult(NamedTuple):
     """A photo, what was found in it, the file of its drawn picture, its size in bytes, and itself.
 
+    `picture` is None where none is drawn.
     `image` is uint8 RGB `[H, W, 3]`, upright. The file may have been deleted since it was read.
     """
 
     path: Path
     detections: Detections
-    picture: Path
+    picture: Path | None
     byte_size: int
     image: np.ndarray
 

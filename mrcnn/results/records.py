@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the command line asks for MASKS alone, and OpenCV is slow to import
     from mrcnn.detections import Detections
+    from mrcnn.results.photos import PhotoResult
 
 # How the mask of an object can be written.
 MASKS = ("polygons", "rle", "both")
 # How far polygons leave the mask's outline.
 TOLERANCE_PX = 0.5
+
+
+def photo_record(photo: PhotoResult, class_names: Sequence[str], masks: str = MASKS[0]) -> dict:
+    """Return `file`, `height` and `width` in pixels, `picture` (its file or None) and `objects`."""
+    height, width = photo.detections.shape
+    record = {"file": str(photo.path), "height": height, "width": width}
+    record["picture"] = None if photo.picture is None else str(photo.picture)
+    return record | {"objects": object_records(photo.detections, class_names, masks)}
 
 
 def object_records(
