@@ -13,6 +13,7 @@ from benchmarks.peers import Worker
 
 SCRIPTS = (
     "correction_loop",
+    "folders",
     "inference",
     "input_pipeline",
     "memory",

@@ -9,13 +9,14 @@ from collections.abc import Iterable
 class Seen:
     """A set of texts in a temporary file, which goes with it; threads may share one.
 
-    What was added last, 2 MB of it, is in memory too.
+    Of that file 256 KB are in memory.
     """
 
     def __init__(self, texts: Iterable[str] = ()):
         self._lock, self.count = threading.Lock(), 0
         self._table = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         self._table.execute("PRAGMA journal_mode = OFF")
+        self._table.execute("PRAGMA cache_size = -256")
         self._table.execute("CREATE TABLE seen (text BLOB PRIMARY KEY) WITHOUT ROWID")
         self._table.execute("BEGIN")
         for text in texts:

@@ -19,7 +19,7 @@ PHONE = {suffix: f"{suffix} (to be saved as JPEG first)" for suffix in (".heic",
 TEXTS = {".json", ".csv", ".txt", ".xml", ".yaml", ".yml", ".md", ".html", ".log", ".py"}
 
 # So many images of a folder are put in order at a time.
-SORTED = 5000
+SORTED = 2000
 # The key, among the kinds of what is not read, that tells that images lie in the folders below.
 BELOW = "below"
 
