@@ -64,7 +64,7 @@ def check_files(
             kinds = ("file", "folder") if name in FOLDERS else ("folder", "file")
             raise ValueError(f"{option} is a {kinds[0]}, a {kinds[1]} is needed")
         there = any(path.iterdir()) if path.is_dir() else path.exists()
-        if there and not arguments.overwrite and not (arguments.resume and name in RESUMED):
+        if there and not arguments.overwrite and not (name in RESUMED and arguments.resume):
             raise ValueError(f"{option} exists already: take another name, or {again}")
 
 
