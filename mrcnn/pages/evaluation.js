@@ -29,18 +29,7 @@ class EvaluationPage {
     if (this.facts.compared === "box") KINDS.poor = "Poor box";
     this.update = beforeNextFrame(() => this.show());
 
-    const objects = (photo) => this.objects(photo);
-    this.gallery = new Gallery(byId("gallery"), {
-      objects,
-      caption: (photo) => this.caption(photo),
-      open: (place) => this.lightbox.open(place),
-    });
-    this.lightbox = new Lightbox(byId("lightbox"), {
-      objects,
-      rows: (photo) => this.rows(photo),
-      photos: () => this.gallery.photos,
-      closed: (place) => this.gallery.focus(place),
-    });
+    showPhotosOf(this, ORDERS);
     this.layers = new Layers(byId("layers"), Object.keys(LAYERS), () => this.update());
     listenToKeys(this.lightbox, this.layers, {
       "+": ["a higher threshold", () => this.step(0.01)],
@@ -85,22 +74,10 @@ class EvaluationPage {
   }
 
   controls() {
-    const { state } = this;
     const threshold = byId("threshold");
     threshold.addEventListener("input", () => this.move(Number(threshold.value)));
     const best = byId("best");
     best.addEventListener("click", () => this.move(this.best()));
-    const order = byId("order");
-    for (const [value, words] of Object.entries(ORDERS)) order.append(element("option", { value }, words));
-    order.addEventListener("change", () => {
-      state.order = order.value;
-      this.update();
-    });
-    byId("search").addEventListener("input", (event) => {
-      state.name = event.target.value.toLowerCase();
-      this.update();
-    });
-    byId("size").addEventListener("input", (event) => this.gallery.resize(Number(event.target.value)));
     this.curve = new Chart(byId("curve"), { x: "recall", y: "precision" }, (...at) => this.onCurve(...at), (t) => this.move(t));
     this.over = new Chart(byId("over"), { x: "threshold", y: "precision, recall, F1" }, (x) => this.onThreshold(x), (t) => this.move(t));
   }

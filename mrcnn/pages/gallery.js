@@ -132,3 +132,36 @@ class Gallery {
     if (!row || (to >= 0 && to < this.photos.length)) this.focus(to);
   }
 }
+
+/**
+ * Give a page its gallery, its lightbox and the controls of both.
+ *
+ * @param page says what of a photo is shown, by `objects(photo)`, `caption(photo)` and
+ *   `rows(photo)`; `state.order` and `state.name` are set and `update()` called.
+ * @param orders the ways to sort, by their names in `state.order`: words for each.
+ */
+function showPhotosOf(page, orders) {
+  const objects = (photo) => page.objects(photo);
+  page.gallery = new Gallery(byId("gallery"), {
+    objects,
+    caption: (photo) => page.caption(photo),
+    open: (place) => page.lightbox.open(place),
+  });
+  page.lightbox = new Lightbox(byId("lightbox"), {
+    objects,
+    rows: (photo) => page.rows(photo),
+    photos: () => page.gallery.photos,
+    closed: (place) => page.gallery.focus(place),
+  });
+  const order = byId("order");
+  for (const [value, words] of Object.entries(orders)) order.append(element("option", { value }, words));
+  order.addEventListener("change", () => {
+    page.state.order = order.value;
+    page.update();
+  });
+  byId("search").addEventListener("input", (event) => {
+    page.state.name = event.target.value.toLowerCase();
+    page.update();
+  });
+  byId("size").addEventListener("input", (event) => page.gallery.resize(Number(event.target.value)));
+}

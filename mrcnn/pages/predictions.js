@@ -50,18 +50,7 @@ class PredictionsPage {
     this.names = this.facts.class_names;
     this.state = { classes: new Set(), empty: false, order: "uncertain", name: "" };
     this.update = beforeNextFrame(() => this.show());
-    const objects = (photo) => this.objects(photo);
-    this.gallery = new Gallery(byId("gallery"), {
-      objects,
-      caption: (photo) => this.caption(photo),
-      open: (place) => this.lightbox.open(place),
-    });
-    this.lightbox = new Lightbox(byId("lightbox"), {
-      objects,
-      rows: (photo) => this.rows(photo),
-      photos: () => this.gallery.photos,
-      closed: (place) => this.gallery.focus(place),
-    });
+    showPhotosOf(this, ORDERS);
     this.layers = new Layers(byId("layers"), ["found", "fills", "labels", "boxes"]);
     listenToKeys(this.lightbox, this.layers);
     this.controls();
@@ -69,7 +58,7 @@ class PredictionsPage {
   }
 
   controls() {
-    const { facts, state } = this;
+    const { facts } = this;
     const done = this.photos.length;
     const failed = embedded("failed") ?? [];
     const left = facts.photos - done - failed.length;
@@ -88,17 +77,6 @@ class PredictionsPage {
       failures.querySelector("summary").textContent = `${counted(failed.length, "photo")} failed`;
       failures.querySelector("ul").append(...failed.map(({ reason }) => element("li", {}, reason)));
     }
-    const order = byId("order");
-    for (const [value, words] of Object.entries(ORDERS)) order.append(element("option", { value }, words));
-    order.addEventListener("change", () => {
-      state.order = order.value;
-      this.update();
-    });
-    byId("search").addEventListener("input", (event) => {
-      state.name = event.target.value.toLowerCase();
-      this.update();
-    });
-    byId("size").addEventListener("input", (event) => this.gallery.resize(Number(event.target.value)));
     const changed = () => this.update();
     const scores = this.photos.flatMap((photo) => photo.found.map((object) => object.score));
     const least = scores.reduce((low, score) => Math.min(low, score), facts.min_confidence);
