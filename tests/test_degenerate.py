@@ -181,7 +181,7 @@ def test_crops_by_hand(crop):
         np.testing.assert_allclose(np.asarray(crops)[..., column, 0], expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("align", ["_align_tensorflow", "_align_portable"])
+@pytest.mark.parametrize("align", ["_align_tensorflow", "align_portable"])
 @pytest.mark.parametrize("size", [(7, 7), (14, 14)])
 def test_a_roi_that_ends_at_the_images_border_keeps_its_last_row_and_column(align, size):
     rng = np.random.default_rng(0)

@@ -33,7 +33,7 @@ def test_roi_align_by_gathering_gives_the_same(golden):
     rois = ops.convert_to_tensor(golden["RA_rois"])
     maps = [ops.convert_to_tensor(golden[f"RA_fm{i}"]) for i in range(4)]
     levels = roi_align.assign_levels(rois, 256 * 256)
-    pieces = roi_align._align_portable(rois, maps, levels, (7, 7))
+    pieces = roi_align.align_portable(rois, maps, levels, (7, 7))
     np.testing.assert_allclose(
         ops.reshape(pieces, golden["RA_out7"].shape), golden["RA_out7"], atol=1e-5
     )

@@ -125,7 +125,7 @@ def pyramid_roi_align(rois, feature_maps, levels, size):
     if keras.backend.backend() == "tensorflow":
         pieces = _align_tensorflow(rois, feature_maps, levels, size)
     else:
-        pieces = _align_portable(rois, feature_maps, levels, size)
+        pieces = align_portable(rois, feature_maps, levels, size)
     return ops.reshape(pieces, (-1, ops.shape(rois)[1], *size, feature_maps[0].shape[-1]))
 
 
@@ -167,7 +167,8 @@ def _ending_inside(rois, features, size):
     return tf.concat([low, tf.where(outside, tf.minimum(high, LAST_INSIDE), high)], axis=1)
 
 
-def _align_portable(rois, feature_maps, levels, size):
+def align_portable(rois, feature_maps, levels, size):
+    """The RoIs of `pyramid_roi_align` in `keras.ops` alone, as `[B * N, height, width, C]`."""
     batch, count = ops.shape(rois)[:2]
     shapes = [ops.shape(features) for features in feature_maps]
     channels = shapes[0][-1]
