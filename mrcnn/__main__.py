@@ -107,7 +107,7 @@ def _check_network():
         names = devices.gpu_names()
         print(f"Keras runs on {keras.backend.backend()}; {', '.join(names) or 'no GPU'}")
         if devices.is_gpu_unseen():
-            yield devices.UNSEEN_GPU
+            yield devices.unseen_gpu()
 
         small = {"IMAGES_PER_GPU": 1, "BACKBONE": next(iter(BACKBONES)), "NUM_CLASSES": 2}
         config = with_settings(Config, small, image_size=128)

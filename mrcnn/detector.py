@@ -206,7 +206,7 @@ class Detector:
             shape,
             lambda: spine.compiled(self.network, shape, self.get_anchors(shape)),
         )
-        return tuple(map(np.asarray, function(molded_images, image_metas, min_confidence)))
+        return function(molded_images, image_metas, min_confidence)
 
     def get_anchors(self, image_shape):
         """Return the anchors of a molded image's shape, float32 `[A, 4]`, in fractions of it.

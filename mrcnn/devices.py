@@ -2,22 +2,49 @@
 
 import contextlib
 import shutil
+from pathlib import Path
 
 import keras
 
-UNSEEN_GPU = (
-    "there is an NVIDIA GPU but TensorFlow does not see it: "
-    'pip install "tensorflow[and-cuda]>=2.21,<2.22"'
-)
+# What brings the GPU along, by engine.
+FOR_GPU = {
+    "tensorflow": "tensorflow[and-cuda]>=2.21,<2.22",
+    "jax": "jax[cuda13]>=0.10,<0.11",
+    "torch": "torch>=2.14,<2.15",
+}
+# What JAX compiled stays here for later runs, unless JAX_COMPILATION_CACHE_DIR says otherwise.
+COMPILED = Path.home() / ".cache" / "mrcnn" / "jax"
+NAMES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
+
+
+def engine() -> str:
+    """Return the name of the engine that Keras runs on."""
+    return NAMES[keras.backend.backend()]
 
 
 def prepare(exact: bool):
-    """Let TensorFlow take GPU memory as it needs it, not all at once.
+    """Let the engine take GPU memory as it needs it, not all at once; see also `quiet`.
 
     `exact` keeps a GPU from rounding what it multiplies to the 10 bits of TensorFloat-32.
     """
-    if keras.backend.backend() != "tensorflow":
-        return
+    {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[keras.backend.backend()](exact)
+
+
+def _jax(exact):
+    import jax
+
+    jax.config.update("jax_default_matmul_precision", "highest" if exact else None)
+    if not jax.config.jax_compilation_cache_dir:
+        jax.config.update("jax_compilation_cache_dir", str(COMPILED))
+
+
+def _torch(exact):
+    import torch
+
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = not exact
+
+
+def _tensorflow(exact):
     import tensorflow as tf
 
     tf.config.experimental.enable_tensor_float_32_execution(not exact)
@@ -41,7 +68,7 @@ def gpu_names() -> list[str]:
     if backend == "jax":
         import jax
 
-        return [device.device_kind for device in jax.devices() if device.platform == "gpu"]
+        return [device.device_kind for device in jax.local_devices() if device.platform == "gpu"]
     import torch
 
     return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
@@ -50,8 +77,14 @@ def gpu_names() -> list[str]:
 def require(device: str | None) -> None:
     """Raise ValueError where "gpu" or "gpu:1" was asked for and there is none."""
     if device and device.startswith("gpu") and not gpu_names():
-        reason = f": {UNSEEN_GPU}" if shutil.which("nvidia-smi") else ""
+        reason = f": {unseen_gpu()}" if shutil.which("nvidia-smi") else ""
         raise ValueError(f"--device {device}: Keras has no such GPU here{reason}")
+
+
+def unseen_gpu() -> str:
+    """Say how the engine gets to see the machine's NVIDIA GPU."""
+    package = FOR_GPU[keras.backend.backend()]
+    return f'there is an NVIDIA GPU but {engine()} does not see it: pip install "{package}"'
 
 
 def is_gpu_unseen() -> bool:
@@ -90,5 +123,5 @@ def describe() -> str:
     """Return "GPU: <name>", "<n> GPUs: <names>" or "no GPU"."""
     names = gpu_names()
     if not names:
-        return f"no GPU ({UNSEEN_GPU})" if is_gpu_unseen() else "no GPU"
+        return f"no GPU ({unseen_gpu()})" if is_gpu_unseen() else "no GPU"
     return f"GPU: {names[0]}" if len(names) == 1 else f"{len(names)} GPUs: {', '.join(names)}"

@@ -1,4 +1,5 @@
-"""Starting TensorFlow without its notes on the error stream, which no setting turns off."""
+"""Starting Keras and its engine, without TensorFlow's notes on the error stream, which no setting
+turns off."""
 
 import contextlib
 import os
@@ -9,12 +10,20 @@ import tempfile
 # Notes of the level "info", and one on how early they come.
 NOTES = re.compile(rb"I\d{4} \d|WARNING: All log messages before absl::InitializeLog")
 
+# What Keras may run on, and how that is installed.
+ENGINES = {
+    "tensorflow": "pip install -r requirements.txt",
+    "jax": 'pip install ".[jax]"',
+    "torch": 'pip install ".[torch]"',
+}
+
 
 def start_keras(device: str | None = None) -> None:
-    """Import Keras and its backend; what they write to standard error is passed on but for NOTES.
+    """Import Keras and its engine; what they write to standard error is passed on but for NOTES.
 
     `device` is "cpu", "gpu" or "gpu:1", the GPU of that number alone, counted from 0; None takes
-    what is there. Does nothing where Keras is imported already.
+    what is there. Does nothing where Keras is imported already. Raises ValueError where the engine
+    that KERAS_BACKEND names is not known or not installed.
     """
     if "keras" in sys.modules:
         return
@@ -23,10 +32,27 @@ def start_keras(device: str | None = None) -> None:
         os.environ |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
     elif device and ":" in device:
         os.environ["CUDA_VISIBLE_DEVICES"] = device.partition(":")[2]
+    # JAX takes most of a GPU's memory at once unless it is told not to.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     with _caught_stderr() as caught:
-        import keras  # noqa: F401
+        _import_keras()
     lines = [line for line in caught if not NOTES.match(line)]
     os.write(2, b"".join(lines))
+
+
+def _import_keras():
+    chosen = os.environ.get("KERAS_BACKEND")
+    if chosen and chosen not in ENGINES:
+        raise ValueError(f"KERAS_BACKEND is {chosen}, it must be one of {', '.join(ENGINES)}")
+    try:
+        import keras  # noqa: F401
+    except ModuleNotFoundError as error:
+        if error.name not in ENGINES:
+            raise
+        raise ValueError(
+            f"Keras runs on {error.name} here, which is not installed: {ENGINES[error.name]}, or "
+            "set KERAS_BACKEND to the engine that is"
+        ) from error
 
 
 @contextlib.contextmanager

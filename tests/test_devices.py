@@ -11,7 +11,7 @@ from mrcnn import devices
         (["NVIDIA GeForce RTX 3060"], True, "GPU: NVIDIA GeForce RTX 3060"),
         (["A", "B"], True, "2 GPUs: A, B"),
         ([], False, "no GPU"),
-        ([], True, f"no GPU ({devices.UNSEEN_GPU})"),
+        ([], True, f"no GPU ({devices.unseen_gpu()})"),
     ],
 )
 def test_the_device_is_named(monkeypatch, names, driver, text):

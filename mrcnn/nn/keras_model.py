@@ -5,7 +5,7 @@ import weakref
 import keras
 from keras import ops
 
-from mrcnn.nn import by_position, weights
+from mrcnn.nn import by_position, engine, weights
 from mrcnn.nn.blocks import leaf_layers, registered
 from mrcnn.nn.inner import layer_within
 from mrcnn.nn.losses import LOSSES
@@ -52,8 +52,7 @@ class MaskRCNNModel(keras.Model):
         # The older ones would stay among the metrics.
         if not self.trackers:
             self.trackers = {name: keras.metrics.Mean(name=name) for name in LOSSES}
-        # The cropping and suppression kernels have no XLA form.
-        super().compile(optimizer=optimizer, jit_compile=False, **kwargs)
+        super().compile(optimizer=optimizer, jit_compile=engine.compiles_training(), **kwargs)
 
     def get_compile_config(self):
         if not self.compiled:
@@ -77,7 +76,7 @@ class MaskRCNNModel(keras.Model):
             tracker.update_state(loss, sample_weight=count)
             total = total + loss
         # Each replica of a strategy adds its share.
-        return total / self._replicas()
+        return total / self.replicas()
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         return self.get_metrics_result()
@@ -128,7 +127,8 @@ class MaskRCNNModel(keras.Model):
                 total = total + ops.mean(ops.square(ops.cast(variable, "float32")))
         return self.weight_decay * total
 
-    def _replicas(self):
+    def replicas(self) -> int:
+        """Return over how many devices TensorFlow splits a batch; other engines see it whole."""
         if keras.backend.backend() != "tensorflow":
             return 1
         import tensorflow as tf

@@ -11,7 +11,7 @@ from keras import layers, ops
 
 from mrcnn import boxes as box_math
 from mrcnn import image_meta as meta_rows
-from mrcnn.nn import backbones, folding, fpn, heads, kernels, losses, precision, rpn
+from mrcnn.nn import backbones, engine, folding, fpn, heads, kernels, losses, precision, rpn
 from mrcnn.nn.blocks import registered
 from mrcnn.nn.detection import Detections
 from mrcnn.nn.keras_model import MaskRCNNModel
@@ -109,9 +109,9 @@ def compiled(model, image_shape, anchors):
         anchors: `[A, 4]` of that shape.
 
     The function takes `(image, image_meta, min_confidence=0.0)` of any number of images and returns
-    `(detections [B, N, 6], masks [B, N, h, w])`: of each detection the mask of its own class, zeros
-    for one that scores less than `min_confidence`. (`keras.Model.predict` costs 50 ms more a call,
-    and copying the masks of all classes of 100 objects, 25 MB, as much again.)
+    arrays `(detections [B, N, 6], masks [B, N, h, w])`: of each detection the mask of its own
+    class, zeros for one that scores less than `min_confidence`. (`keras.Model.predict` costs 50 ms
+    more a call, and copying the masks of all classes of 100 objects, 25 MB, as much again.)
     """
     anchors, folds = ops.convert_to_tensor(anchors, "float32"), folding.of(model)
     # The mask head apart from the rest: it is given those detections alone that need a mask.
@@ -131,35 +131,23 @@ def compiled(model, image_shape, anchors):
         masks = ops.pad(masks, [[0, 0], [0, below], [0, 0], [0, 0]])
         return detections, ops.where(wanted[..., None, None], masks, 0.0)
 
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        shapes = (None, *image_shape), (None, *image_meta.shape[1:]), ()
-        signature = [tf.TensorSpec(shape, tf.float32) for shape in shapes]
-        run = tf.function(run, input_signature=signature, autograph=False)
+    shapes = (None, *image_shape), (None, *image_meta.shape[1:]), ()
+    compiled = engine.function(run, model, shapes)
 
     def function(image, image_meta, min_confidence=0.0):
         if folds:
             folds.refresh()
-        inputs = image, image_meta, min_confidence
-        return run(*(ops.convert_to_tensor(x, "float32") for x in inputs))
+        return compiled(image, image_meta, min_confidence)
 
     return function
-
-
-def _eagerly():
-    import tensorflow as tf
-
-    return tf.executing_eagerly()
 
 
 def _rows_with(wanted):
     """Return after how many rows none of `wanted` `[B, N]`, true ones first, is true; 1 at least.
 
-    All rows where shapes must not depend on values: on other backends than TensorFlow, and where
-    its functions run eagerly, since Keras compares their shapes then.
+    All rows where shapes must not depend on values.
     """
-    if keras.backend.backend() != "tensorflow" or _eagerly():
+    if not engine.has_shapes_of_values():
         return wanted.shape[1]
     return ops.maximum(ops.max(ops.sum(ops.cast(wanted, "int32"), axis=1)), 1)
 

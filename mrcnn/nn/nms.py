@@ -9,6 +9,8 @@ from keras import ops
 
 from mrcnn import boxes as box_math
 
+# Boxes that `suppress_portable` takes at a time.
+BLOCK = 128
 # No probability is this low; entries with this score are never picked.
 NEVER = -1.0
 
@@ -58,33 +60,79 @@ def _suppress_tensorflow(boxes, scores, class_ids, num_classes, iou_threshold, c
 
 
 def suppress_portable(boxes, scores, class_ids, iou_threshold, count):
-    """`suppress` in `keras.ops` alone: `count` rounds of picking the best box that is left."""
-    class_ids = ops.cast(class_ids, "int32")
+    """`suppress` in `keras.ops` alone, in as few steps as accelerators like.
 
-    def pick(_, state):
-        left, picked_boxes, picked_scores, picked_ids, filled = state
-        best = ops.argmax(left, axis=1)[:, None]
-        score = ops.take_along_axis(left, best, axis=1)
-        box = ops.take_along_axis(boxes, best[..., None], axis=1)
-        class_id = ops.take_along_axis(class_ids, best, axis=1)
-        found = score >= 0
-        row = ops.cast(ops.arange(count)[None, :] == filled, "float32") * ops.cast(found, "float32")
-        picked_boxes = picked_boxes + row[..., None] * box
-        picked_scores = picked_scores + row * score
-        picked_ids = picked_ids + ops.cast(row, "int32") * class_id
-        overlap = box_math.overlaps(box, boxes, ops)[:, 0]
-        itself = ops.arange(ops.shape(boxes)[1])[None, :] == ops.cast(best, "int32")
-        beaten = (overlap > iou_threshold) & (class_ids == class_id)
-        left = ops.where(found & (beaten | itself), NEVER, left)
-        return left, picked_boxes, picked_scores, picked_ids, filled + ops.cast(found, "int32")
-
+    The boxes come in blocks, the best first. Of a block those go that overlap a box kept before;
+    of the others one stays unless a better one of the block that stays overlaps it, which is found
+    by trying: each round settles at least the best that was not. It ends when `count` are kept.
+    """
+    total = ops.shape(boxes)[1]
+    size = min(BLOCK, total) if isinstance(total, int) else BLOCK
+    order = ops.argsort(-scores, axis=1)
+    boxes = ops.take_along_axis(boxes, order[..., None], axis=1)
+    scores = ops.take_along_axis(scores, order, axis=1)
+    class_ids = ops.take_along_axis(ops.cast(class_ids, "int32"), order, axis=1)
+    blocks = -(-total // size)
+    below = blocks * size - total
+    boxes = ops.pad(boxes, [[0, 0], [0, below], [0, 0]])
+    scores = ops.pad(scores, [[0, 0], [0, below]], constant_values=NEVER)
+    class_ids = ops.pad(class_ids, [[0, 0], [0, below]])
     batch = ops.shape(boxes)[0]
+    slots = ops.arange(count, dtype="int32")[None, :]
+    better = ops.arange(size)[:, None] > ops.arange(size)[None, :]
+
+    def overlapping(one, ids, other, other_ids):
+        return (box_math.overlaps(one, other, ops) > iou_threshold) & (
+            ids[:, :, None] == other_ids[:, None, :]
+        )
+
+    def settled(candidates, beats):
+        """Return which candidates stay `[B, size]`, where `beats` `[B, size, size]` the row's."""
+
+        def once(stay, _):
+            return candidates & ~ops.any(beats & stay[:, None, :], axis=2), stay
+
+        start = once(candidates, None)
+        return ops.while_loop(lambda stay, before: ops.any(stay != before), once, start)[0]
+
+    def block(index, boxes_kept, scores_kept, ids_kept, filled):
+        here, own, ids = (
+            ops.slice(x, [0, index * size, 0][: len(x.shape)], [batch, size, 4][: len(x.shape)])
+            for x in (boxes, scores, class_ids)
+        )
+        before = (slots < filled)[:, None, :]
+        gone = ops.any(overlapping(here, ids, boxes_kept, ids_kept) & before, axis=2)
+        beats = overlapping(here, ids, here, ids) & better
+        stay = settled((own >= 0) & ~gone, beats)
+        # Behind those kept before, the n-th that stays is where n stay up to it.
+        ranks = ops.cumsum(ops.cast(stay, "int32"), axis=1)
+        wanted = slots - filled
+        place = ops.sum(ops.cast(ranks[:, None, :] <= wanted[:, :, None], "int32"), axis=2)
+        new = (wanted >= 0) & (wanted < ranks[:, -1:])
+        place = ops.minimum(place, size - 1)
+
+        def added(kept, found):
+            shape = (batch, count, *[1] * (len(found.shape) - 2))
+            rows = ops.take_along_axis(found, ops.reshape(place, shape), axis=1)
+            return ops.where(ops.reshape(new, shape), rows, kept)
+
+        return (
+            index + 1,
+            added(boxes_kept, here),
+            added(scores_kept, own),
+            added(ids_kept, ids),
+            ops.minimum(filled + ranks[:, -1:], count),
+        )
+
+    def unfinished(index, boxes_kept, scores_kept, ids_kept, filled):
+        return (index < blocks) & ops.any(filled < count)
+
     start = (
-        scores,
+        ops.convert_to_tensor(0, "int32"),
         ops.zeros((batch, count, 4), "float32"),
         ops.zeros((batch, count), "float32"),
         ops.zeros((batch, count), "int32"),
         ops.zeros((batch, 1), "int32"),
     )
-    _, picked_boxes, picked_scores, picked_ids, _ = ops.fori_loop(0, count, pick, start)
-    return picked_boxes, picked_scores, picked_ids
+    _, boxes, scores, class_ids, _ = ops.while_loop(unfinished, block, start)
+    return boxes, scores, class_ids

@@ -35,17 +35,42 @@ def computing_in(precision: str):
 
 
 def _multiplies_bfloat16() -> bool:
-    if keras.backend.backend() != "tensorflow":
+    capabilities = {"tensorflow": _of_tensorflow, "jax": _of_jax, "torch": _of_torch}
+    found = capabilities[keras.backend.backend()]()
+    if found:
+        return all(capability >= CUDA_CAPABILITY for capability in found)
+    if keras.backend.backend() == "jax":
+        # XLA multiplies bfloat16 on a processor slower than float32, also where it could.
         return False
-    import tensorflow as tf
-
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
-        details = (tf.config.experimental.get_device_details(gpu) for gpu in gpus)
-        return all(entry.get("compute_capability", (0, 0)) >= CUDA_CAPABILITY for entry in details)
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return False
     flags = next((line for line in lines if line.startswith("flags")), "")
     return bool(CPU_FLAGS & set(flags.split()))
+
+
+# The compute capability of each GPU, (0, 0) where it has none.
+
+
+def _of_tensorflow():
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    details = map(tf.config.experimental.get_device_details, gpus)
+    return [entry.get("compute_capability", (0, 0)) for entry in details]
+
+
+def _of_jax():
+    import jax
+
+    # A TPU has nothing but bfloat16.
+    told = {"gpu": lambda gpu: getattr(gpu, "compute_capability", "0.0"), "tpu": lambda _: "99.0"}
+    found = [told[each.platform](each) for each in jax.local_devices() if each.platform in told]
+    return [tuple(map(int, capability.split("."))) for capability in found]
+
+
+def _of_torch():
+    import torch
+
+    return [torch.cuda.get_device_capability(gpu) for gpu in range(torch.cuda.device_count())]

@@ -192,7 +192,7 @@ class Checkpoints(keras.callbacks.Callback):
             epoch=epoch + 1,
             best=self.best,
             best_epoch=self.best_epoch,
-            learning_rate=float(np.asarray(optimizer.learning_rate)),
+            learning_rate=float(keras.ops.convert_to_numpy(optimizer.learning_rate)),
             variables=optimizer_variables(optimizer),
             monitor=self.monitor,
             best_loss=self.best_loss,
@@ -251,7 +251,7 @@ class Losses(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.rows.append({"epoch": epoch + 1, **(logs or {})})
         if self.model is not None:
-            rate = float(np.asarray(self.model.optimizer.learning_rate))
+            rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
             self.rows[-1].setdefault(LEARNING_RATE, rate)
         with self.guard:
             run_files.write_losses(self.folder, self.rows)

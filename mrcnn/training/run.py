@@ -8,7 +8,6 @@ from itertools import zip_longest
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from mrcnn.data.batches import DataGenerator
 from mrcnn.nn.blocks import leaf_layers
@@ -24,7 +23,12 @@ from mrcnn.training.state import State, restore_optimizer
 from mrcnn.training.strips import Strips
 from mrcnn.training.tensorboard import TensorBoard
 
-OUT_OF_MEMORY = re.compile("resource_?exhausted|oom when|out ?of ?memory", re.IGNORECASE)
+# TensorFlow's words, JAX's, PyTorch's on a GPU and on a processor, and Python's.
+OUT_OF_MEMORY = re.compile(
+    "resource_?exhausted|oom when|out ?of ?memory|(can't|cannot|not enough) ?(allocate)? memory"
+    "|MemoryError",
+    re.IGNORECASE,
+)
 MOST_WORKERS = 8
 MEMORY_ADVICE = (
     "lower IMAGES_PER_GPU, IMAGE_MAX_DIM or TRAIN_ROIS_PER_IMAGE, or take a smaller BACKBONE"
@@ -181,7 +185,7 @@ class Run:
                 generator = batches.generator
                 size = f"{len(generator.dataset.image_ids)} images, {generator.batch_size} a batch"
                 self.console.line(f"{name}: {size}: {len(batches)} steps an epoch")
-        rate = float(np.asarray(self.model.optimizer.learning_rate))
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         self.console.line(
             f"Starting at epoch {self.first_epoch + 1} of {self.epochs}, learning rate {rate:g}\n"
             f"Checkpoints: {self.folder}\n{disk}"
@@ -213,7 +217,7 @@ class Run:
             console.line("The best epoch of this run is that of the lowest val_loss, as before")
             score = None
         board = None
-        if keras.backend.backend() == "tensorflow" and importlib.util.find_spec("tensorboard"):
+        if importlib.util.find_spec("tensorboard"):
             board = TensorBoard(self.folder / run_files.EVENTS_FOLDER, console)
         strips = Strips(self.folder, batches.generator.dataset.class_names, console, board)
         if score:
