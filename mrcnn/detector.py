@@ -3,17 +3,16 @@
 from collections import OrderedDict
 from collections.abc import Iterable
 
-import keras
 import numpy as np
 
 from mrcnn import anchors as anchoring
 from mrcnn import boxes as box_math
-from mrcnn import devices, image_meta, settings, tiles
+from mrcnn import image_meta, settings, tiles
 from mrcnn.data.resizing import mold_image, resize_image
 from mrcnn.detections import BELOW, Detections
 from mrcnn.masks import paste_pieces
 from mrcnn.merging import merge
-from mrcnn.nn import network as spine
+from mrcnn.runtimes.exported import Exported
 
 # With IMAGE_RESIZE_MODE = "pad64" photos have many shapes, and each compiled network takes memory.
 KEPT_SHAPES = 16
@@ -62,8 +61,9 @@ class Detector:
     """A network for inference and what its Config says of images before and after it.
 
     Arguments:
-        network: `nn.network.build("inference", ...)`. What scores under the
-            `DETECTION_MIN_CONFIDENCE` of the Config that it was built with it does not tell.
+        network: `nn.network.build("inference", ...)`, or an `Exported` one, for which neither Keras
+            nor its engine is imported. What scores under the `DETECTION_MIN_CONFIDENCE` of the
+            Config that it was built with it does not tell.
         config: the same Config, or one that differs in what detections are kept.
         fade: whether masks end as in the older package, see `masks.paste_pieces`; without they
             reach their objects' edges.
@@ -148,11 +148,26 @@ class Detector:
         """Return what is found in the views of an image, as one."""
         shape = image.shape[:2]
         views = tiles.views(shape, **looking, **settings.tiling(self.config))
-        size = max(self.config.BATCH_SIZE, VIEWS_AT_A_TIME if devices.gpu_names() else 1)
+        size = max(self.config.BATCH_SIZE, VIEWS_AT_A_TIME if self._on_gpu() else 1)
         shown = ((view.cut(image), view.side) for view in views)
         found = self._found(shown, min_confidence, report, size)
         placed = [view.place(each, shape) for view, each in zip(views, found, strict=True)]
         return merge(shape, list(zip(views, placed, strict=True)))
+
+    def _on_gpu(self):
+        if isinstance(self.network, Exported):
+            return False
+        from mrcnn import devices
+
+        return bool(devices.gpu_names())
+
+    def describe(self) -> str:
+        """Return what the network runs on, such as "GPU: <name>"."""
+        if isinstance(self.network, Exported):
+            return self.network.name
+        from mrcnn import devices
+
+        return devices.describe()
 
     def _found(self, shown: Iterable, min_confidence, report, size) -> list[Detections]:
         """Return the `Detections` of images, which come with the `side` that `_mold` takes.
@@ -201,12 +216,16 @@ class Detector:
             report("molded_images", molded_images)
             report("image_metas", image_metas)
             report("anchors", self.get_anchors(shape))
-        function = _recent(
-            self._functions,
-            shape,
-            lambda: spine.compiled(self.network, shape, self.get_anchors(shape)),
-        )
+        function = _recent(self._functions, shape, lambda: self.compiled(shape))
         return function(molded_images, image_metas, min_confidence)
+
+    def compiled(self, shape):
+        """Return the network as a function for one molded shape; see `nn.network.compiled`."""
+        if isinstance(self.network, Exported):
+            return self.network.compiled(shape)
+        from mrcnn.nn import network as spine
+
+        return spine.compiled(self.network, shape, self.get_anchors(shape))
 
     def get_anchors(self, image_shape):
         """Return the anchors of a molded image's shape, float32 `[A, 4]`, in fractions of it.
@@ -228,6 +247,10 @@ class Detector:
             outputs: `(name, tensor)` pairs, such as
                 `("fpn_p2", network.get_layer("fpn_p2").output)`; those of None are left out.
         """
+        if isinstance(self.network, Exported):
+            raise ValueError("an exported network shows nothing of its inside: load its weights")
+        import keras
+
         outputs = OrderedDict((name, tensor) for name, tensor in outputs if tensor is not None)
         if image_metas is None:
             molded, image_metas, _ = self.mold_inputs(images)

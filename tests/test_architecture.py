@@ -25,6 +25,8 @@ ROOMS = {
     "check": {"annotation", "data"},
     "video": {"drawing", "results"},
     "training": {"data", "nn", "drawing"},
+    "runtimes": set(),
+    "export": {"nn", "runtimes"},
 }
 LEAVES = {
     "anchors",
@@ -54,7 +56,7 @@ ALLOWED = {
 }
 # The rooms that no engine is loaded for.
 LIGHT = {"annotation", "data", "drawing", "pages", "evaluation", "results", "check", "video"}
-LIGHT |= {"commands"}
+LIGHT |= {"commands", "runtimes"}
 # Who reads settings: the front and the spine. `settings` there gives everyone else keywords.
 SPINE = "nn.network"
 

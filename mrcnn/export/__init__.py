@@ -1,0 +1,1 @@
+"""Writing networks for programs that have neither this package nor Keras."""

@@ -1,0 +1,53 @@
+"""Running a network with OpenVINO, on Intel's and other processors, and on Intel's GPUs."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import openvino
+
+from mrcnn.runtimes.description import ExportError
+
+# What `--precision` is here; with "auto" a processor that multiplies bfloat16 faster does so.
+PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
+NAMES = ("boxes", "class_ids", "scores", "masks")
+
+
+class Runner:
+    """A network in `model.xml` and `model.bin`."""
+
+    def __init__(self, path: Path, device: str | None, precision: str):
+        self._core = openvino.Core()
+        # It would write a line of its own about what it does not find.
+        try:
+            self._model = self._core.read_model(path)
+        except RuntimeError as error:
+            raise ExportError(f"{path} cannot be read by OpenVINO: export it anew") from error
+        self._device = _device(self._core, device)
+        self._hints = {"PERFORMANCE_HINT": "LATENCY"}
+        if precision in PRECISIONS:
+            self._hints["INFERENCE_PRECISION_HINT"] = PRECISIONS[precision]
+        self.name = f"OpenVINO on {self._core.get_property(self._device, 'FULL_DEVICE_NAME')}"
+
+    def compiled(self, shape: tuple[int, int, int]) -> Callable:
+        """Return the network as a function of (image, window, min_confidence) for one size."""
+        model = self._model
+        if model.input("image").partial_shape.is_dynamic:
+            model = model.clone()
+            model.reshape({"image": [1, *shape]})
+        run = self._core.compile_model(model, self._device, self._hints)
+        outputs = [run.output(name) for name in NAMES]
+
+        def function(image, window, min_confidence):
+            feed = {"image": image, "window": window, "min_confidence": min_confidence}
+            found = run(feed)
+            return [found[output] for output in outputs]
+
+        return function
+
+
+def _device(core, asked):
+    name = "CPU" if asked in (None, "cpu") else asked.upper().replace(":", ".")
+    if asked and name not in core.available_devices:
+        there = ", ".join(core.available_devices)
+        raise ValueError(f"--device {asked}: OpenVINO has no such device here, it has {there}")
+    return name
