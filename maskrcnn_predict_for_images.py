@@ -7,6 +7,7 @@
     python maskrcnn_predict_for_images.py photos/ --weights coco --json found.json
     python maskrcnn_predict_for_images.py photos/ --via photos/predictions.json --uncertain 100
     python maskrcnn_predict_for_images.py archive/ --jsonl found.jsonl --no-pictures --resume
+    python maskrcnn_predict_for_images.py archive/ --jsonl found.jsonl --ray
 
 Pictures with the objects go to the folder `predictions`, and it says what was found:
 
@@ -22,6 +23,7 @@ something is wrong with one of them.
 """
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -30,6 +32,8 @@ from mrcnn.commands.arguments import add_detection, add_json_masks, add_styles, 
 from mrcnn.commands.parser import Parser
 from mrcnn.results.formats import FOLDERS, FORMATS, RESUMED
 
+# What Ray takes for an address.
+CLUSTER = re.compile(r"auto|local|(ray://)?[^/]+:\d+")
 SAMPLE = process.of_checkout("dataset", "val")
 
 
@@ -51,11 +55,19 @@ def parse_arguments(argv=None) -> argparse.Namespace:
     text = "go on with --jsonl or --parquet of a run that was stopped; where none is there, begin"
     add("--resume", action="store_true", help=text)
     add("--no-pictures", action="store_true", help="draw none")
+    text = "spread the photos over a Ray cluster: that at an address, else this machine's own"
+    add("--ray", metavar="ADDRESS", nargs="?", const="", type=cluster, help=text)
+    text = "of --ray, how many work on a machine without GPU; default: 1"
+    add("--predictors", metavar="N", type=count, help=text)
     add_styles(parser)
     add_detection(add, "image")
     arguments = parser.parse_args(argv)
     if arguments.uncertain and not arguments.via:
         parser.error("--uncertain chooses what --via FILE writes: name that file")
+    if arguments.ray is not None:
+        check_ray(parser, arguments)
+    elif arguments.predictors:
+        parser.error("--predictors is of --ray: add that")
     if arguments.no_pictures and (arguments.show or arguments.style):
         parser.error("--no-pictures draws none: there is nothing to show and no style")
     if arguments.resume:
@@ -65,6 +77,27 @@ def parse_arguments(argv=None) -> argparse.Namespace:
         if arguments.overwrite:
             parser.error("--resume goes on and --overwrite begins anew: give one of them")
     return arguments
+
+
+def cluster(text: str) -> str:
+    """The address of a Ray cluster, or "" for whichever there is."""
+    if text and not CLUSTER.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"{text} is no address of a cluster, such as 10.0.0.1:6379: name photos before --ray"
+        )
+    return text
+
+
+def check_ray(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """End the program where something was asked for that `--ray` has not; it draws no pictures."""
+    asked = [name for name in FORMATS if getattr(arguments, name)]
+    if not asked or not RESUMED.issuperset(asked):
+        parser.error("--ray writes --jsonl and --parquet, nothing else: name one of them or both")
+    if arguments.show or arguments.style:
+        parser.error("--ray draws no pictures: there is nothing to show and no style")
+    if arguments.device and ":" in arguments.device:
+        parser.error(f"--device {arguments.device} is one GPU, and --ray takes all: leave it out")
+    arguments.no_pictures, arguments.predictors = True, arguments.predictors or 1
 
 
 def main(argv=None) -> int:
@@ -80,7 +113,12 @@ def main(argv=None) -> int:
         if not arguments.sources:
             print(f"No photos are named: these are the sample photos, {SAMPLE}")
             arguments.sources = [SAMPLE]
-        return run(arguments, CustomConfig)
+        if arguments.ray is None:
+            return run(arguments, CustomConfig)
+        from mrcnn.commands import ray_run
+
+        ray_run.library()
+        return run(arguments, CustomConfig, ray_run.start)
 
     return process.run(body, __file__)
 

@@ -15,6 +15,7 @@ import maskrcnn_predict_for_images as script
 from custom_training import CustomConfig
 from mrcnn import pictures
 from mrcnn.commands import photo_run, process
+from mrcnn.commands.outcome import Outcome, found_text, stopped_text, summary_text
 from mrcnn.commands.searching import Photos
 from mrcnn.detections import Detections
 from mrcnn.results.formats import FORMATS
@@ -60,7 +61,7 @@ def test_a_picture_that_cannot_be_written_leaves_the_others(place, capsys):
     assert (outcome.done, outcome.failed) == (2, 1)
     error = capsys.readouterr().err
     assert error.startswith("[1/3] ") and "cannot be written: File name too long" in error
-    assert photo_run.summary_text(outcome, 0.7).splitlines()[0].endswith("1 failed")
+    assert summary_text(outcome, 0.7).splitlines()[0].endswith("1 failed")
     writer.close()
     document = json.loads((place / "found.json").read_text(encoding="utf-8"))
     assert [failed["file"] for failed in document["failed"]] == [str(long)]
@@ -130,7 +131,7 @@ def test_the_fault_of_one_photo_is_that_photos(place, capsys):
     assert [line["failed"] for line in lines if "failed" in line] == list(reasons.values())
     rows = list(FORMATS["parquet"].photos_in(place / "parquet.json"))
     assert [Path(file).name for file, _ in rows] == [Path(line["file"]).name for line in lines]
-    assert photo_run.summary_text(outcome, 0.7).splitlines()[0].endswith("4 failed")
+    assert summary_text(outcome, 0.7).splitlines()[0].endswith("4 failed")
 
 
 def test_what_is_found_is_on_the_disk_after_each_photo(place):
@@ -201,7 +202,7 @@ def test_an_interrupted_run_keeps_what_it_has(place, number):
     outcome = run(Finder(interrupt), sources, ["--via", "v.json"])
     assert (outcome.done, outcome.left, outcome.following) == (2, 2, sources[2])
     said = f"Stopped: 2 images from {sources[2]} on are left."
-    assert photo_run.stopped_text(outcome, False) == said
+    assert stopped_text(outcome, False) == said
     assert outcome.closest == [(0.2, "mug", sources[1]), (0.1, "mug", sources[0])]
 
 
@@ -222,30 +223,30 @@ def test_what_was_found():
     names = ["BG", "AC Remote", "mug"]
     result = detections([1, 1, 2], [0.981, 0.912, 0.7])
     expected = "a.jpg: 2 AC Remote, 1 mug (0.98, 0.91, 0.70)"
-    assert photo_run.found_text(Path("a.jpg"), result, names, 100) == expected
-    assert photo_run.found_text(Path("a.jpg"), result, names, 3).endswith("--max-instances allows")
+    assert found_text(Path("a.jpg"), result, names, 100) == expected
+    assert found_text(Path("a.jpg"), result, names, 3).endswith("--max-instances allows")
     nothing = detections([], [])
-    assert photo_run.found_text(Path("a.jpg"), nothing, names, 3) == "a.jpg: nothing"
+    assert found_text(Path("a.jpg"), nothing, names, 3) == "a.jpg: nothing"
 
 
 def test_summaries():
-    outcome = photo_run.Outcome(done=12, counts=Counter({"AC Remote": 17}), seconds_each=0.84)
-    assert photo_run.summary_text(outcome, 0.7) == "12 images, 17 AC Remote, 0.8 s each"
-    outcome = photo_run.Outcome(failed=1)
-    assert photo_run.summary_text(outcome, 0.7) == "0 images, nothing, 0.00 s each, 1 failed"
+    outcome = Outcome(done=12, counts=Counter({"AC Remote": 17}), seconds_each=0.84)
+    assert summary_text(outcome, 0.7) == "12 images, 17 AC Remote, 0.8 s each"
+    outcome = Outcome(failed=1)
+    assert summary_text(outcome, 0.7) == "0 images, nothing, 0.00 s each, 1 failed"
 
 
 def test_what_came_closest():
-    outcome = photo_run.Outcome(
+    outcome = Outcome(
         done=1, closest=[(0.64, "mug", Path("b.jpg")), (0.3, "cup", Path("a.jpg"))]
     )
-    assert photo_run.summary_text(outcome, 0.7).splitlines()[1:] == [
+    assert summary_text(outcome, 0.7).splitlines()[1:] == [
         "Nothing scored 0.7 or more. What came closest:",
         "  0.64 mug in b.jpg",
         "  0.30 cup in a.jpg",
         "To see it, add --min-confidence 0.58",
     ]
-    assert "nothing but background" in photo_run.summary_text(photo_run.Outcome(done=1), 0.7)
+    assert "nothing but background" in summary_text(Outcome(done=1), 0.7)
 
 
 # -- Going on --------------------------------------------------------------------------------------

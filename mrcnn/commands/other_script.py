@@ -13,15 +13,23 @@ def is_camera(source: str | Path) -> bool:
     return text.isascii() and text.isdigit() and not Path(text).exists()
 
 
-def no_photo(source: str | Path) -> str | None:
-    """Say which script takes a source that is a video, a stream or a camera; None for others."""
+def no_photo(source: str | Path, addresses: bool = False) -> str | None:
+    """Say which script takes a source that is a video, a stream or a camera; None for others.
+
+    `addresses` are others where that is True.
+    """
     text = str(source)
     if is_camera(text):
         return (
             f"{text} is the number of a camera: prediction_for_video.py {text} shows what it sees"
         )
     if "://" in text:
-        return f"{text} is an address: prediction_for_video.py takes streams, this script files"
+        if addresses:
+            return None
+        return (
+            f"{text} is an address: prediction_for_video.py takes streams, this script files, and "
+            "with --ray photos at addresses, such as s3://bucket/photos"
+        )
     if Path(text).suffix.casefold() in VIDEOS and Path(text).is_file():
         return (
             f"{text} is a video: video_mask.py {text} masks it, prediction_for_video.py {text} "

@@ -5,12 +5,9 @@ import collections
 import contextlib
 import functools
 import itertools
-import sys
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,52 +16,41 @@ from mrcnn import pictures, settings
 from mrcnn.commands import weights
 from mrcnn.commands.arguments import detection_options
 from mrcnn.commands.display import check_display, show_picture
-from mrcnn.commands.opening import open_model
+from mrcnn.commands.opening import Opened, open_model
 from mrcnn.commands.other_script import no_photo
+from mrcnn.commands.outcome import Outcome, found_text, reason_of, stopped_text, summary_text
 from mrcnn.commands.outputs import check_files, make_folder, picture_path
 from mrcnn.commands.process import INTERRUPTED, LOG_FOLDER, ROOT, stop_on_signal
 from mrcnn.commands.searching import Photos, run_facts
 from mrcnn.data.images import read_image
-from mrcnn.detections import Detections
 from mrcnn.drawing.instances import draw_detections
 from mrcnn.drawing.styles import Style
-from mrcnn.progress import Progress, duration
+from mrcnn.progress import Progress
 from mrcnn.results.formats import FORMATS, RESUMED
 from mrcnn.results.parquet_parts import arrow
 from mrcnn.results.photos import PhotoResult, RunInfo, Writer
-from mrcnn.results.records import count_classes, counts_text
+from mrcnn.results.records import count_classes
 from mrcnn.results.resuming import is_begun, write_note
 
-SCORES_SHOWN = 5
 # A folder that is searched and counted in so many seconds has its total from the first photo on.
 COUNTING_SECONDS = 1.0
 
 
-@dataclass
-class Outcome:
-    """What came of a run."""
-
-    # How many photos were looked at, and how many of them failed.
-    done: int = 0
-    failed: int = 0
-    counts: Counter = field(default_factory=Counter)
-    # (score, class name, path) of what scored too little, best first.
-    closest: list[tuple] = field(default_factory=list)
-    seconds_each: float = 0.0
-    # The photo that would have been next; None where all were looked at. How many are left, None
-    # where nobody knows.
-    following: Path | None = None
-    left: int | None = None
+def started_here(opened: Opened, arguments: argparse.Namespace) -> Callable:
+    """Return `predict` with the network on this machine; TensorFlow starts."""
+    return functools.partial(predict, opened.detector)
 
 
-def run(arguments: argparse.Namespace, config_class: type) -> int:
+def run(arguments: argparse.Namespace, config_class: type, start: Callable = started_here) -> int:
     """Do what the arguments say; return the exit code.
 
     `config_class` is that of the training script: its NAME tells its runs, and its settings count
-    where a weights file has none. Raises ValueError or OSError in one sentence.
+    where a weights file has none. `start` is as `started_here`. Raises ValueError or OSError in one
+    sentence.
     """
-    missing = [fault for source in arguments.sources if (fault := no_photo(source))]
-    named = [source for source in arguments.sources if not no_photo(source)]
+    fault_of = functools.partial(no_photo, addresses=arguments.ray is not None)
+    missing = [fault for source in arguments.sources if (fault := fault_of(source))]
+    named = [source for source in arguments.sources if not fault_of(source)]
     if not named:
         raise ValueError("; ".join(missing))
     photos = Photos(named, arguments, missing)
@@ -88,8 +74,8 @@ def run(arguments: argparse.Namespace, config_class: type) -> int:
         ((name, result),) = resumable.items()
         photos.go_on(FORMATS[name], result, facts)
         print(f"{len(photos.done)} photos are in {result} already")
-    # TensorFlow starts here, once all that can be wrong has been looked at.
-    detector = opened.detector
+    # Once all that can be wrong has been looked at.
+    look = start(opened, arguments)
     info = RunInfo(
         path,
         opened.class_names,
@@ -106,7 +92,7 @@ def run(arguments: argparse.Namespace, config_class: type) -> int:
         if not resumes:
             for result in resumable.values():
                 write_note(result, facts)
-        outcome = predict(detector, photos, opened.class_names, writers, arguments, stop)
+        outcome = look(photos, opened.class_names, writers, arguments, stop)
         print(summary_text(outcome, opened.min_confidence))
     if outcome.following:
         print(stopped_text(outcome, bool(resumable)))
@@ -148,13 +134,9 @@ def predict(
     behind = []  # the photo whose picture is being made: (its result, its line, future)
 
     def fail(source, error):
-        outcome.failed += 1
+        progress.total = photos.total
         failure = {"file": str(source), "reason": reason_of(source, error)}
-        progress.done, progress.total = progress.done + 1, photos.total
-        of = "" if progress.total is None else f"/{progress.total}"
-        progress.line(f"[{progress.done}{of}] {failure['reason']}", sys.stderr)
-        for writer in writers:
-            writer.fail(failure)
+        outcome.fail(failure, progress, writers)
 
     def settle():
         nonlocal show
@@ -166,10 +148,8 @@ def predict(
                 fail(photo.path, error)
                 continue
             found = photo.detections
-            outcome.done += 1
-            outcome.counts += count_classes(found.class_ids, class_names)
             below = [(score, class_names[number], photo.path) for score, number in found.below]
-            outcome.closest = sorted(outcome.closest + below, reverse=True)[:SCORES_SHOWN]
+            outcome.add(count_classes(found.class_ids, class_names), below)
             progress.total = photos.total
             progress.update(f"{line} -> {photo.picture}" if photo.picture else line)
             if show:
@@ -181,7 +161,7 @@ def predict(
         ThreadPoolExecutor(2) as pool,
     ):
         photos.say = progress.line
-        for source, reading in read_ahead(photos, pool):
+        for source, reading in read_ahead(photos, pool, read):
             if stop.is_set():
                 outcome.following = source
                 break
@@ -210,12 +190,13 @@ def predict(
     return outcome
 
 
-def read_ahead(photos: Iterable[Path], pool: Executor) -> Iterator[tuple[Path, Future]]:
-    """Yield each photo with the future of (its image, its size in bytes), one ahead."""
+def read(source: Path) -> tuple[np.ndarray, int]:
+    """Return the image of a photo, and its size in bytes."""
+    return read_image(source), source.stat().st_size
 
-    def read(source):
-        return read_image(source), source.stat().st_size
 
+def read_ahead(photos: Iterable, pool: Executor, read: Callable) -> Iterator[tuple[Path, Future]]:
+    """Yield each photo with the future of what `read` makes of it, one ahead."""
     waiting = collections.deque()
     for source in photos:
         waiting.append((source, pool.submit(read, source)))
@@ -239,56 +220,3 @@ def finish(
     for writer in writers:
         writer.add(photo)
     return picture
-
-
-# -- What is said ------------------------------------------------------------------------------
-
-
-def reason_of(source: Path, error: Exception) -> str:
-    """Return why an image could not be read, or its picture not be written, in one line."""
-    reason = str(error)
-    if not isinstance(error, ValueError | OSError):
-        reason = f"{type(error).__name__}: {reason.partition(chr(10))[0]}"
-    return reason if str(source) in reason else f"{source}: {reason}"
-
-
-def stopped_text(outcome: Outcome, resumable: bool) -> str:
-    """Return what is left of a run that was stopped."""
-    count = "images" if outcome.left is None else f"{outcome.left} image{'s' * (outcome.left > 1)}"
-    verb = "is" if outcome.left == 1 else "are"
-    text = f"Stopped: {count} from {outcome.following} on {verb} left."
-    return text + " The same command with --resume goes on." * resumable
-
-
-def found_text(source: Path, found: Detections, class_names: Sequence[str], most: int) -> str:
-    """Return what was found in an image, such as "a.jpg: 2 AC Remote (0.98, 0.91)".
-
-    Or what came closest: "a.jpg: nothing (closest: AC Remote, 0.42)".
-    """
-    text = f"{source}: {counts_text(count_classes(found.class_ids, class_names))}"
-    scores = [f"{score:.2f}" for score in found.scores[:SCORES_SHOWN]]
-    if scores:
-        more = ", ..." if len(found) > SCORES_SHOWN else ""
-        text += f" ({', '.join(scores)}{more})"
-    elif found.below:
-        score, class_id = found.below[0]
-        text += f" (closest: {class_names[class_id]}, {score:.2f})"
-    if len(found) == most:
-        text += ", as many as --max-instances allows"
-    return text
-
-
-def summary_text(outcome: Outcome, min_confidence: float) -> str:
-    """Return the summary, and where nothing was found what came closest."""
-    images, failed = outcome.done, outcome.failed
-    text = f"{images} image{'s' if images != 1 else ''}, {counts_text(outcome.counts)}, "
-    text += f"{duration(outcome.seconds_each)} each" + (f", {failed} failed" if failed else "")
-    if outcome.counts or not images:
-        return text
-    if not outcome.closest:
-        question = "are these weights trained for such objects?"
-        return f"{text}\nThe network saw nothing but background: {question}"
-    lines = [text, f"Nothing scored {min_confidence:g} or more. What came closest:"]
-    lines += [f"  {score:.2f} {name} in {path}" for score, name, path in outcome.closest]
-    lines.append(f"To see it, add --min-confidence {outcome.closest[0][0] * 0.9:.2g}")
-    return "\n".join(lines)

@@ -11,8 +11,9 @@ from pathlib import Path
 from mrcnn.commands.arguments import detection_options
 from mrcnn.commands.outputs import key
 from mrcnn.commands.proposing import unannotated
+from mrcnn.data.addresses import is_address
 from mrcnn.data.seen import Seen
-from mrcnn.data.sources import EXTENSIONS, search
+from mrcnn.data.sources import EXTENSIONS, resolved, search
 from mrcnn.results.formats import FORMATS, LISTING
 from mrcnn.results.photos import Writer
 from mrcnn.results.resuming import check_note
@@ -59,11 +60,11 @@ class Photos:
         if not self._silent:
             self.say(line, sys.stderr)
 
-    def __iter__(self) -> Iterator[Path]:
+    def __iter__(self) -> Iterator[Path | str]:
         return filter(self._is_left, self._found)
 
     def _is_left(self, path):
-        return not self.done or str(path.resolve()) not in self.done
+        return not self.done or resolved(path) not in self.done
 
     def _again(self):
         return search(self._sources, without=lambda line: None, apart=self._arguments.output)
@@ -79,6 +80,8 @@ class Photos:
         replaces = self._arguments.overwrite or (self._arguments.resume and drawn)
         if self.listed or replaces or self._odd:
             for path in self.listed or self._again():
+                if is_address(path):
+                    continue
                 self.taken.add(key(path))
                 yield path
 
@@ -86,7 +89,7 @@ class Photos:
         """Leave out the photos that are in a result; raises ValueError as of `check_note`."""
         self.since = check_note(result, facts)
         for name, picture in form.photos_in(result):
-            self.done.add(str(Path(name).resolve()))
+            self.done.add(resolved(name))
             if picture:
                 self.taken.add(key(Path(picture)))
 

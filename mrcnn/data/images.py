@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from mrcnn import files
+from mrcnn.data.addresses import fetch, is_address
 
 # What one image may cost is told by its header and its length, before anything is decoded.
 MAX_PIXELS = 200_000_000
@@ -43,6 +44,8 @@ class ImageError(ValueError):
 def read_image(path) -> np.ndarray:
     """Return the image file `path` as uint8 RGB `[H, W, 3]`, upright as its EXIF data says.
 
+    A text may also be an address, of a file system that fsspec knows.
+
     What a browser shows, and so what was annotated: transparent parts are laid on white, CMYK and
     palettes become RGB, 16 bits span black to white like 8, of several frames the first is taken.
     Float and 32-bit values count as 0..1 where they stay around it, else as 0..255, else as
@@ -52,7 +55,7 @@ def read_image(path) -> np.ndarray:
     image, broken, truncated or larger than `MAX_PIXELS` and the other limits; the size is read from
     the header, before anything is decoded.
     """
-    path = Path(path)
+    path = path if is_address(path) else Path(path)
     try:
         with _opened(path) as file:
             return _read(file)
@@ -87,7 +90,14 @@ def read_shape(path) -> tuple[int, int]:
     return read_image(path).shape[:2]
 
 
-def _opened(path: Path):
+def _opened(path: Path | str):
+    if is_address(path):
+        try:
+            return io.BytesIO(fetch(path, MAX_BYTES + 1))
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            raise ImageError(str(error).removeprefix(f"{path} ")) from error
     if files.is_special(path):
         raise ImageError("is a pipe or a device, not an image")
     return path.open("rb")

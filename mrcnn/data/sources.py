@@ -1,4 +1,4 @@
-"""The image files that a person means: in folders, by patterns and by name."""
+"""The image files that a person means: in folders, by patterns, by name and at addresses."""
 
 import glob
 import itertools
@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from mrcnn.data.addresses import files_at, is_address
 from mrcnn.data.images import ImageError
 from mrcnn.data.seen import Seen
 
@@ -41,13 +42,14 @@ def search(
     without: Callable[[str], None] | None = None,
     below: bool = True,
     apart: Path | None = None,
-) -> Iterator[Path]:
+) -> Iterator[Path | str]:
     """Yield the image files of `sources`, in their order and each once, as they are found.
 
     Arguments:
         sources: a path or several: files (of any extension), folders (the images in them) or glob
             patterns (`**` goes through folders). Images of a folder or a pattern are those with a
-            known extension, in natural order; of more than SORTED each so many.
+            known extension, in natural order; of more than SORTED each so many. Addresses, as
+            texts, are these too, and what they have is addresses.
         say: gets one line for each folder that holds what looks like photos and is not read, or
             whose images lie below, once it has been searched.
         without: gets one line for each source that does not exist or has no images, where others
@@ -64,13 +66,15 @@ def search(
         try:
             first = next(_images_of(source, below, apart))
             # A file that is named stays one that is meant, also where it is gone later.
-            good.append((source, [first] if first == Path(source) else None))
+            good.append(
+                (source, [first] if str(first) in (str(source), str(Path(source))) else None)
+            )
         except StopIteration:
             faults.append(f"{source}: {_without_images(source, below, apart)}")
         except ImageError as error:
             faults.append(str(error))
         except OSError as error:
-            faults.append(f"{source}: {error.strerror}")
+            faults.append(_fault(source, error))
         if faults and without is None:
             break
     if faults and (without is None or not good):
@@ -82,13 +86,12 @@ def search(
         try:
             for image in file or _images_of(source, below, apart, left):
                 count += 1
-                if seen.add(str(image.resolve())):
+                if seen.add(resolved(image)):
                     yield image
         except (OSError, ImageError) as error:
             if without is None:
                 raise
-            reason = getattr(error, "strerror", None)
-            without(f"{source}: {reason}" if reason else str(error))
+            without(_fault(source, error))
         if not left:
             continue
         if left.pop(BELOW, 0):
@@ -97,10 +100,22 @@ def search(
             say(f"{source}: not read: {_counted(left)}")
 
 
+def resolved(image: str | Path) -> str:
+    """Return what all names of an image file share."""
+    return str(image) if is_address(image) else str(Path(image).resolve())
+
+
+def _fault(source, error):
+    reason = getattr(error, "strerror", None)
+    return f"{source}: {reason}" if reason else str(error)
+
+
 def _images_of(source, below, apart, left=None):
     """Yield the images of one source; `left` counts what else is in a folder."""
     path = Path(source)
-    if path.is_dir():
+    if is_address(source):
+        yield from _at_address(str(source), below)
+    elif path.is_dir():
         left, deep = Counter() if left is None else left, below and not _any_image(path)
         if deep:
             left[BELOW] = 1
@@ -114,8 +129,18 @@ def _images_of(source, below, apart, left=None):
         raise ImageError(f"{source}: no such file or folder")
 
 
+def _at_address(address, below):
+    for number, files in enumerate(files_at(address)):
+        images = [file for file in files if file == address or _is_named_as_image(Path(file))]
+        yield from _in_order(images)
+        if number == 0 and (images or not below):
+            return
+
+
 def _without_images(source, below, apart):
     """Say why a source has no images."""
+    if is_address(source):
+        return "no images at this address"
     if not Path(source).is_dir():
         return "the pattern matches no images"
     left = Counter()
@@ -190,6 +215,9 @@ def _natural_key(path: Path):
 
 
 def _is_image(path: Path) -> bool:
+    return _is_named_as_image(path) and path.is_file()
+
+
+def _is_named_as_image(path):
     # macOS leaves "._photo.jpg" files, which hold no picture, beside the photos of other discs.
-    visible = not path.name.startswith(".")
-    return visible and path.suffix.casefold() in EXTENSIONS and path.is_file()
+    return not path.name.startswith(".") and path.suffix.casefold() in EXTENSIONS

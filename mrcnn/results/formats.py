@@ -12,6 +12,6 @@ FORMATS: dict[str, type[Writer]] = {
     each.name: each
     for each in (JsonFile, JsonLines, CocoResults, ParquetParts, HtmlFile, ViaProject)
 }
-# Those that need to know all photos before the first; that a run which was stopped goes on with;
-# that are folders of files.
+# Those that need to know all photos before the first; that a run which was stopped goes on with,
+# and that `take` records made on other machines; that are folders of files.
 LISTING, RESUMED, FOLDERS = {"html", "via"}, {"jsonl", "parquet"}, {"parquet"}

@@ -29,19 +29,20 @@ class JsonLines:
             self._file.truncate(self._end)
 
     def add(self, photo: PhotoResult) -> None:
-        self._write(photo_record(photo, self._run.class_names, self._run.masks))
+        self.take(photo_record(photo, self._run.class_names, self._run.masks))
         self._last = str(photo.path)
 
     def fail(self, failure: dict) -> None:
         if failure["file"] != self._last:  # else another file could not be written
-            self._write({"file": failure["file"], "failed": failure["reason"]})
+            self.take({"file": failure["file"], "failed": failure["reason"]})
 
     def close(self) -> None:
         with naming(self.path):
             os.fsync(self._file.fileno())
             self._file.close()
 
-    def _write(self, record):
+    def take(self, record: dict) -> None:
+        """Write a `photo_record`."""
         line = (as_json(record) + "\n").encode(errors="backslashreplace")
         with naming(self.path):
             self._file.seek(self._end)

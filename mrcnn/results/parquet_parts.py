@@ -51,17 +51,18 @@ class ParquetParts:
     def add(self, photo: PhotoResult) -> None:
         record = photo_record(photo, self._run.class_names, self._run.masks)
         self._last = str(photo.path)
-        self._take(record)
+        self.take(record)
 
     def fail(self, failure: dict) -> None:
         if failure["file"] != self._last:  # else another file could not be written
-            self._take({"file": failure["file"], "failed": failure["reason"]})
+            self.take({"file": failure["file"], "failed": failure["reason"]})
 
     def close(self) -> None:
         if self._rows:
             self._write()
 
-    def _take(self, record):
+    def take(self, record: dict) -> None:
+        """Write a `photo_record`, in a part with others."""
         for name in ("file", "failed", "picture"):
             if record.get(name):
                 # File names that are no UTF-8 hold surrogates, which Parquet has no place for.
