@@ -13,6 +13,7 @@ from benchmarks.peers import Worker
 
 SCRIPTS = (
     "correction_loop",
+    "fine_tuning",
     "folders",
     "inference",
     "input_pipeline",
@@ -21,6 +22,7 @@ SCRIPTS = (
     "peers",
     "predict_run",
     "startup",
+    "tiles",
     "training_step",
     "video",
     # Windows has no such signals and limits.

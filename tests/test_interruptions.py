@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 
 from mrcnn import pictures
+from mrcnn.commands.process import INTERRUPTED
 from mrcnn.nn import weights_file
 from mrcnn.training import run_files
 
 pytest.importorskip("resource", reason="Windows has no such signals and limits")
 
-from benchmarks import interruptions
-from benchmarks.interruptions import Ended, Usual
+from benchmarks import interruptions, left_behind
+from benchmarks.interruptions import Usual
+from benchmarks.left_behind import Ended
 
 # Rough; each run is harmed where it is sure to write.
 USUAL = Usual(start=5.0, changes=3, largest=30_000, total=60_000)
@@ -36,12 +38,12 @@ def test_what_is_left_is_whole(inputs, tmp_path, monkeypatch, command, fault):
     monkeypatch.setattr(interruptions, "EARLY", 0.0)
     rng = np.random.default_rng(1)
     ended, folder = interruptions.harmed_run(command, fault, inputs, tmp_path, USUAL, rng)
-    files, wrong = interruptions.check_files(folder)
-    wrong += interruptions.check_words(fault, ended)
-    wrong += interruptions.check_kept(command, fault, ended, folder)
+    files, wrong = left_behind.check_files(folder)
+    wrong += left_behind.check_words(fault, ended)
+    wrong += left_behind.check_kept(command, fault, ended, folder)
     assert not wrong, ended
     # A signal may come before the first frame is there.
-    assert ended.harmed and (files or ended.code == interruptions.INTERRUPTED)
+    assert ended.harmed and (files or ended.code == INTERRUPTED)
 
 
 # -- The checks find what is wrong ----------------------------------------------------------------
@@ -54,12 +56,12 @@ def test_files_that_are_cut_off_are_found(tmp_path):
     (tmp_path / "found.json").write_text(json.dumps({"images": [1, 2]}))
     (tmp_path / "losses.csv").write_text("epoch,loss\n1,2\n")
     (tmp_path / "classes.txt").write_text("cup\n")
-    assert interruptions.check_files(tmp_path) == (5, [])
+    assert left_behind.check_files(tmp_path) == (5, [])
     for path in tmp_path.iterdir():
         path.write_bytes(path.read_bytes()[:-2])
     (tmp_path / ".found.json.01234567.part").write_text("{")
     (tmp_path / run_files.STATE_FILE).touch()
-    files, wrong = interruptions.check_files(tmp_path)
+    files, wrong = left_behind.check_files(tmp_path)
     assert files == 7 and len(wrong) == 6
 
 
@@ -68,7 +70,7 @@ def test_weights_that_hold_no_numbers_are_found(tmp_path):
     weights_file.write(path, {"conv1": {"conv1/bias:0": np.ones(2, np.float32)}})
     with h5py.File(path, "r+") as file:
         file["conv1/conv1/bias:0"][0] = np.nan
-    assert len(interruptions.check_files(tmp_path)[1]) == 1
+    assert len(left_behind.check_files(tmp_path)[1]) == 1
 
 
 def ended(code, out="", err=""):
@@ -86,23 +88,23 @@ def ended(code, out="", err=""):
     ],
 )
 def test_an_end_without_words_is_found(fault, end):
-    assert interruptions.check_words(fault, end)
+    assert left_behind.check_words(fault, end)
 
 
 def test_what_was_said_and_is_not_there_is_found(tmp_path):
     (tmp_path / "found.json").write_text('{"images": []}')
     (tmp_path / ".via.json.01234567.part").touch()
     said = ended(130, "[1/8] a.jpg: nothing -> out/a_predicted.jpg\nStopped")
-    wrong = interruptions.check_kept("predict", "interrupt", said, tmp_path)
+    wrong = left_behind.check_kept("predict", "interrupt", said, tmp_path)
     assert len(wrong) == 3
-    wrong = interruptions.check_kept("train", "kill", ended(-9, "epoch 1/3: 2 s\n"), tmp_path)
+    wrong = left_behind.check_kept("train", "kill", ended(-9, "epoch 1/3: 2 s\n"), tmp_path)
     assert wrong == ["no _0001.h5"]
     # Weights are there before it is said, and a state that is damaged cannot go on.
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "mask_rcnn_object_0001.h5").touch()
     (tmp_path / "run" / run_files.STATE_FILE).touch()
     said = ended(-9, "epoch 1/3: 2 s\nepoch 2/3 [1/4] loss 2.5757\n")
-    (wrong,) = interruptions.check_kept("train", "kill", said, tmp_path)
+    (wrong,) = left_behind.check_kept("train", "kill", said, tmp_path)
     assert wrong.startswith("cannot be resumed")
 
 
