@@ -139,6 +139,21 @@ def resizing(config) -> dict:
     }
 
 
+def max_instances(config) -> int:
+    """Return the most objects of an image."""
+    return config.DETECTION_MAX_INSTANCES
+
+
+def exporting(config) -> dict:
+    """Return what `runtimes.description.Description` keeps of a Config."""
+    return {
+        "molding": resizing(config) | {"mean_pixel": np.asarray(config.MEAN_PIXEL).tolist()},
+        "max_instances": config.DETECTION_MAX_INSTANCES,
+        "min_confidence": config.DETECTION_MIN_CONFIDENCE,
+        "settings": stored(config),
+    }
+
+
 def tiling(config) -> dict:
     """Return the keywords of `tiles.views` that tell of the network."""
     # Without a size of its own, as with pad64, the network takes any multiple.

@@ -12,6 +12,7 @@ from mrcnn.drawing.styles import STYLES
 from mrcnn.nn.backbones import WORDS, is_known
 from mrcnn.results.records import MASKS
 from mrcnn.rules import LEVELS, PRECISIONS, SIZE_MULTIPLE, multiple_text
+from mrcnn.runtimes.formats import RUNTIMES
 
 FUNCTION = re.compile(r"[\w.]+:[\w.]+")
 DEVICE = re.compile(r"cpu|gpu(:\d+)?")
@@ -191,8 +192,15 @@ def add_network(add: Callable):
     add(
         "--weights",
         metavar="WEIGHTS",
-        help="a weights file, coco (downloaded where it is missing), or last or best of the newest "
-        "run; default: the best of the newest run, else log/custom.h5",
+        help="a weights file, the folder of an exported network, coco (downloaded where it is "
+        "missing), or last or best of the newest run; default: the best of the newest run, else "
+        "log/custom.h5",
+    )
+    add(
+        "--runtime",
+        choices=RUNTIMES,
+        help="what computes in the place of TensorFlow: weights are exported for it once, beside "
+        "them, and then it starts in a second or two; an exported network is run by its own",
     )
     add_name(add, "that of the training script")
     add_image_size(add, "the weights' own, else 1024")
@@ -284,5 +292,5 @@ def check_times(parser: argparse.ArgumentParser, arguments: argparse.Namespace):
 def detection_options(arguments: argparse.Namespace) -> dict:
     """Return the keywords of `opening.open_model` that a command line gives."""
     names = ("classes", "min_confidence", "max_instances", "image_size", "precision", "backbone")
-    names += ("device", "tiles", "overlap", "tta")
+    names += ("device", "tiles", "overlap", "tta", "runtime")
     return {name: value for name, value in vars(arguments).items() if name in names}

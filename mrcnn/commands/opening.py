@@ -9,11 +9,13 @@ from mrcnn.commands.weights import backbone_settings
 from mrcnn.config import Config
 from mrcnn.from_file import class_names_for
 from mrcnn.nn.weights_file import WeightsInfo, inspect
+from mrcnn.runtimes import description
+from mrcnn.runtimes.formats import FORMATS, require
 
 
 @dataclass
 class Opened:
-    """A weights file that detects.
+    """A weights file that detects, or an exported network.
 
     Attributes:
         info: what the file's header tells.
@@ -23,6 +25,9 @@ class Opened:
         exact: whether convolutions are computed in float32 without rounding.
         device: "cpu", "gpu", "gpu:1", or None for what is there.
         looking: of the `Detector`: `tiles`, `overlap` and `tta`.
+        precision: what convolutions are computed in.
+        runtime: what runs it in the place of Keras; None where that does.
+        export: the `model.json` of an exported network; None of a weights file.
     """
 
     info: WeightsInfo
@@ -32,13 +37,33 @@ class Opened:
     exact: bool
     device: str | None = None
     looking: dict = field(default_factory=dict)
+    precision: str = "float32"
+    runtime: str | None = None
+    export: Path | None = None
 
     @functools.cached_property
     def detector(self):
-        """The `Detector`, made at its first use: TensorFlow starts then, and the weights load.
+        """The `Detector`, made at its first use.
 
-        Raises `nn.weights.WeightsError`, a ValueError, where the file lacks some.
+        TensorFlow starts then and the weights load, unless a runtime does it all. Raises
+        `nn.weights.WeightsError`, a ValueError, where the file lacks some.
         """
+        if self.runtime is None:
+            return self.keras_detector
+        from mrcnn.commands.exporting import cached
+        from mrcnn.detector import Detector
+        from mrcnn.runtimes.exported import Exported
+
+        most = settings.max_instances(self.config)
+        path = self.export or cached(self, self.runtime)
+        network = Exported(path, self.device, self.precision, most)
+        detector = Detector(network, self.config, fade=self.exact)
+        detector.looking |= self.looking
+        return detector
+
+    @functools.cached_property
+    def keras_detector(self):
+        """The `Detector` whose network Keras builds, of a weights file."""
         from mrcnn.quiet import start_keras
 
         start_keras(self.device)
@@ -71,11 +96,12 @@ def open_model(
     tiles: bool | int | None = None,
     overlap: float | None = None,
     tta: bool = False,
+    runtime: str | None = None,
 ) -> Opened:
-    """Look at a weights file, and at all that can be wrong with how it shall be used.
+    """Look at a weights file or an exported network, and at all that can be wrong with how it shall be used.
 
     Arguments:
-        path: the weights file; its settings count.
+        path: the weights file, or what `runtimes.description.locate` takes; its settings count.
         config_class: the Config whose settings count where the file tells none.
         classes, backbone: see `class_names_for` and `weights.backbone_settings`.
         min_confidence, max_instances: the least score, and the most objects of an image.
@@ -83,14 +109,23 @@ def open_model(
         precision: PRECISION.
         device: see `Opened`.
         tiles, overlap, tta: see `Detector.detect`.
+        runtime: of `runtimes.formats.RUNTIMES`: what runs the network in the place of Keras. Weights
+            are exported for it once, into a folder beside them.
 
     What is None is as the file's settings say. Raises ValueError in one sentence.
     """
-    info = inspect(path)
+    export = description.locate(path)
+    info, most = _of_export(export, runtime) if export else (inspect(path), None)
     if not info.num_classes:
         raise ValueError(f"{info.path} detects nothing yet: it holds a backbone to train from")
     class_names = class_names_for(info, classes)
-    needed = backbone_settings(info, backbone, settings.own_backbone(config_class))
+    needed = {}
+    if export:
+        runtime = description.read(export).format
+    else:
+        needed = backbone_settings(info, backbone, settings.own_backbone(config_class))
+    if runtime:
+        require(runtime, running=True)
     try:
         config = settings.to_detect(
             config_class,
@@ -104,8 +139,32 @@ def open_model(
         )
     except ValueError as error:
         raise ValueError(f"{info.path}: {error}") from error
+    if most and settings.max_instances(config) > most:
+        raise ValueError(
+            f"--max-instances {max_instances}: {export.parent} finds {most} at most, export it with "
+            "that option"
+        )
     least = settings.min_confidence(config)
     if overlap is not None and not tiles:
         raise ValueError(f"--overlap {overlap:g} is of tiles: add --tiles")
     looking = {"tiles": tiles, "overlap": overlap, "tta": tta}
-    return Opened(info, class_names, config, least, precision == "float32", device, looking)
+    exact = precision == "float32"
+    return Opened(
+        info, class_names, config, least, exact, device, looking, precision, runtime, export
+    )
+
+
+def _of_export(path: Path, runtime: str | None) -> tuple[WeightsInfo, int]:
+    """Return what an exported network tells, as a weights file's header does, and the most objects.
+
+    Raises ValueError where `runtime` is not for its format.
+    """
+    found = description.read(path)
+    if runtime and runtime != found.format:
+        raise ValueError(
+            f"{path.parent} is of the format {found.format}, --runtime {runtime} is another: leave "
+            "it out, or export the weights for it"
+        )
+    names = found.class_names
+    info = WeightsInfo(path, None, len(names), names, found.settings)
+    return info, found.max_instances

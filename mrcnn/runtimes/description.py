@@ -5,7 +5,7 @@ It tells the names of the classes, how an image is molded, and which files are t
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from mrcnn.atomic import write_bytes
@@ -49,6 +49,10 @@ class Description:
     weights: dict = field(default_factory=dict)
     parity: dict = field(default_factory=dict)
     files: dict = field(default_factory=dict)
+
+    def with_parity(self, parity: dict) -> "Description":
+        """Return it with what was measured."""
+        return replace(self, parity=parity)
 
     def write(self, folder: Path) -> Path:
         """Write it beside the network, whose files are looked at now; return its path."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from mrcnn import image_meta
-from mrcnn.runtimes.description import Description, read
+from mrcnn.runtimes.description import read
 from mrcnn.runtimes.formats import FORMATS, load, require
 
 
@@ -18,6 +18,7 @@ class Exported:
         device: "cpu", "gpu", "gpu:1", or None for the processor.
         precision: "float32", "bfloat16" or "auto", where the runtime has a choice.
         max_instances: the most objects of an image, where those of the file are too many.
+        runner: what runs it, where that is no module of this room.
 
     Raises `description.ExportError`, or ValueError where a package or a device is missing.
     """
@@ -28,11 +29,15 @@ class Exported:
         device: str | None = None,
         precision: str = "auto",
         max_instances: int | None = None,
-        description: Description | None = None,
+        runner: object | None = None,
     ):
         path = Path(path)
-        self.description = description or read(path)
+        self.description = read(path)
+        self._count = max_instances
         form = FORMATS[self.description.format]
+        if runner:
+            self._runner = runner
+            return
         if form.runs is None:
             raise ValueError(
                 f"{path.parent} is a {form.title}, which is for TensorFlow Serving: here use the "
@@ -42,7 +47,6 @@ class Exported:
         self._runner = load(self.description.format).Runner(
             path.parent / form.file, device, precision
         )
-        self._count = max_instances
 
     @property
     def name(self) -> str:

@@ -4,6 +4,9 @@ import importlib
 import importlib.util
 from dataclasses import dataclass
 
+# What every exported network gives.
+OUTPUTS = ("boxes", "class_ids", "scores", "masks")
+
 
 @dataclass(frozen=True)
 class Format:

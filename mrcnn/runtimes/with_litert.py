@@ -7,8 +7,7 @@ from pathlib import Path
 from ai_edge_litert.interpreter import Interpreter
 
 from mrcnn.runtimes.description import ExportError
-
-NAMES = ("boxes", "class_ids", "scores", "masks")
+from mrcnn.runtimes.formats import OUTPUTS
 
 
 class Runner:
@@ -33,6 +32,6 @@ class Runner:
 
         def function(image, window, min_confidence):
             found = run(image=image, window=window, min_confidence=min_confidence)
-            return [found[name] for name in NAMES]
+            return [found[name] for name in OUTPUTS]
 
         return function

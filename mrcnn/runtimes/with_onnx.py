@@ -6,8 +6,8 @@ from pathlib import Path
 import onnxruntime
 
 from mrcnn.runtimes.description import ExportError
+from mrcnn.runtimes.formats import OUTPUTS
 
-NAMES = ("boxes", "class_ids", "scores", "masks")
 GPU, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
@@ -32,7 +32,7 @@ class Runner:
 
         def function(image, window, min_confidence):
             feed = {"image": image, "window": window, "min_confidence": min_confidence}
-            return self._session.run(NAMES, feed)
+            return self._session.run(OUTPUTS, feed)
 
         return function
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import openvino
 
 from mrcnn.runtimes.description import ExportError
+from mrcnn.runtimes.formats import OUTPUTS
 
 # What `--precision` is here; with "auto" a processor that multiplies bfloat16 faster does so.
 PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
-NAMES = ("boxes", "class_ids", "scores", "masks")
 
 
 class Runner:
@@ -35,7 +35,7 @@ class Runner:
             model = model.clone()
             model.reshape({"image": [1, *shape]})
         run = self._core.compile_model(model, self._device, self._hints)
-        outputs = [run.output(name) for name in NAMES]
+        outputs = [run.output(name) for name in OUTPUTS]
 
         def function(image, window, min_confidence):
             feed = {"image": image, "window": window, "min_confidence": min_confidence}
