@@ -168,7 +168,7 @@ def run(tmp_path, monkeypatch, capsys):
     opened = Opened(None, ["BG", "remote"], None, 0.5, True)
     monkeypatch.setattr(Opened, "detector", RedDetector())
     monkeypatch.setattr(video_run, "open_model", lambda *_, **__: opened)
-    monkeypatch.setattr(video_run, "_device", lambda: "none")
+    monkeypatch.setattr(video_run, "_device", lambda _: "none")
     monkeypatch.setattr(video_run.weights, "find", lambda *_: clip.with_name("a.h5"))
     monkeypatch.setattr("mrcnn.commands.display.has_display", lambda: False)
 

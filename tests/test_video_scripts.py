@@ -62,7 +62,7 @@ def detector(monkeypatch):
     """A detector of red in the network's place."""
     red = RedDetector(REMOTE)
     monkeypatch.setattr(Opened, "detector", red)
-    monkeypatch.setattr(video_run, "_device", lambda: "none")
+    monkeypatch.setattr(video_run, "_device", lambda _: "none")
     return red
 
 

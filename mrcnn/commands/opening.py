@@ -10,7 +10,7 @@ from mrcnn.config import Config
 from mrcnn.from_file import class_names_for
 from mrcnn.nn.weights_file import WeightsInfo, inspect
 from mrcnn.runtimes import description
-from mrcnn.runtimes.formats import FORMATS, require
+from mrcnn.runtimes.formats import require
 
 
 @dataclass
@@ -98,7 +98,7 @@ def open_model(
     tta: bool = False,
     runtime: str | None = None,
 ) -> Opened:
-    """Look at a weights file or an exported network, and at all that can be wrong with how it shall be used.
+    """Look at weights or an exported network, and at all that can be wrong with their use.
 
     Arguments:
         path: the weights file, or what `runtimes.description.locate` takes; its settings count.
@@ -109,19 +109,20 @@ def open_model(
         precision: PRECISION.
         device: see `Opened`.
         tiles, overlap, tta: see `Detector.detect`.
-        runtime: of `runtimes.formats.RUNTIMES`: what runs the network in the place of Keras. Weights
-            are exported for it once, into a folder beside them.
+        runtime: of `runtimes.formats.RUNTIMES`, what runs the network in the place of Keras.
+            Weights are exported for it once, into a folder beside them.
 
     What is None is as the file's settings say. Raises ValueError in one sentence.
     """
     export = description.locate(path)
-    info, most = _of_export(export, runtime) if export else (inspect(path), None)
+    exported = description.read(export) if export else None
+    info = _of_export(export, exported, runtime) if export else inspect(path)
     if not info.num_classes:
         raise ValueError(f"{info.path} detects nothing yet: it holds a backbone to train from")
     class_names = class_names_for(info, classes)
     needed = {}
     if export:
-        runtime = description.read(export).format
+        runtime = exported.format
     else:
         needed = backbone_settings(info, backbone, settings.own_backbone(config_class))
     if runtime:
@@ -139,10 +140,10 @@ def open_model(
         )
     except ValueError as error:
         raise ValueError(f"{info.path}: {error}") from error
-    if most and settings.max_instances(config) > most:
+    if export and settings.max_instances(config) > exported.max_instances:
         raise ValueError(
-            f"--max-instances {max_instances}: {export.parent} finds {most} at most, export it with "
-            "that option"
+            f"--max-instances {max_instances}: {export.parent} finds {exported.max_instances} at "
+            "most, export it with that option"
         )
     least = settings.min_confidence(config)
     if overlap is not None and not tiles:
@@ -154,17 +155,15 @@ def open_model(
     )
 
 
-def _of_export(path: Path, runtime: str | None) -> tuple[WeightsInfo, int]:
-    """Return what an exported network tells, as a weights file's header does, and the most objects.
+def _of_export(path, found, runtime) -> WeightsInfo:
+    """Return what an exported network tells as a weights file's header does.
 
     Raises ValueError where `runtime` is not for its format.
     """
-    found = description.read(path)
     if runtime and runtime != found.format:
         raise ValueError(
             f"{path.parent} is of the format {found.format}, --runtime {runtime} is another: leave "
             "it out, or export the weights for it"
         )
     names = found.class_names
-    info = WeightsInfo(path, None, len(names), names, found.settings)
-    return info, found.max_instances
+    return WeightsInfo(path, None, len(names), names, found.settings)

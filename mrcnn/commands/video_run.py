@@ -129,7 +129,7 @@ def run(arguments: argparse.Namespace, config_class: type, video: Video, window=
             files.callback(records.close)
         # TensorFlow starts here, once all that can be wrong has been looked at.
         detector = opened.detector
-        print(f"{_about(video)}; {detector.describe()}", flush=True)
+        print(f"{_about(video)}; {_device(detector)}", flush=True)
         progress = files.enter_context(
             Progress(min(ends, default=None), number=clock, compiles=True)
         )
@@ -204,6 +204,10 @@ def _about(video) -> str:
     name = f"camera {video.source}" if isinstance(video.source, int) else video.source
     length = f", {clock(video.duration)}" if video.duration else ""
     return f"{name}: {width} x {height}, {video.rate:.4g} frames a second{length}"
+
+
+def _device(detector) -> str:
+    return detector.describe()
 
 
 def _finish(writer, video, start):

@@ -3,6 +3,7 @@
 It tells the names of the classes, how an image is molded, and which files are the network.
 """
 
+import functools
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
@@ -144,5 +145,11 @@ def stamp(weights: Path) -> dict:
 
 
 def _digest(file):
+    stat = file.stat()
+    return _digest_of(file, stat.st_size, stat.st_mtime_ns)
+
+
+@functools.cache
+def _digest_of(file, size, modified):
     with open(file, "rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
