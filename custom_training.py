@@ -7,6 +7,7 @@ photos and theirs into dataset/val, then
     python custom_training.py check --dataset dataset --preview preview
     python custom_training.py train --dataset dataset --weights coco
     python custom_training.py evaluate --dataset dataset --weights last
+    python custom_training.py export --weights last --format onnx
     python custom_training.py splash --weights last --image photo.jpg
     python custom_training.py splash --weights last --video film.mp4
 

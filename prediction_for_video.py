@@ -23,8 +23,8 @@ from pathlib import Path
 
 def parse_arguments(argv=None, description=__doc__) -> argparse.Namespace:
     """Return the arguments; a mistake in them ends the program with code 2."""
-    from mrcnn.commands.arguments import add_video, check_times
     from mrcnn.commands.parser import Parser
+    from mrcnn.commands.video_arguments import add_video, check_times
 
     parser = Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(

@@ -95,8 +95,8 @@ def display_instances_mask(
 
 def parse_arguments(argv=None) -> argparse.Namespace:
     """Return the arguments; a mistake in them ends the program with code 2."""
-    from mrcnn.commands.arguments import add_video, check_times
     from mrcnn.commands.parser import Parser
+    from mrcnn.commands.video_arguments import add_video, check_times
 
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", type=Path, help="a video file")

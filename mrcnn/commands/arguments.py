@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from mrcnn.commands.export_arguments import add_runtime
 from mrcnn.commands.parser import meant
 from mrcnn.commands.tile_arguments import add_tiles
 from mrcnn.drawing.styles import STYLES
 from mrcnn.nn.backbones import WORDS, is_known
 from mrcnn.results.records import MASKS
 from mrcnn.rules import LEVELS, PRECISIONS, SIZE_MULTIPLE, multiple_text
-from mrcnn.runtimes.formats import RUNTIMES
 
 FUNCTION = re.compile(r"[\w.]+:[\w.]+")
 DEVICE = re.compile(r"cpu|gpu(:\d+)?")
@@ -187,8 +187,8 @@ def add_name(add: Callable, default: str | None):
     add("--name", metavar="NAME", type=run_name, help=text)
 
 
-def add_network(add: Callable):
-    """Add what a command that detects must know of the network."""
+def add_weights(add: Callable):
+    """Add which weights are meant, and the code of their backbone."""
     add(
         "--weights",
         metavar="WEIGHTS",
@@ -196,16 +196,7 @@ def add_network(add: Callable):
         "missing), or last or best of the newest run; default: the best of the newest run, else "
         "log/custom.h5",
     )
-    add(
-        "--runtime",
-        choices=RUNTIMES,
-        help="what computes in the place of TensorFlow: weights are exported for it once, beside "
-        "them, and then it starts in a second or two; an exported network is run by its own",
-    )
     add_name(add, "that of the training script")
-    add_image_size(add, "the weights' own, else 1024")
-    add_precision(add, "auto")
-    add_device(add)
     add(
         "--backbone",
         metavar="MODULE:FUNCTION",
@@ -215,16 +206,30 @@ def add_network(add: Callable):
     )
 
 
-def add_detection(add: Callable, image: str):
-    """Add the options of the scripts that detect; `image` is "image" or "frame"."""
-    add_network(add)
-    add_tiles(add, image)
+def add_classes(add: Callable):
+    """Add `--classes`."""
     add(
         "--classes",
         metavar="NAMES",
         help="class names in the order of their ids, without the background: separated by "
         "commas, or a text file with one a line; default: those stored with the weights",
     )
+
+
+def add_network(add: Callable):
+    """Add what a command that detects must know of the network."""
+    add_weights(add)
+    add_runtime(add)
+    add_image_size(add, "the weights' own, else 1024")
+    add_precision(add, "auto")
+    add_device(add)
+
+
+def add_detection(add: Callable, image: str):
+    """Add the options of the scripts that detect; `image` is "image" or "frame"."""
+    add_network(add)
+    add_tiles(add, image)
+    add_classes(add)
     text = "least score of an object, 0 to 1; default: the weights' own, else 0.7"
     add("--min-confidence", metavar="SCORE", type=share, help=text)
     article = "an" if image[0] in "aeiou" else "a"
@@ -244,49 +249,6 @@ def add_styles(parser: argparse.ArgumentParser):
     style = parser.add_mutually_exclusive_group().add_argument
     for each in STYLES:
         style(f"--{each.name}", dest="style", action="store_const", const=each, help=each.help)
-
-
-def add_video(parser: argparse.ArgumentParser, output_help: str):
-    """Add the options of the scripts for videos."""
-    add = parser.add_argument
-    add("--output", metavar="FILE", type=Path, help=output_help)
-    add(
-        "--json",
-        metavar="FILE",
-        type=Path,
-        help="write the objects of every frame: number, class, score, box, polygons",
-    )
-    add_json_masks(add)
-    add(
-        "--every",
-        metavar="N",
-        type=count,
-        default=1,
-        help="look for objects on one frame in N and keep their masks in between; default: 1",
-    )
-    times = {"metavar": "TIME", "type": seconds}
-    add("--start", **times, default=0.0, help="where to begin: 90, 1:30 or 0:01:30.5")
-    add("--end", **times, help="where to end")
-    add(
-        "--count",
-        action="store_true",
-        help="count the different objects, in the film and in --json",
-    )
-    add(
-        "--line",
-        metavar="X1,Y1,X2,Y2",
-        type=line,
-        help="count those that cross the line between two pixels of the film too, each direction "
-        "for itself",
-    )
-    add_styles(parser)
-    add_detection(add, "frame")
-
-
-def check_times(parser: argparse.ArgumentParser, arguments: argparse.Namespace):
-    """End the program where `--end` is not after `--start`."""
-    if arguments.end is not None and arguments.end <= arguments.start:
-        parser.error("--end must be after --start")
 
 
 def detection_options(arguments: argparse.Namespace) -> dict:

@@ -13,6 +13,7 @@ from mrcnn.commands.process import ROOT
 from mrcnn.commands.script import Script
 from mrcnn.nn.weights_notes import note_settings
 from mrcnn.progress import Progress
+from mrcnn.runtimes import description
 
 PAGE = "index.html"
 
@@ -36,9 +37,11 @@ def run_evaluate(script: Script, arguments: argparse.Namespace) -> int:
     page = EvaluationPage(folder / PAGE, photos, str(opened.info.path), subset)
     evaluation = measure(opened, dataset, each=page.add)
     print(evaluation.text())
+    if opened.runtime:
+        print(f"\n{_beside_the_weights(script, arguments, opened, evaluation, dataset)}")
     threshold = evaluation.threshold()
     if threshold:
-        print(f"\n{_kept(opened.info.path, threshold, arguments.keep_threshold)}\n")
+        print(f"\n{_kept(opened, threshold, arguments.keep_threshold)}\n")
 
     places = {dataset.image_reference(image_id): image_id for image_id in dataset.image_ids}
     write_report(
@@ -52,8 +55,33 @@ def run_evaluate(script: Script, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _kept(path: Path, threshold: float, keep: bool) -> str:
+def _beside_the_weights(script, arguments, opened, evaluation, dataset) -> str:
+    """Return what a runtime's AP is, and that of the weights as Keras computes them."""
+    exported = opened.detector.network.description
+    weights = opened.info.path
+    if opened.export:
+        name = exported.weights.get("file", "")
+        folders = list(opened.export.parents)[1:3]
+        weights = next((each / name for each in folders if (each / name).is_file()), None)
+        if weights is None or description.stamp(weights) != exported.weights:
+            return (
+                f"AP of the weights: not measured, {name} that this was made of is not beside "
+                f"{opened.export.parent}"
+            )
+    options = detection_options(arguments) | {"runtime": None}
+    other = measure(open_model(weights, script.config, **options), dataset)
+    names = f"{exported.format}{' int8' * exported.int8}", "the weights"
+    lines = [f"{'AP':18} {'box':>6} {'mask':>6}"]
+    for name, each in zip(names, (evaluation, other), strict=True):
+        found = [each.summary()[kind]["AP"] for kind in ("box", "mask")]
+        numbers = ("     -" if ap is None else f"{ap:6.3f}" for ap in found)
+        lines.append(f"{name:18} {' '.join(numbers)}")
+    return "\n".join(lines)
+
+
+def _kept(opened: Opened, threshold: float, keep: bool) -> str:
     """Store the threshold with the weights if `keep`; return what to say of it."""
+    path = opened.info.path
     # Rounded down, so that the detection that it is the score of stays.
     rounded = math.floor(threshold * 1000) / 1000
     if not keep:
@@ -61,7 +89,8 @@ def _kept(path: Path, threshold: float, keep: bool) -> str:
             f"To predict with that threshold: --min-confidence {rounded:.3f}, or once for all "
             "evaluate --keep-threshold"
         )
-    note_settings(path, DETECTION_MIN_CONFIDENCE=rounded)
+    note = description.noted if opened.export else note_settings
+    note(path, DETECTION_MIN_CONFIDENCE=rounded)
     return f"{path} keeps the threshold {rounded:.3f}: without --min-confidence it counts"
 
 

@@ -34,7 +34,7 @@ def needs(name: str, int8: bool) -> None:
     require(name, *(["nncf"] if int8 else []))
 
 
-def image_shape(name: str, config, image_size: int | None) -> list[int] | None:
+def image_shape(name: str, config) -> list[int] | None:
     """Return the [height, width] of the images of an export; None where it takes any.
 
     Raises ValueError where a format takes one size and the weights mold to several.
@@ -47,7 +47,7 @@ def image_shape(name: str, config, image_size: int | None) -> list[int] | None:
             f"{name} takes images of one size, and these weights several: add --image-size "
             f"{molding['max_dim']}"
         )
-    return [image_size or molding["max_dim"]] * 2
+    return [molding["max_dim"]] * 2
 
 
 def photos_in(folder: Path | None) -> list[Path]:
@@ -87,7 +87,7 @@ def export(
     from mrcnn.export import parity, served, writing
 
     title = FORMATS[name].title
-    shape = image_shape(name, opened.config, None)
+    shape = image_shape(name, opened.config)
     photos = _spread(photos, whole_numbers.PHOTOS if int8 else COMPARED)
     with _growing(folder) as part:
         say(f"{title}: converting")
@@ -143,7 +143,7 @@ def cached(opened, runtime: str) -> Path:
     """Return the `model.json` of a runtime's network of opened weights, exported where it is not
     beside them yet, or was made of other ones."""
     weights = opened.info.path
-    shape = image_shape(runtime, opened.config, None)
+    shape = image_shape(runtime, opened.config)
     size = f"-{shape[0]}" if shape else ""
     folder = weights.with_name(f"{weights.name}.exported") / f"{runtime}{size}"
     path = folder / description.NAME

@@ -1,4 +1,4 @@
-"""The command line of a training script: train, crossval, evaluate, check, splash."""
+"""The command line of a training script: train, crossval, evaluate, export, check, splash."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mrcnn import settings
 from mrcnn.commands import arguments as kinds
+from mrcnn.commands.export_arguments import add_export
 from mrcnn.commands.parser import Parser
 from mrcnn.commands.process import LOG_FOLDER
 from mrcnn.commands.tile_arguments import add_tiles
@@ -181,6 +182,19 @@ def parse_arguments(
     add("--keep-threshold", action="store_true", help=text)
     text = "for tables, curves and the worst images; default: evaluation, beside the weights"
     add("--output", metavar="FOLDER", type=Path, help=text)
+
+    add = command("export", "write the network for programs without Python or TensorFlow")
+    kinds.add_weights(add)
+    logs(add)
+    text = "the folder with train/, for photos to compare on; default: dataset"
+    add("--dataset", metavar="FOLDER", type=Path, default=Path("dataset"), help=text)
+    kinds.add_image_size(add, "the weights' own, else 1024")
+    kinds.add_classes(add)
+    text = "least score of an object that it tells its users; default: the weights' own, else 0.7"
+    add("--min-confidence", metavar="SCORE", type=kinds.share, help=text)
+    text = "most objects in an image; default: the weights' own, else 100"
+    add("--max-instances", metavar="N", type=kinds.count, help=text)
+    add_export(add)
 
     add = command("check", "look at photos and annotations before training")
     dataset(add)
