@@ -75,13 +75,14 @@ def export(
     """Write the network of opened weights into `folder`, which takes the place of an older one.
 
     Arguments:
-        opened: an `opening.Opened` of a weights file, in float32.
+        opened: an `opening.Opened` of a weights file.
         name: of FORMATS.
         photos: it is compared on, and with int8 calibrated with.
         say: called with a sentence for each step.
 
     Raises ValueError, and leaves nothing, where it finds something else than before.
     """
+    opened = opened.in_float32()
     detector = opened.keras_detector
     from mrcnn.export import int8 as whole_numbers
     from mrcnn.export import parity, served, writing

@@ -1,5 +1,6 @@
 """From a weights file to a detector: which classes, which settings, and the network."""
 
+import dataclasses
 import functools
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +61,12 @@ class Opened:
         detector = Detector(network, self.config, fade=self.exact)
         detector.looking |= self.looking
         return detector
+
+    def in_float32(self) -> "Opened":
+        """Return the weights opened to be run by Keras in float32."""
+        config = settings.with_settings(type(self.config), {"PRECISION": "float32"})
+        same = {"precision": "float32", "runtime": None, "exact": True}
+        return dataclasses.replace(self, config=config, **same)
 
     @functools.cached_property
     def keras_detector(self):
