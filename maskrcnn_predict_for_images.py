@@ -33,7 +33,7 @@ from mrcnn.commands.parser import Parser
 from mrcnn.results.formats import FOLDERS, FORMATS, RESUMED
 
 # What Ray takes for an address.
-CLUSTER = re.compile(r"auto|local|(ray://)?[^/]+:\d+")
+CLUSTER = re.compile(r"auto|local|[^/:]+:\d+")
 SAMPLE = process.of_checkout("dataset", "val")
 
 

@@ -7,7 +7,7 @@ was found, and what scored `below`; or `file` and the `reason` why there is no r
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import ThreadPoolExecutor
 
 from mrcnn.commands.outcome import Outcome, found_text, reason_of
 from mrcnn.commands.photo_run import read_ahead
@@ -18,9 +18,9 @@ from mrcnn.results.records import photo_record
 
 
 def answers(
-    detector, names: Iterable[str], class_names: Sequence[str], masks: str, pool: Executor
+    detector, names: Iterable[str], class_names: Sequence[str], masks: str
 ) -> Iterator[dict]:
-    """Yield the answer to each photo; `pool` reads one ahead, `masks` is as of `photo_record`."""
+    """Yield the answer to each photo; `masks` is as of `photo_record`."""
 
     def answer(name, reading):
         try:
@@ -33,7 +33,8 @@ def answers(
         below = [(score, class_names[number], name) for score, number in found.below]
         return {"file": name, "record": record, "line": line, "below": below}
 
-    return itertools.starmap(answer, read_ahead(names, pool, read_image))
+    with ThreadPoolExecutor(1) as pool:
+        yield from itertools.starmap(answer, read_ahead(names, pool, read_image))
 
 
 def take(answer: dict, outcome: Outcome, progress: Progress, writers: Sequence[Writer]) -> None:

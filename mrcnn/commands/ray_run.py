@@ -1,17 +1,14 @@
-"""A run over photos on the machines of a Ray cluster: scheduling, transport, retries are Ray's.
-
-Ray Data gives the names of photos to predictors and brings back their records, written here.
-"""
+"""A run over photos on a Ray cluster: scheduling, transport and retries are Ray Data's."""
 
 import argparse
 import dataclasses
 import functools
 import json
 import os
+import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from mrcnn.commands.answers import answers, take
@@ -20,9 +17,9 @@ from mrcnn.commands.outcome import Outcome
 from mrcnn.commands.streaming import PATIENCE, Ahead
 from mrcnn.progress import Progress, duration
 
-# What Ray notes about itself is not for who looks for objects; a setting of one's own counts.
-QUIET = {"RAY_DATA_LOG_LEVEL": "ERROR", "RAY_BACKEND_LOG_LEVEL": "fatal"}
-QUIET |= {"RAY_USAGE_STATS_ENABLED": "0"}
+# For Ray, unless set already: it notes less about itself, and starts at a call of `init` alone.
+SET = {"RAY_DATA_LOG_LEVEL": "ERROR", "RAY_BACKEND_LOG_LEVEL": "fatal"}
+SET |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_AUTO_CONNECT": "0"}
 # Tasks a predictor, so that all end at about one time, photos a task at most, and tasks in all.
 TASKS_EACH, PHOTOS_OF_TASK, TASKS = 20, 16, 10_000
 # Seconds between two looks whether to stop, and without a photo after which that is said.
@@ -31,7 +28,7 @@ WAIT, STALLED = 0.2, 300.0
 
 def library():
     """Return Ray; raises ValueError, with what to do, where it is not there."""
-    os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
+    os.environ |= SET | dict(os.environ)
     try:
         import ray.data
     except ImportError as error:
@@ -43,6 +40,8 @@ def start(opened: Opened, arguments: argparse.Namespace) -> Callable:
     """Join the cluster, or start one here; return `predict` on it. Raises OSError without any."""
     ray = library()
     try:
+        if ":" in arguments.ray:  # Ray asks for minutes where nobody answers
+            socket.create_connection(arguments.ray.rsplit(":", 1), 10).close()
         ray.init(arguments.ray or None, log_to_driver=False, logging_level="ERROR")
         count, needs = places(ray.nodes(), arguments.device == "cpu", arguments.predictors)
     except Exception as error:
@@ -85,7 +84,7 @@ class Predictor:
             os.chdir(folder)
         if cores:
             os.environ["TF_NUM_INTRAOP_THREADS"] = str(max(1, int(cores)))
-        self._known = opened.class_names, masks, ThreadPoolExecutor(1)
+        self._known = opened.class_names, masks
         with tempfile.TemporaryDirectory() as place:
             path = Path(place, opened.info.path.name)
             path.write_bytes(library().get(weights))
