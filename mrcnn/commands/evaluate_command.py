@@ -2,7 +2,6 @@
 
 import argparse
 import math
-from pathlib import Path
 
 from mrcnn import settings
 from mrcnn.commands import weights

@@ -12,7 +12,6 @@ from mrcnn.runtimes.description import NAME
 from mrcnn.runtimes.formats import FORMATS
 
 
-
 def run_export(script: Script, arguments: argparse.Namespace) -> int:
     """Write a network in a format, compared with the weights; return the exit code."""
     name, int8 = arguments.format, arguments.int8
