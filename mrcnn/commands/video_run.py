@@ -91,8 +91,9 @@ def run(arguments: argparse.Namespace, config_class: type, video: Video, window=
     """Run a script on an open video; return the exit code.
 
     `arguments` are those of `video_arguments.add_video`, with `start` and `end` where the script
-    has them; `config_class` is the Config whose runs `--weights` is about. Raises ValueError or OSError
-    in one sentence. However it ends, what was masked until then is in files that can be used.
+    has them; `config_class` is the Config whose runs `--weights` is about. Raises ValueError or
+    OSError in one sentence. However it ends, what was masked until then is in files that can be
+    used.
     """
     path = weights.find(
         arguments.weights, LOG_FOLDER, arguments.name or settings.name(config_class), ROOT
