@@ -7,6 +7,9 @@ from keras import layers
 
 from mrcnn.nn import kernels
 
+# The convolutions that a backbone's features go through first.
+LATERALS = tuple(f"fpn_c{level}p{level}" for level in (5, 4, 3, 2))
+
 
 def pyramid(c2, c3, c4, c5, channels):
     """Return `[P2, P3, P4, P5, P6]`, each `[B, H / stride, W / stride, channels]`."""

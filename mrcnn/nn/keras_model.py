@@ -7,8 +7,10 @@ from keras import ops
 
 from mrcnn.nn import by_position, engine, weights
 from mrcnn.nn.blocks import leaf_layers, registered
+from mrcnn.nn.fpn import LATERALS
 from mrcnn.nn.inner import layer_within
 from mrcnn.nn.losses import LOSSES
+from mrcnn.nn.scaling import scale_pyramid
 
 # What the older Keras's `fit` took of how batches are made: here it is in threads.
 _LEFT_OUT = ("workers", "use_multiprocessing", "max_queue_size")
@@ -154,8 +156,14 @@ class MaskRCNNModel(keras.Model):
             super().save_weights(filepath, overwrite=overwrite, **kwargs)
 
     def load_published(self, path, exclude=(), training=False):
-        """Read a file of the published layout, whatever its name; see `weights.load`."""
-        return weights.load(leaf_layers(self), path, exclude, training)
+        """Read a file of the published layout, whatever its name; see `weights.load`.
+
+        A new pyramid is scaled to the features of the backbone that it comes upon.
+        """
+        report = weights.load(leaf_layers(self), path, exclude, training)
+        if {f"{name}/kernel" for name in LATERALS} <= set(report.missing):
+            scale_pyramid(self)
+        return report
 
     def load_weights(self, filepath, skip_mismatch=False, **kwargs):
         """Read the published layout where `filepath` ends in `.h5`, else as Keras does."""
