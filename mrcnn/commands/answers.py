@@ -1,7 +1,8 @@
 """What a machine answers that looks at photos for another one, and what that one does with it.
 
 An answer has, of JSON's types, `file`, the photo's name, the `record`, the `line` that says what
-was found, and what scored `below`; or `file` and the `reason` why there is no record.
+was found, and what scored `below`; or `file` and the `reason` why there is no record,
+and the `place` of a photo that could not be reached.
 """
 
 import itertools
@@ -11,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from mrcnn.commands.outcome import Outcome, found_text, reason_of
 from mrcnn.commands.photo_run import read_ahead
-from mrcnn.data.images import read_image
+from mrcnn.data.images import Unreachable, read_image
 from mrcnn.progress import Progress
 from mrcnn.results.photos import PhotoResult, Writer
 from mrcnn.results.records import photo_record
@@ -28,6 +29,8 @@ def answers(
             (found,) = detector.detect([image])
             record = photo_record(PhotoResult(name, found, None, 0, image), class_names, masks)
             line = found_text(name, found, class_names, detector.max_instances)
+        except Unreachable as error:
+            return {"file": name, "reason": str(error), "place": error.place}
         except Exception as error:
             return {"file": name, "reason": reason_of(name, error)}
         below = [(score, class_names[number], name) for score, number in found.below]
@@ -39,6 +42,9 @@ def answers(
 
 def take(answer: dict, outcome: Outcome, progress: Progress, writers: Sequence[Writer]) -> None:
     """Count an answer, say it, and write it with `writers`, of `formats.RESUMED`."""
+    if "place" in answer:
+        outcome.leave(answer["place"], answer["reason"], progress)
+        return
     if "reason" in answer:
         outcome.fail(answer, progress, writers)
         return

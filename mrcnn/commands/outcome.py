@@ -29,6 +29,8 @@ class Outcome:
     # where nobody knows.
     following: Path | None = None
     left: int | None = None
+    # How many photos could not be reached, of each folder; no result has them.
+    unreached: Counter = field(default_factory=Counter)
 
     def add(self, counts: Counter, below: Sequence[Sequence]) -> None:
         """Add a photo: its objects by class, and what scored too little, as in `closest`."""
@@ -44,6 +46,14 @@ class Outcome:
         progress.line(f"[{progress.done}{of}] {failure['reason']}", sys.stderr)
         for writer in writers:
             writer.fail(failure)
+
+    def leave(self, place: str, reason: str, progress: Progress) -> None:
+        """Count a photo of a place that cannot be reached any more; say so once."""
+        self.unreached[place] += 1
+        progress.done += 1
+        if self.unreached[place] == 1:
+            text = f"{reason}: {place} cannot be reached, what is left of it stays to be done"
+            progress.line(text, sys.stderr)
 
 
 # -- What is said ------------------------------------------------------------------------------
@@ -88,6 +98,8 @@ def summary_text(outcome: Outcome, min_confidence: float) -> str:
     images, failed = outcome.done, outcome.failed
     text = f"{images} image{'s' if images != 1 else ''}, {counts_text(outcome.counts)}, "
     text += f"{duration(outcome.seconds_each)} each" + (f", {failed} failed" if failed else "")
+    if outcome.unreached:
+        text += f", {outcome.unreached.total()} not reached"
     if outcome.counts or not images:
         return text
     if not outcome.closest:

@@ -3,6 +3,7 @@
 import argparse
 import collections
 import contextlib
+import errno
 import functools
 import itertools
 import threading
@@ -22,7 +23,7 @@ from mrcnn.commands.outcome import Outcome, found_text, reason_of, stopped_text,
 from mrcnn.commands.outputs import check_files, make_folder, picture_path
 from mrcnn.commands.process import INTERRUPTED, LOG_FOLDER, ROOT, stop_on_signal
 from mrcnn.commands.searching import Photos, run_facts
-from mrcnn.data.images import read_image
+from mrcnn.data.images import Unreachable, read_image
 from mrcnn.drawing.instances import draw_detections
 from mrcnn.drawing.styles import Style
 from mrcnn.progress import Progress
@@ -97,7 +98,7 @@ def run(arguments: argparse.Namespace, config_class: type, start: Callable = sta
     if outcome.following:
         print(stopped_text(outcome, bool(resumable)))
         return INTERRUPTED
-    return 1 if outcome.failed or missing else 0
+    return 1 if outcome.failed or outcome.unreached or missing else 0
 
 
 @contextlib.contextmanager
@@ -135,6 +136,9 @@ def predict(
 
     def fail(source, error):
         progress.total = photos.total
+        if isinstance(error, Unreachable):
+            outcome.leave(error.place, str(error), progress)
+            return
         failure = {"file": str(source), "reason": reason_of(source, error)}
         outcome.fail(failure, progress, writers)
 
@@ -145,6 +149,8 @@ def predict(
             try:
                 picture = future.result()
             except Exception as error:
+                if is_full(error):
+                    raise
                 fail(photo.path, error)
                 continue
             found = photo.detections
@@ -186,7 +192,7 @@ def predict(
         settle()
         outcome.seconds_each = progress.seconds_each
         if photos.total is not None:
-            outcome.left = max(photos.total - outcome.done - outcome.failed, 0)
+            outcome.left = max(photos.total - progress.done, 0)
     return outcome
 
 
@@ -218,5 +224,21 @@ def finish(
     if photo.picture:
         pictures.write(photo.picture, picture)
     for writer in writers:
-        writer.add(photo)
+        try:
+            writer.add(photo)
+        except OSError as error:
+            raise Full(str(error)) from error
     return picture
+
+
+class Full(OSError):
+    """A result that can be written no further: no photo's fault."""
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Tell whether it is the disk's fault that something could not be written."""
+    while error and not isinstance(error, Full):
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            return True
+        error = error.__cause__
+    return error is not None

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import re
 import threading
 from pathlib import Path
@@ -41,6 +42,14 @@ class ImageError(ValueError):
     """An image, or a source of images, that cannot be used; says which and why."""
 
 
+class Unreachable(ImageError):
+    """An image that may be good: `place`, its folder or address, cannot be reached just now."""
+
+    def __init__(self, message: str, place: str):
+        super().__init__(message)
+        self.place = place
+
+
 def read_image(path) -> np.ndarray:
     """Return the image file `path` as uint8 RGB `[H, W, 3]`, upright as its EXIF data says.
 
@@ -53,12 +62,15 @@ def read_image(path) -> np.ndarray:
 
     Raises ImageError, which names the file and the reason, for a file that is missing, empty, no
     image, broken, truncated or larger than `MAX_PIXELS` and the other limits; the size is read from
-    the header, before anything is decoded.
+    the header, before anything is decoded. It is an Unreachable where the file's folder is missing,
+    or an address does not answer or may not be read.
     """
     path = path if is_address(path) else Path(path)
     try:
         with _opened(path) as file:
             return _read(file)
+    except Unreachable:
+        raise
     except FileNotFoundError:
         reason = "no such file"
     except IsADirectoryError:
@@ -72,6 +84,8 @@ def read_image(path) -> np.ndarray:
     # A hostile file can make a decoder raise anything; whatever it is, the file is what is wrong.
     except Exception as error:
         reason = str(error) if isinstance(error, ImageError) else f"broken image ({error})"
+    if not is_address(path) and not os.path.isdir(path.parent):
+        raise Unreachable(f"{path}: {reason}", str(path.parent))
     raise ImageError(f"{path}: {reason}")
 
 
@@ -94,10 +108,11 @@ def _opened(path: Path | str):
     if is_address(path):
         try:
             return io.BytesIO(fetch(path, MAX_BYTES + 1))
+        except FileNotFoundError:
+            raise
         except OSError as error:
-            if error.errno is not None:
-                raise
-            raise ImageError(str(error).removeprefix(f"{path} ")) from error
+            text = f"{path}: {error.strerror}" if error.strerror else str(error)
+            raise Unreachable(text, path.rpartition("/")[0]) from error
     if files.is_special(path):
         raise ImageError("is a pipe or a device, not an image")
     return path.open("rb")
