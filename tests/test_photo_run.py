@@ -1,5 +1,6 @@
 """A run over photos: what it says, and what is left of one that goes wrong."""
 
+import errno
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 import maskrcnn_predict_for_images as script
 from custom_training import CustomConfig
 from mrcnn import pictures
+from mrcnn.atomic import naming
 from mrcnn.commands import photo_run, process
 from mrcnn.commands.outcome import Outcome, found_text, stopped_text, summary_text
 from mrcnn.commands.searching import Photos
@@ -150,6 +152,63 @@ def test_what_is_found_is_on_the_disk_after_each_photo(place):
         assert min(there.values()) >= before
 
 
+def lines_of(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("name", ["json", "jsonl", "coco_results", "picture"])
+def test_a_disk_that_is_full_is_no_photos_fault(place, monkeypatch, name):
+    """The run ends with what it had; no photo is written down as failed."""
+    sources = [saved(place / f"{number}.png") for number in range(6)]
+    info = RunInfo(place / "w.h5", ["BG", "mug"], 0.7, sources)
+    kind = "jsonl" if name == "picture" else name
+    writer = FORMATS[kind](place / "found", info)
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    def after(call):
+        if call == 4:
+            module, function = (pictures, "write") if name == "picture" else (writer, "add")
+            monkeypatch.setattr(module, function, failing)
+
+    def failing(path, *_):
+        with naming(path):
+            raise full
+
+    with pytest.raises(OSError, match="cannot be written: No space left"):
+        run(Finder(after), sources, writers=[writer])
+    writer.close()
+    text = (place / "found").read_text()
+    assert "No space" not in text
+    if kind == "jsonl":
+        # The third may still be at work in its thread.
+        files = [line["file"] for line in lines_of(place / "found")]
+        assert files in (list(map(str, sources[:2])), list(map(str, sources[:3])))
+
+
+def test_photos_of_a_folder_that_is_gone_are_left(place, capsys):
+    """They are in no result, so that `--resume` looks at them."""
+    kept = [saved(place / "kept" / f"{number}.png") for number in range(2)]
+    lost = [saved(place / "lost" / f"{number}.png") for number in range(4)]
+    writer = FORMATS["jsonl"](place / "found", RunInfo(place / "w.h5", ["BG", "mug"], 0.7, []))
+
+    def after(call):
+        if call == 1:
+            (place / "lost").rename(place / "away")
+
+    outcome = run(Finder(after), [lost[0], kept[0], *lost[1:], kept[1]], writers=[writer])
+    writer.close()
+    names = [Path(line["file"]) for line in lines_of(place / "found")]
+    assert names == [lost[0], *kept] and outcome.unreached == {str(place / "lost"): 3}
+    assert "3 images, nothing" in summary_text(outcome, 0.7)
+    assert summary_text(outcome, 0.7).splitlines()[0].endswith("s each, 3 not reached")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert (
+        line
+        == f"{lost[1]}: no such file: {place / 'lost'} cannot be reached, what is left of "
+        + ("it stays to be done")
+    )
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
 def test_a_killed_run_keeps_what_it_said(place):
     """Killed in any photo it has whole documents with all photos that it said are done."""
@@ -237,9 +296,7 @@ def test_summaries():
 
 
 def test_what_came_closest():
-    outcome = Outcome(
-        done=1, closest=[(0.64, "mug", Path("b.jpg")), (0.3, "cup", Path("a.jpg"))]
-    )
+    outcome = Outcome(done=1, closest=[(0.64, "mug", Path("b.jpg")), (0.3, "cup", Path("a.jpg"))])
     assert summary_text(outcome, 0.7).splitlines()[1:] == [
         "Nothing scored 0.7 or more. What came closest:",
         "  0.64 mug in b.jpg",
