@@ -3,6 +3,7 @@
 Both are functions as of `nn.network.compiled`, of one molded image at a time; N detections.
 """
 
+import functools
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 
@@ -15,6 +16,10 @@ from mrcnn.masks import paste_pieces, piece_overlaps, windows_of
 TOLERANCE = 1e-3
 # Of an image so many of the best are compared whatever they score, and all that score so much.
 FEWEST, LEAST = 10, 0.05
+# Some detections hang on rounding: two boxes of nearly one score, of which the better one
+# suppresses the other, or that overlap by nearly the threshold. They are those that the network
+# finds otherwise itself, in one of so many images that differ by so little of a grey value.
+VARIANTS, NOISE = 6, 1e-4
 # With int8 so many of 100 detections must be kept, at this overlap of their masks.
 KEPT, SAME_MASK = 98, 0.9
 
@@ -28,6 +33,7 @@ class Parity:
         boxes, scores, masks: the largest difference of those that both found: fractions of the
             image, and probabilities.
         lost: how many the exported network has not found.
+        unsettled: how many hang on rounding and were not compared for that.
     """
 
     int8: bool = False
@@ -37,6 +43,7 @@ class Parity:
     scores: float = 0.0
     masks: float = 0.0
     lost: int = 0
+    unsettled: int = 0
 
     def as_json(self) -> dict:
         """Return the numbers by name."""
@@ -60,6 +67,8 @@ class Parity:
                 f"({KEPT} % are asked for); scores differ by {self.scores:.2g} at most"
             )
         lost = f"; {self.lost} of them are not found" if self.lost else ""
+        if self.unsettled:
+            lost += f"; {self.unsettled} hang on the rounding of a single number"
         return (
             f"{of}, worst differences: boxes {self.boxes:.1e} of the image, scores "
             f"{self.scores:.1e}, masks {self.masks:.1e} ({TOLERANCE:g} is allowed){lost}"
@@ -93,33 +102,61 @@ def compare(
         if int8:
             _count_kept(result, ours, theirs, shape, least)
         else:
-            _measure(result, ours, theirs)
+            again = functools.partial(_variants, functions[shape][0], image, meta)
+            _measure(result, ours, theirs, again)
         result.photos += 1
         if enough and result.detections >= enough:
             break
     return result
 
 
-def _measure(result, ours, theirs):
-    (rows, masks), (others, other_masks) = ours, theirs
+def _measure(result, ours, theirs, variants):
+    rows = ours[0]
     there = rows[:, 4] > 0
-    wanted = np.flatnonzero(there & ((rows[:, 5] >= LEAST) | (np.arange(len(rows)) < FEWEST)))
-    for index in wanted:
-        row = rows[index]
+    wanted = there & ((rows[:, 5] >= LEAST) | (np.arange(len(rows)) < FEWEST))
+    apart = _differences(ours, theirs)
+    if (apart[wanted] > TOLERANCE).any():
+        settled = np.ones(len(rows), bool)
+        for variant in variants():
+            settled &= (_differences(ours, variant) <= TOLERANCE).all(axis=1)
+        result.unsettled += int((wanted & ~settled).sum())
+        wanted &= settled
+    found = apart[wanted]
+    lost = np.isinf(found).any(axis=1)
+    result.detections += len(found)
+    result.lost += int(lost.sum())
+    largest = found[~lost].max(axis=0, initial=0)
+    for name, value in zip(("boxes", "scores", "masks"), largest, strict=True):
+        setattr(result, name, max(getattr(result, name), float(value)))
+
+
+def _variants(function, image, meta):
+    """Yield what a function finds in images that are hardly others."""
+    rng = np.random.default_rng(0)
+    for _ in range(VARIANTS):
+        noise = rng.uniform(-NOISE, NOISE, image.shape).astype(np.float32)
+        yield [part[0] for part in function(image + noise, meta, LEAST)]
+
+
+def _differences(ours, theirs):
+    """Return of each of our detections how far the nearest of theirs is in box, score and mask.
+
+    float `[N, 3]`, infinite where they have none of its class.
+    """
+    (rows, masks), (others, other_masks) = ours, theirs
+    apart = np.full((len(rows), 3), np.inf)
+    for index, row in enumerate(rows):
         same = np.flatnonzero(others[:, 4] == row[4])
-        result.detections += 1
         if not same.size:
-            result.lost += 1
             continue
-        apart = np.abs(others[same] - row)
-        nearest = same[np.argmin(apart[:, :4].max(axis=1) + apart[:, 5])]
-        apart = np.abs(others[nearest] - row)
-        result.boxes = max(result.boxes, float(apart[:4].max()))
-        result.scores = max(result.scores, float(apart[5]))
+        distances = np.abs(others[same] - row)
+        nearest = np.argmin(distances[:, :4].max(axis=1) + distances[:, 5])
+        box, score = distances[nearest, :4].max(), distances[nearest, 5]
         # One that scores LEAST in one of them alone has no mask in the other.
-        if min(row[5], others[nearest][5]) >= LEAST:
-            mask = np.abs(masks[index] - other_masks[nearest]).max()
-            result.masks = max(result.masks, float(mask))
+        masked = min(row[5], others[same[nearest]][5]) >= LEAST
+        mask = np.abs(masks[index] - other_masks[same[nearest]]).max() if masked else 0
+        apart[index] = box, score, mask
+    return apart
 
 
 def _count_kept(result, ours, theirs, shape, least):
