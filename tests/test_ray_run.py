@@ -73,7 +73,8 @@ def test_without_ray_it_says_what_to_install(monkeypatch, capsys, tmp_path):
     ("machines", "on_cpu", "each", "expected"),
     [
         ([machine(CPU=8.0), machine(CPU=8.0, GPU=2.0), machine(CPU=4.0, GPU=1.0)], False, 1, 3),
-        ([machine(CPU=8.0, GPU=2.0), machine(CPU=8.0)], True, 1, 2),
+        ([machine(CPU=8.0, GPU=2.0), machine(CPU=8.0), machine(CPU=9.0)], True, 1, 3),
+        ([machine(CPU=3.0)], False, 2, 2),
         ([machine(CPU=8.0), machine(CPU=8.0), machine(False, CPU=8.0)], False, 1, 2),
         ([machine(CPU=8.0), machine(CPU=16.0), machine(CPU=0.0)], False, 4, 12),
         ([machine(CPU=2.0), machine(CPU=2.0)], False, 3, 6),

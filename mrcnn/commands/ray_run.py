@@ -69,7 +69,7 @@ def places(machines: Iterable[dict], on_cpu: bool, each: int) -> tuple[int, dict
     if not cores:
         raise OSError("no machine of the cluster has a core or a GPU for this run")
     cpus = min(cores) // each or min(cores) / each
-    return sum(int(one / cpus) for one in cores), {"num_cpus": cpus}
+    return sum(each * (one // min(cores)) for one in cores), {"num_cpus": cpus}
 
 
 class Predictor:
