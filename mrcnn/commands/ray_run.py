@@ -18,7 +18,7 @@ from mrcnn.commands.streaming import PATIENCE, Ahead
 from mrcnn.progress import Progress, duration
 
 # For Ray, unless set already: it notes less about itself, and starts at a call of `init` alone.
-SET = {"RAY_DATA_LOG_LEVEL": "ERROR", "RAY_BACKEND_LOG_LEVEL": "fatal"}
+SET = {"RAY_DATA_LOG_LEVEL": "CRITICAL", "RAY_BACKEND_LOG_LEVEL": "fatal"}
 SET |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_AUTO_CONNECT": "0"}
 # Tasks a predictor, so that all end at about one time, photos a task at most, and tasks in all.
 TASKS_EACH, PHOTOS_OF_TASK, TASKS = 20, 16, 10_000
@@ -143,7 +143,8 @@ def _predict(ray, find, photos, class_names, writers, arguments, stop):
         outcome.following = next(iter(left), None)
     else:
         outcome.failed += len(left)
-        sys.stderr.writelines(f"{name}: lost by Ray, --resume does it again\n" for name in left)
+        text = "lost by Ray (RAY_DATA_LOG_LEVEL=ERROR tells why), --resume does it again"
+        sys.stderr.writelines(f"{name}: {text}\n" for name in left)
     coming.close(PATIENCE)
     ray.shutdown()
     return outcome
