@@ -173,6 +173,8 @@ GOOD = ["photo.jpg", "--weights", "two.h5", "--classes", "mug"]
         (["photo.jpg", "--weights", "photo.jpg"], "photo.jpg is not an HDF5 weights file"),
         (["photo.jpg", "--weights", "two.h5"], "1 class besides the background but does not tell"),
         ([*GOOD[:-1], "mug,cup"], "--classes mug,cup names 2 (mug, cup), but two.h5 has 1 class"),
+        ([*GOOD, "--jsonl", "s3://b/a.jsonl"], "--jsonl s3:/b/a.jsonl is an address"),
+        ([*GOOD, "--output", "gs://b/found"], "--output gs:/b/found is an address"),
         ([*GOOD, "--json", "photo.jpg"], "--json photo.jpg is another file of this run"),
         ([*GOOD, "--via", "two.h5"], "--via two.h5 is another file of this run"),
         ([*GOOD, "--via", "a.json", "--json", "./a.json"], "a.json is another file of this run"),

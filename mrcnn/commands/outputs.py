@@ -3,12 +3,15 @@
 import argparse
 import itertools
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from mrcnn.data.seen import Seen
 from mrcnn.results.formats import FOLDERS, RESUMED
 
+# What becomes of an address, such as s3://bucket, in a path; a drive of Windows has one letter.
+WRITTEN_ADDRESS = re.compile(r"[A-Za-z][\w+.-]+:/")
 LOSSY_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif"}
 
 
@@ -48,6 +51,12 @@ def check_files(
     """Raise ValueError where a file that one of `options` names would harm another one."""
     named = [(name, path) for name in options if (path := getattr(arguments, name)) is not None]
     wanted = {}
+    for name, path in [*named, ("output", arguments.output)]:
+        if path and WRITTEN_ADDRESS.match(path.as_posix()):
+            raise ValueError(
+                f"--{name.replace('_', '-')} {path} is an address: results are written on this "
+                "machine, so name a file or folder of it and copy them then"
+            )
     for name, path in named:
         option = f"--{name.replace('_', '-')} {path}"
         if key(path) in wanted:
