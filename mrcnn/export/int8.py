@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from mrcnn.runtimes.formats import FORMATS
 INT8 = ("openvino", "onnx")
 # Photos that calibrate; more changes little.
 PHOTOS = 32
+# From a product to the sum with its bias: a change of layout may lie between.
+STEPS = 3
 
 
 def quantize(
@@ -48,9 +51,10 @@ def quantize(
         return item
 
     patterns = [f".*{each}.*" for each in (EXACT, *LAST)]
-    keep = nncf.IgnoredScope(patterns=patterns, validate=False)
     with _silence():
         network = _read(name, path)
+        names = _last(network) if name == "openvino" else []
+        keep = nncf.IgnoredScope(names=names, patterns=patterns, validate=False)
         made = nncf.quantize(
             network, nncf.Dataset(inputs, shown), subset_size=count, ignored_scope=keep
         )
@@ -66,6 +70,26 @@ def _read(name, path):
 
     # Copied out of the file, which is about to be replaced.
     return openvino.Core().read_model(path.read_bytes(), path.with_suffix(".bin").read_bytes())
+
+
+def _last(network):
+    """Return the names of the products of LAST, which OpenVINO names by numbers.
+
+    What follows within a few steps, the sum with the bias, has the layer's own.
+    """
+    products = {"Convolution", "ConvolutionBackpropData", "MatMul"}
+
+    def leads(node, steps):
+        if any(re.search(each, node.get_friendly_name()) for each in LAST):
+            return True
+        if not steps:
+            return False
+        following = [put.get_node() for put in node.output(0).get_target_inputs()]
+        following = [each for each in following if each.get_type_name() not in products]
+        return any(leads(each, steps - 1) for each in following)
+
+    nodes = [node for node in network.get_ops() if node.get_type_name() in products]
+    return [node.get_friendly_name() for node in nodes if leads(node, STEPS)]
 
 
 def _save(name, made, path):

@@ -15,8 +15,15 @@ from mrcnn.nn.nms import NEVER
 
 # Boxes and scores are computed in operations of this name, which stay float in int8.
 EXACT = "exact_boxes"
-# What int8 keeps in float too: the last layers, whose numbers are boxes and scores.
-LAST = ("rpn_class_raw", "rpn_bbox_pred", "mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask/")
+# What int8 keeps in float too, as regular expressions: the last layers, whose numbers are boxes,
+# scores and masks.
+LAST = (
+    "rpn_class_raw",
+    "rpn_bbox_pred",
+    "mrcnn_class_logits",
+    "mrcnn_bbox_fc",
+    r"mrcnn_mask(_\d+)?/",
+)
 
 
 class ExportedNetwork(keras.Model):
