@@ -1,5 +1,7 @@
 # make demo   install, find remotes in photos and in a clip, fine-tune, evaluate; see demo/
 # make test   install, check the style, run the tests
+# make test-engines   the tests of the network on JAX and PyTorch, in .venv-jax and .venv-torch;
+#             ENGINES=jax takes one
 # make fuzz   give a million damaged files to all that reads files: an hour on two cores
 # make clean  remove what these made
 
@@ -7,7 +9,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test lint fuzz clean
+ENGINES ?= jax torch
+
+.PHONY: demo test test-engines lint fuzz clean
 
 demo: $(VENV)/installed
 	@mkdir -p demo && date +%s > demo/.started
@@ -34,6 +38,22 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+test-engines: $(ENGINES:%=test-%)
+
+.PRECIOUS: $(VENV)-%/installed
+
+test-%: $(VENV)-%/installed
+	KERAS_BACKEND=$* $(VENV)-$*/bin/python -m pytest -m engines
+
+# TensorFlow is not there: nothing may ask for it.
+$(VENV)-%/installed: requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)-$*
+	grep -v '^tensorflow' requirements.txt > $(VENV)-$*/requirements.txt
+	$(VENV)-$*/bin/python tests/engine_packages.py $* >> $(VENV)-$*/requirements.txt
+	$(VENV)-$*/bin/python -m pip install --quiet --disable-pip-version-check \
+		-r $(VENV)-$*/requirements.txt
+	touch $@
+
 fuzz: $(VENV)/installed-dev
 	$(BIN)/python -m tests.fuzz
 
@@ -47,4 +67,4 @@ $(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo .pytest_cache .ruff_cache .hypothesis fuzz
+	rm -rf $(VENV) $(VENV)-jax $(VENV)-torch demo .pytest_cache .ruff_cache .hypothesis fuzz

@@ -11,12 +11,11 @@ from importlib import metadata
 from pathlib import Path
 
 from mrcnn import __version__
-from mrcnn.quiet import start_keras
+from mrcnn.quiet import ENGINES, engine, start_keras
 
 # The packages and the modules to import; None where that is slow: the network shows then whether
 # they work.
 PACKAGES = {
-    "tensorflow": None,
     "keras": None,
     "numpy": "numpy",
     "scipy": "scipy",
@@ -42,7 +41,8 @@ RIVALS = {
 def main() -> int:
     print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
     print(f"mrcnn {__version__} in {Path(__file__).parent}")
-    faults = [fault for package in PACKAGES for fault in _check_package(package)]
+    packages = engine(), *PACKAGES
+    faults = [fault for package in packages for fault in _check_package(package)]
     faults += [
         f"{rival} is installed beside {needed} and they share their files: pip uninstall {rival}, "
         f"then pip install --force-reinstall --no-deps {needed}"
@@ -81,10 +81,11 @@ def _check_package(package):
     version = next(versions, None)
     print(f"  {package:14} {version or 'missing'}")
     if version is None:
-        yield f"{package} is not installed: pip install -r requirements.txt"
+        how = ENGINES.get(package, "pip install -r requirements.txt")
+        yield f"{package} is not installed: {how}"
         return
     try:
-        if PACKAGES[package]:
+        if PACKAGES.get(package):
             importlib.import_module(PACKAGES[package])
     except Exception as error:
         yield f"{package} {version} cannot be imported: {type(error).__name__}: {error}"
@@ -94,10 +95,9 @@ def _check_network():
     """Build a network, run it, and yield what is wrong."""
     try:
         start_keras()
-        import keras
         import numpy as np
 
-        from mrcnn import devices
+        from mrcnn import devices, trial
         from mrcnn.config import Config
         from mrcnn.detector import Detector
         from mrcnn.nn import network
@@ -105,7 +105,7 @@ def _check_network():
         from mrcnn.settings import with_settings
 
         names = devices.gpu_names()
-        print(f"Keras runs on {keras.backend.backend()}; {', '.join(names) or 'no GPU'}")
+        print(f"Keras runs on {devices.engine()}; {', '.join(names) or 'no GPU'}")
         if devices.is_gpu_unseen():
             yield devices.unseen_gpu()
 
@@ -120,6 +120,13 @@ def _check_network():
         print(f"A network with random weights ran on a 128 x 128 image in {seconds:.2f} s")
         if found.shape != image.shape[:2]:
             yield f"what was found is of {found.shape}, the image is {image.shape}"
+
+        start = time.perf_counter()
+        loss = trial.train_a_step(image, 128)
+        seconds = time.perf_counter() - start
+        print(f"A network of random weights learned from that image in {seconds:.1f} s")
+        if not np.isfinite(loss):
+            yield f"the loss of a training step is {loss}"
     except Exception as error:
         yield f"the network does not run: {type(error).__name__}: {error}"
 

@@ -93,21 +93,35 @@ def is_gpu_unseen() -> bool:
 
 
 def strategy(count: int):
-    """Return a `tf.distribute.MirroredStrategy` over `count` devices, None for one.
+    """Return what spreads batches over `count` devices, None for one.
 
+    On TensorFlow that is a `tf.distribute.MirroredStrategy`, on JAX a
+    `keras.distribution.DataParallel`; of joined processes it has all devices, whatever `count` is.
     The devices are GPUs, or logical CPUs where those were set up. Raises ValueError where there
-    are fewer, or where Keras does not run on TensorFlow.
+    are fewer, and on PyTorch.
     """
+    backend = keras.backend.backend()
+    if backend == "jax" and _joined():
+        return keras.distribution.DataParallel(auto_shard_dataset=False)
     if count == 1:
         return None
-    if keras.backend.backend() != "tensorflow":
-        raise ValueError(f"GPU_COUNT is {count}: several devices need Keras on TensorFlow")
-    import tensorflow as tf
-
-    for kind in ("GPU", "CPU"):
-        devices = tf.config.list_logical_devices(kind)
+    if backend == "torch":
+        raise ValueError(
+            f"GPU_COUNT is {count}: on PyTorch this trains on one GPU, several take TensorFlow or "
+            "JAX (KERAS_BACKEND)"
+        )
+    if backend == "jax":
+        devices = keras.distribution.list_devices()
         if len(devices) >= count:
-            return tf.distribute.MirroredStrategy([device.name for device in devices[:count]])
+            chosen = devices[:count]
+            return keras.distribution.DataParallel(devices=chosen, auto_shard_dataset=False)
+    else:
+        import tensorflow as tf
+
+        for kind in ("GPU", "CPU"):
+            devices = tf.config.list_logical_devices(kind)
+            if len(devices) >= count:
+                return tf.distribute.MirroredStrategy([device.name for device in devices[:count]])
     raise ValueError(
         f"GPU_COUNT is {count} but this machine has {len(gpu_names())} GPUs: set GPU_COUNT to 1 "
         "and IMAGES_PER_GPU to the batch you want"
@@ -117,6 +131,28 @@ def strategy(count: int):
 def scope(strategy):
     """Return the context in which the variables of a strategy are made; a plain one for None."""
     return strategy.scope() if strategy is not None else contextlib.nullcontext()
+
+
+def _joined():
+    import jax
+
+    return jax.process_count() > 1
+
+
+def spreading(strategy):
+    """Return the context to train in: JAX asks for its distribution then too."""
+    return scope(strategy if keras.backend.backend() == "jax" else None)
+
+
+@contextlib.contextmanager
+def alone():
+    """What is made meanwhile is on this process's own device, whatever training spreads."""
+    before = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(before)
 
 
 def describe() -> str:

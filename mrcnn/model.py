@@ -218,8 +218,8 @@ class MaskRCNN:
         self.class_names = list(train_dataset.class_names)
         self._write_to(run.claim())
         sides = ObjectSides(run.batches, functools.partial(setattr, self.config, "OBJECT_SIDES"))
-        callbacks = [sides, *(custom_callbacks or []), *([StopWhen(stop)] if stop else [])]
-        history = run.fit(callbacks, self.save_weights, patience, score)
+        own = [sides, *(custom_callbacks or []), *([StopWhen(stop)] if stop else [])]
+        history = run.fit(own, self.save_weights, patience, score, devices.spreading(self.strategy))
         self.epoch = history.epoch[-1] + 1
         return history
 

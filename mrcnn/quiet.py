@@ -2,10 +2,12 @@
 turns off."""
 
 import contextlib
+import json
 import os
 import re
 import sys
 import tempfile
+from pathlib import Path
 
 # Notes of the level "info", and one on how early they come.
 NOTES = re.compile(rb"I\d{4} \d|WARNING: All log messages before absl::InitializeLog")
@@ -16,6 +18,16 @@ ENGINES = {
     "jax": 'pip install ".[jax]"',
     "torch": 'pip install ".[torch]"',
 }
+
+
+def engine() -> str:
+    """Return the engine that Keras runs on, or will: that of KERAS_BACKEND or of its own file."""
+    folder = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    try:
+        kept = json.loads((folder / "keras.json").read_text()).get("backend")
+    except (OSError, ValueError):
+        kept = None
+    return os.environ.get("KERAS_BACKEND") or kept or "tensorflow"
 
 
 def start_keras(device: str | None = None) -> None:
@@ -41,9 +53,8 @@ def start_keras(device: str | None = None) -> None:
 
 
 def _import_keras():
-    chosen = os.environ.get("KERAS_BACKEND")
-    if chosen and chosen not in ENGINES:
-        raise ValueError(f"KERAS_BACKEND is {chosen}, it must be one of {', '.join(ENGINES)}")
+    if engine() not in ENGINES:
+        raise ValueError(f"KERAS_BACKEND is {engine()}, it must be one of {', '.join(ENGINES)}")
     try:
         import keras  # noqa: F401
     except ModuleNotFoundError as error:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
+from mrcnn import devices
 from mrcnn.detector import Detector
 from mrcnn.evaluation.coco_ap import LEAST_SCORE
 from mrcnn.evaluation.measure import evaluate
@@ -69,6 +70,10 @@ class MaskAP:
 
         `seconds` is what an epoch's steps take. Raises ValueError for what cannot be measured.
         """
+        with devices.alone():
+            return self._score(seconds)
+
+    def _score(self, seconds):
         if self.detector is None:
             # All its weights are copied.
             model = network.build("inference", self.config, random_weights=False)

@@ -219,8 +219,7 @@ def planning(config) -> dict:
 def minimising(config) -> dict:
     """Return the keywords of `training.run.compile_model`."""
     return {
-        # Keras clips on each device, where the gradients are a device's share of the whole.
-        "clip_norm": config.GRADIENT_CLIP_NORM / config.GPU_COUNT,
+        "clip_norm": config.GRADIENT_CLIP_NORM,
         "loss_weights": config.LOSS_WEIGHTS,
         "weight_decay": config.WEIGHT_DECAY,
         "accumulate": config.ACCUMULATE_BATCHES,

@@ -11,7 +11,7 @@ from mrcnn import __main__ as doctor
 @pytest.fixture
 def versions(monkeypatch):
     """The installed packages; to be changed."""
-    installed = dict.fromkeys(doctor.PACKAGES, "1.0")
+    installed = dict.fromkeys((doctor.engine(), *doctor.PACKAGES), "1.0")
     monkeypatch.setattr(doctor, "_version", installed.get)
     return installed
 
@@ -20,6 +20,7 @@ def test_all_pieces_work_together(versions, capsys):
     assert doctor.main() == 0
     out, err = capsys.readouterr()
     assert "network with random weights ran on a 128 x 128 image" in out
+    assert "Keras runs on TensorFlow" in out and "learned from that image" in out
     assert out.endswith("All pieces work together\n") and not err
 
 

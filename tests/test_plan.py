@@ -26,7 +26,8 @@ def rate(optimizer):
 def network(*shapes):
     """A stand-in for a network: it holds weights and is compiled."""
     model = SimpleNamespace(
-        trainable_variables=[keras.Variable(np.ones(s, "float32")) for s in shapes]
+        trainable_variables=[keras.Variable(np.ones(s, "float32")) for s in shapes],
+        replicas=lambda: 1,
     )
     model.compile = lambda optimizer, *_: setattr(model, "optimizer", optimizer)
     return model

@@ -4,7 +4,6 @@ import argparse
 import math
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 from mrcnn.commands.export_arguments import add_runtime
 from mrcnn.commands.parser import meant
@@ -13,6 +12,7 @@ from mrcnn.drawing.styles import STYLES
 from mrcnn.nn.backbones import WORDS, is_known
 from mrcnn.results.records import MASKS
 from mrcnn.rules import LEVELS, PRECISIONS, SIZE_MULTIPLE, multiple_text
+from mrcnn.training.hosts import Hosts
 
 FUNCTION = re.compile(r"[\w.]+:[\w.]+")
 DEVICE = re.compile(r"cpu|gpu(:\d+)?")
@@ -109,6 +109,14 @@ def run_name(text: str) -> str:
     if not text.strip() or re.search(r'[/\\:*?"<>|]', text):
         raise argparse.ArgumentTypeError(f"{text!r} is no name that a folder can have")
     return text
+
+
+def hosts(text: str) -> Hosts:
+    """The processes that train together."""
+    try:
+        return Hosts.of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def device(text: str) -> str:

@@ -1,6 +1,7 @@
 """The command `train`: from weights and a data set to a run."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from mrcnn.nn.weights import CLASS_LAYERS
 from mrcnn.nn.weights_file import WeightsInfo
 from mrcnn.quiet import start_keras
 from mrcnn.tables import few
-from mrcnn.training import run_files
+from mrcnn.training import hosts, run_files
 from mrcnn.training.plan import Plan
 
 # -- The command -------------------------------------------------------------------------------
@@ -24,19 +25,28 @@ from mrcnn.training.plan import Plan
 
 def run_train(script: Script, arguments: argparse.Namespace) -> int:
     """Check the data set, build the model, train it; return the exit code."""
+    together = arguments.hosts or hosts.Hosts.started(os.environ)
+    with hosts.silent(together):
+        return _run_train(script, arguments, together)
+
+
+def _run_train(script, arguments, together):
     training = Training.of(script, arguments)
     report = check(script, arguments, training.config())
     print(report.text(), flush=True)
     refuse_errors(report, "nothing is trained on wrong data")
-    model = training.model(report)
-    try:
-        training.train(model, report)
-    except KeyboardInterrupt:
-        print(f"\n{_stopped_text(model.log_dir)}")
-        return INTERRUPTED
-    except (ValueError, OSError):
-        print(f"\n{_stopped_text(model.log_dir)}")
-        raise
+    with hosts.joined(together, arguments.device):
+        model = training.model(report)
+        try:
+            training.train(model, report)
+        except KeyboardInterrupt:
+            print(f"\n{_stopped_text(model.log_dir)}")
+            if together:
+                raise
+            return INTERRUPTED
+        except (ValueError, OSError):
+            print(f"\n{_stopped_text(model.log_dir)}")
+            raise
     print(_finished_text(model.log_dir, arguments.dataset))
     return 0
 

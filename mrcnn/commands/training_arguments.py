@@ -155,6 +155,9 @@ def parse_arguments(
     learning(add)
     text = "go on with a run that was stopped: its optimizer, learning rate and best score"
     add("--resume", action="store_true", help=text)
+    text = "train in several processes together, each on a machine of its own or not, on JAX; "
+    text += "the address and a free port of the first, how many, and which this is, from 0"
+    add("--hosts", metavar="ADDRESS:PORT,COUNT,RANK", type=kinds.hosts, help=text)
 
     add = command("crossval", "train and measure several times, each time without other photos")
     dataset(add)

@@ -68,6 +68,7 @@ class DataGenerator:
         flip: bool = False,
         keep_negatives: bool = False,
         seed: int | None = None,
+        share: tuple[int, int] = (0, 1),
         report: Callable[[str], None] = lambda sentence: None,
     ):
         """Make batches of a prepared `dataset`.
@@ -88,11 +89,15 @@ class DataGenerator:
             flip: the older way to augment: left and right are swapped every other time.
             keep_negatives: train on images without objects too.
             seed: an int; by default every generator draws otherwise.
+            share: (number from 0, how many): batches have that of so many equal parts of their
+                images alone.
 
         Raises ValueError for a data set without images, TypeError for another pipeline.
         """
         if not len(dataset.image_ids):
             raise ValueError(f"the {type(dataset).__name__} has no images")
+        if batch_size % share[1]:
+            raise ValueError(f"a batch of {batch_size} images has no {share[1]} equal parts")
         if augmentation is not None:
             augmenting.check_pipeline(augmentation)
         self.dataset = dataset
@@ -106,6 +111,7 @@ class DataGenerator:
         self.no_augmentation_sources = frozenset(no_augmentation_sources)
         self.flip = flip
         self.keep_negatives = keep_negatives
+        self.share = share
         self.seed = np.random.SeedSequence().entropy if seed is None else seed
         self.report = report
         self.epoch = 0
@@ -150,8 +156,10 @@ class DataGenerator:
         """
         if not 0 <= index < len(self):
             raise IndexError(f"batch {index} of an epoch of {len(self)}")
-        first = index * self.batch_size
-        found = [self._sample(epoch, place) for place in range(first, first + self.batch_size)]
+        number, parts = self.share
+        size = self.batch_size // parts
+        first = index * self.batch_size + number * size
+        found = [self._sample(epoch, place) for place in range(first, first + size)]
         size = np.max([sample.image.shape[:2] for sample, _ in found], axis=0)
         whole = self.mini_mask_shape is None
         return [(enlarged(sample, *size.tolist(), whole), rng) for sample, rng in found]

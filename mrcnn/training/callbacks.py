@@ -13,7 +13,7 @@ import numpy as np
 
 from mrcnn import atomic
 from mrcnn.drawing import figures
-from mrcnn.training import run_files
+from mrcnn.training import hosts, run_files
 from mrcnn.training.state import State, optimizer_variables
 
 # Mask AP of the validation set, 0..1, in logs, losses and TensorBoard.
@@ -212,6 +212,13 @@ class Checkpoints(keras.callbacks.Callback):
 
     def _path(self, which):
         return self.folder / run_files.checkpoint_name(self.name, which)
+
+
+class StopTogether(keras.callbacks.Callback):
+    """Lets all joined processes stop after the epoch after which process 0 does."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = bool(hosts.common(int(self.model.stop_training)))
 
 
 class Once:

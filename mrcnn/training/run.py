@@ -1,5 +1,6 @@
 """A training run: its optimizer, its folder, and the epochs from one to another."""
 
+import contextlib
 import importlib.util
 import os
 import re
@@ -13,7 +14,7 @@ from mrcnn.data.batches import DataGenerator
 from mrcnn.nn.blocks import leaf_layers
 from mrcnn.tables import few
 from mrcnn.training import callbacks as happenings
-from mrcnn.training import run_files
+from mrcnn.training import hosts, run_files
 from mrcnn.training.accumulation import accumulating
 from mrcnn.training.batches import Batches
 from mrcnn.training.callbacks import TrainingError
@@ -55,7 +56,9 @@ def compile_model(
     """
 
     def optimizer_for(batches):
-        optimizer = make_optimizer(learning_rate, -(-batches // accumulate), clip_norm)
+        # TensorFlow clips on each device, where the gradients are a device's share of the whole.
+        clipped = clip_norm / model.replicas()
+        optimizer = make_optimizer(learning_rate, -(-batches // accumulate), clipped)
         model.compile(accumulating(optimizer, accumulate), loss_weights, weight_decay)
         return model.optimizer
 
@@ -151,7 +154,17 @@ class Run:
             )
         workers = workers or min(MOST_WORKERS, os.cpu_count() or 1)
         options["report"] = self.console.line
+        options["share"] = hosts.place()
+        together = hosts.place()[1] > 1
+        if together:
+            hosts.check_batch(options["batch_size"])
+            options["seed"] = hosts.common_seed(options.get("seed"))
         generator = DataGenerator(training, **augmenting, **options)
+        if together and not generator.one_size:
+            raise ValueError(
+                "several processes train on images of one size, which IMAGE_RESIZE_MODE = square "
+                "and crop give"
+            )
         self.batches, self.validation = Batches(generator, steps, workers), None
         if validation:
             generator = DataGenerator(validation, shuffle=False, **options)
@@ -178,7 +191,7 @@ class Run:
         weights = run_files.bytes_of(self.model.weights)
         state = run_files.bytes_of(self.model.trainable_variables)
         disk = run_files.disk_text(self.folder, weights, state, self.epochs - self.first_epoch)
-        if not self.first_epoch or not self.folder.exists():
+        if hosts.leads() and (not self.first_epoch or not self.folder.exists()):
             self.folder = run_files.claim_folder(self.folder)
         for name, batches in (("Training", self.batches), ("Validation", self.validation)):
             if batches:
@@ -198,6 +211,7 @@ class Run:
         save_weights: Callable[[str], None],
         patience: int | None,
         score: Callable[[float], float | None] | None = None,
+        within=None,
     ):
         """Train, and write the run's files after each epoch; return the Keras History.
 
@@ -205,13 +219,48 @@ class Run:
         state that is saved. `save_weights` and `patience` are those of `callbacks.Checkpoints`,
         `score` that of `callbacks.Score`, its `count` the images that it is of, of which it shows
         some to its `watch`; a run whose best epoch is one by `val_loss` goes on so. Without a score
-        the loss decides.
+        the loss decides. `within` is the context that Keras trains in, if any. Of joined processes
+        that of rank 0 does all but the steps.
         Losses go to TensorBoard too, where it is installed. Raises TrainingError for a loss that
         is not finite, for batches that cannot be made, and for too little memory.
         """
         batches, validation, console = self.batches, self.validation, self.console
-        run_files.write_class_names(self.folder, batches.generator.dataset.class_names)
         console.watch(batches)
+        callbacks = [
+            happenings.EpochCounter(batches, validation),
+            happenings.StopOnNonFinite(batches),
+            *callbacks,
+            *(self._writing(save_weights, patience, score) if hosts.leads() else []),
+            *([happenings.StopTogether()] if hosts.place()[1] > 1 else []),
+        ]
+        try:
+            with within or contextlib.nullcontext():
+                return self.model.fit(
+                    batches,
+                    initial_epoch=self.first_epoch,
+                    epochs=self.epochs,
+                    validation_data=validation,
+                    callbacks=callbacks,
+                    # The order of images is the generator's.
+                    shuffle=False,
+                    verbose=0,
+                )
+        except Exception as error:
+            if not isinstance(error, TrainingError):
+                hosts.wait_for_the_end()
+            if OUT_OF_MEMORY.search(f"{type(error).__name__} {error}"):
+                raise TrainingError(f"the device has too little memory: {MEMORY_ADVICE}") from error
+            for part in (batches, validation):
+                if part and isinstance(part.error, ValueError | OSError):
+                    raise TrainingError(str(part.error)) from part.error
+            raise
+        finally:
+            console.progress.close()
+
+    def _writing(self, save_weights, patience, score):
+        """Return the callbacks that write and say what a training leaves."""
+        batches, validation, console = self.batches, self.validation, self.console
+        run_files.write_class_names(self.folder, batches.generator.dataset.class_names)
         header = run_files.read_header(self.folder)
         if score and header.get("monitor") == "val_loss":
             console.line("The best epoch of this run is that of the lowest val_loss, as before")
@@ -222,12 +271,9 @@ class Run:
         strips = Strips(self.folder, batches.generator.dataset.class_names, console, board)
         if score:
             score.count, score.watch = header.get("images"), strips.see
-        callbacks = [
-            happenings.EpochCounter(batches, validation),
-            happenings.StopOnNonFinite(batches),
-            *callbacks,
+        # What an epoch leaves is written before anybody reads that it is done.
+        return [
             *([happenings.Score(score, console)] if score else []),
-            # What an epoch leaves is written before anybody reads that it is done.
             happenings.Checkpoints(
                 self.folder,
                 self.name,
@@ -243,26 +289,6 @@ class Run:
             strips,
             *([board] if board else []),
         ]
-        try:
-            return self.model.fit(
-                batches,
-                initial_epoch=self.first_epoch,
-                epochs=self.epochs,
-                validation_data=validation,
-                callbacks=callbacks,
-                # The order of images is the generator's.
-                shuffle=False,
-                verbose=0,
-            )
-        except Exception as error:
-            if OUT_OF_MEMORY.search(f"{type(error).__name__} {error}"):
-                raise TrainingError(f"the device has too little memory: {MEMORY_ADVICE}") from error
-            for part in (batches, validation):
-                if part and isinstance(part.error, ValueError | OSError):
-                    raise TrainingError(str(part.error)) from part.error
-            raise
-        finally:
-            console.progress.close()
 
 
 def _first_difference(names, others):
