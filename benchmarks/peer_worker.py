@@ -41,6 +41,23 @@ def ours(request, scene) -> tuple[Callable, str]:
     return run, f"this package, {len(run()[0])} detections"
 
 
+def exported(request, scene) -> tuple[Callable, str]:
+    """The network by its export, without TensorFlow."""
+    sys.path.insert(0, str(ROOT))
+    from benchmarks import made_up
+    from mrcnn.detector import Detector
+    from mrcnn.runtimes.exported import Exported
+
+    network = Exported(request["export"], precision=request["precision"])
+    config = made_up.config("resnet50", "float32", request["side"])
+    detector = Detector(network, config)
+
+    def run():
+        return detector.detect([scene["photo"]])
+
+    return run, f"{network.name}, {len(run()[0])} detections"
+
+
 def older(request, scene) -> tuple[Callable, str]:
     """The original for TensorFlow 1, or its port to TensorFlow 2, which runs up to 2.15."""
     sys.path.insert(0, request["checkout"])
@@ -187,7 +204,13 @@ def ultralytics(request, scene) -> tuple[Callable, str]:
     return run, f"ultralytics {version}, {len(run()[0].boxes)} detections"
 
 
-PEERS = {"ours": ours, "older": older, "torchvision": torchvision, "ultralytics": ultralytics}
+PEERS = {
+    "ours": ours,
+    "exported": exported,
+    "older": older,
+    "torchvision": torchvision,
+    "ultralytics": ultralytics,
+}
 
 
 def main():

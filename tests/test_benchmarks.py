@@ -21,6 +21,7 @@ SCRIPTS = (
     "pages",
     "peers",
     "predict_run",
+    "runtimes",
     "startup",
     "tiles",
     "training_step",
