@@ -1,0 +1,348 @@
+"""Exported networks find what the network finds, elsewhere too, and are refused where they are not
+what they say."""
+
+import argparse
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from mrcnn.commands import exporting
+from mrcnn.commands.export_command import run_export
+from mrcnn.commands.opening import open_model
+from mrcnn.export import forms, parity
+from mrcnn.nn import nms
+from mrcnn.runtimes import description, formats
+from mrcnn.runtimes.description import ExportError
+from mrcnn.runtimes.exported import Exported
+from tests.small import SmallConfig
+
+CLASSES = ["BG", "square", "disc"]
+# Runs where nothing of this project, of Keras and of TensorFlow can be imported.
+ALONE = """
+import sys
+for name in ("mrcnn", "keras", "tensorflow"):
+    sys.modules[name] = None
+import numpy as np
+names = ("boxes", "class_ids", "scores", "masks")
+feed = dict(np.load("inputs.npz"))
+if sys.argv[1] == "onnx":
+    import onnxruntime
+    found = onnxruntime.InferenceSession(sys.argv[2]).run(names, feed)
+elif sys.argv[1] == "openvino":
+    import openvino
+    run = openvino.Core().compile_model(sys.argv[2], "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    outputs = run(feed)
+    found = [outputs[name] for name in names]
+else:
+    from ai_edge_litert.interpreter import Interpreter
+    outputs = Interpreter(sys.argv[2]).get_signature_runner()(**feed)
+    found = [outputs[name] for name in names]
+np.savez("found.npz", **dict(zip(names, found)))
+"""
+
+
+class Config(SmallConfig):
+    DETECTION_MIN_CONFIDENCE = 0.05
+
+
+def of_format(*names):
+    """Parametrize with formats; those whose packages are missing are skipped."""
+    return pytest.mark.parametrize(
+        "name",
+        [
+            pytest.param(
+                name,
+                marks=pytest.mark.skipif(
+                    any(
+                        importlib.util.find_spec(p) is None for p in formats.FORMATS[name].packages
+                    ),
+                    reason=f"{name} is not installed",
+                ),
+            )
+            for name in names
+        ],
+    )
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A weights file of the small network, whose backbone the Config has."""
+    import keras
+
+    from mrcnn.nn import network
+    from mrcnn.nn import weights as weight_files
+    from mrcnn.nn.blocks import leaf_layers
+
+    keras.utils.set_random_seed(3)
+    path = tmp_path_factory.mktemp("exporting") / "small.h5"
+    model = network.build("inference", Config())
+    metadata = {"class_names": CLASSES, "settings": Config().to_json()}
+    weight_files.save(leaf_layers(model), path, metadata)
+    return path
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    from mrcnn import pictures
+
+    folder = tmp_path_factory.mktemp("photos")
+    paths = [folder / f"{index}.png" for index in range(2)]
+    for index, path in enumerate(paths):
+        pictures.write(path, noise(index))
+    return paths
+
+
+def noise(seed):
+    """A faint photo: no two anchors score the same, and an untrained network is not sure of all."""
+    return np.random.default_rng(seed).integers(35, 46, (128, 128, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def opened(weights):
+    return open_model(weights, Config)
+
+
+@pytest.fixture(scope="module")
+def exports(opened, photos, tmp_path_factory):
+    """A function: format -> the folder of the exported small network; each is made once."""
+    folder, made = tmp_path_factory.mktemp("exports"), {}
+
+    def export(name):
+        if name not in made:
+            exporting.export(opened, name, folder / name, photos)
+            made[name] = folder / name
+        return made[name]
+
+    return export
+
+
+# -- What stands in the graph ----------------------------------------------------------------------
+
+
+def test_the_best_are_those_of_top_k():
+    scores = np.random.default_rng(0).uniform(0, 1, (1, 5000)).astype(np.float32) ** 8
+    kept = np.asarray(forms.best(scores, 700))
+    least = np.sort(scores[0])[-700]
+    np.testing.assert_array_equal(kept, np.where(scores >= least, scores, nms.NEVER))
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+def test_suppression_keeps_the_same_rows(classes):
+    from keras import ops
+
+    rng = np.random.default_rng(classes)
+    corners = rng.uniform(0, 0.8, (1, 300, 2))
+    boxes = np.concatenate([corners, corners + rng.uniform(0.05, 0.2, (1, 300, 2))], axis=-1)
+    scores = np.where(rng.random((1, 300)) < 0.1, nms.NEVER, rng.random((1, 300)))
+    ids = rng.integers(0, classes, (1, 300)).astype(np.int32)
+    given = [ops.convert_to_tensor(x.astype(np.float32)) for x in (boxes, scores)]
+    expected = nms.suppress(*given, ops.convert_to_tensor(ids), classes, 0.3, 150)
+    found = forms.suppress(*given, ops.convert_to_tensor(ids), classes, 0.3, 150)
+    assert 20 < (np.asarray(expected[1]) > 0).sum() <= 150
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), atol=1e-6)
+
+
+# -- The formats -----------------------------------------------------------------------------------
+
+
+@of_format("onnx", "openvino")
+def test_a_process_without_this_package_finds_the_same(name, exports, opened, photos, tmp_path):
+    detector, folder = opened.keras_detector, exports(name)
+    images, metas = exporting._molded(detector, photos[0])
+    rows, masks = (part[0] for part in detector.compiled(images.shape[1:])(images, metas, 0.05))
+    np.savez(tmp_path / "inputs.npz", **exporting._feed(images, metas))
+    command = [sys.executable, "-c", ALONE, name, str(folder / formats.FORMATS[name].file)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = dict(np.load(tmp_path / "found.npz"))
+    count = int((rows[:, 5] >= 0.05).sum())
+    assert count >= 5
+    np.testing.assert_allclose(found["boxes"][0], rows[:, :4], atol=1e-4)
+    np.testing.assert_array_equal(found["class_ids"][0], rows[:, 4])
+    np.testing.assert_allclose(found["scores"][0], rows[:, 5], atol=1e-4)
+    np.testing.assert_allclose(found["masks"][0, :count], masks[:count], atol=1e-3)
+    assert found["masks"].shape[1] == count
+    told = json.loads((folder / description.NAME).read_text())
+    assert told["class_names"] == CLASSES and told["molding"]["mean_pixel"] == [40, 40, 40]
+    assert told["parity"]["detections"] >= 5
+
+
+@of_format("onnx", "openvino")
+def test_a_detector_takes_it_and_other_sizes_too(name, exports, opened):
+    image = noise(5)
+    with_runtime = open_model(exports(name), Config)
+    for looking in ({}, {"tta": True}):
+        (expected,) = opened.keras_detector.detect([image], 0.3, **looking)
+        (found,) = with_runtime.detector.detect([image], 0.3, **looking)
+        assert len(found) and found.class_ids.tolist() == expected.class_ids.tolist()
+        assert np.abs(found.rois - expected.rois).max() <= 1
+    assert with_runtime.class_names == CLASSES
+    (few,) = open_model(exports(name), Config, max_instances=2).detector.detect([image], 0.0)
+    assert len(few) == 2
+    with pytest.raises(ValueError, match=r"finds 10 at most"):
+        open_model(exports(name), Config, max_instances=30)
+
+
+@of_format("onnx")
+def test_weights_are_exported_once_beside_them(
+    name, weights, photos, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(exporting, "photos_in", lambda folder: photos)
+    own = shutil.copy(weights, tmp_path / "own.h5")
+    made = open_model(own, Config, runtime=name)
+    path = exporting.cached(made, name)
+    assert path.parent == tmp_path / "own.h5.exported" / name
+    assert "is exported once for ONNX Runtime" in capsys.readouterr().out
+    before = path.stat().st_mtime_ns
+    assert exporting.cached(made, name) == path
+    assert path.stat().st_mtime_ns == before and not capsys.readouterr().out
+
+
+@of_format("onnx")
+def test_starting_imports_neither_keras_nor_tensorflow(name, exports):
+    code = (
+        "import sys; from mrcnn.commands.opening import open_model; import numpy as np; "
+        f"detector = open_model({str(exports(name))!r}).detector; "
+        "detector.detect([np.zeros((90, 90, 3), np.uint8)]); "
+        "print([n for n in ('keras', 'tensorflow', 'mrcnn.nn.network') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+# -- Comparing -------------------------------------------------------------------------------------
+
+
+def finding(rows, masks=None, noisy=None):
+    """Return a function as of `compiled` that finds the same each time, `noisy` in other images."""
+    masks = np.full((1, len(rows), 4, 4), 0.9) if masks is None else masks
+
+    def function(images, metas, least):
+        other = noisy is not None and images.any()
+        return np.array([noisy if other else rows], np.float32), masks.astype(np.float32)
+
+    return lambda shape: function
+
+
+ROW = [0.1, 0.2, 0.5, 0.6, 1, 0.9]
+IMAGE = np.zeros((1, 64, 64, 3), np.float32), np.zeros((1, 15))
+
+
+@pytest.mark.parametrize(
+    ("place", "change", "holds"),
+    [(0, 5e-4, True), (0, 2e-3, False), (5, 2e-3, False), (4, 1, False)],
+)
+def test_float_must_agree_to_a_thousandth(place, change, holds):
+    other = list(ROW)
+    other[place] += change
+    found = parity.compare(finding([ROW]), finding([other]), [IMAGE], False, 0.7)
+    assert found.holds is holds and found.detections == 1
+    assert found.lost == (place == 4)
+
+
+def test_what_the_network_finds_otherwise_itself_is_not_compared():
+    other = [0.3, *ROW[1:]]
+    found = parity.compare(finding([ROW], noisy=[other]), finding([other]), [IMAGE], False, 0.7)
+    assert found.holds and (found.detections, found.unsettled) == (0, 1)
+
+
+def test_int8_must_keep_98_of_100():
+    ours = [[0.1, 0.2, 0.5, 0.6, number, 0.9] for number in range(1, 51)]
+    for lost, holds in ((1, True), (2, False)):
+        theirs = [[0.6, 0.6, 0.9, 0.9, *row[4:]] for row in ours[:lost]] + ours[lost:]
+        found = parity.compare(finding(ours), finding(theirs), [IMAGE], True, 0.7)
+        assert found.lost == lost and found.holds is holds
+
+
+# -- What is refused -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def described(tmp_path):
+    """A folder with what looks like an export, whose network is a few bytes."""
+    (tmp_path / "model.onnx").write_bytes(b"network" * 9)
+    made = description.Description("onnx", CLASSES, {}, None, 10, 0.7, False, {})
+    made.write(tmp_path)
+    assert description.read(tmp_path / description.NAME).class_names == CLASSES
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"network" * 8, "is cut short, 56 bytes of 63"),
+        (b"another" * 9, "is not the network that"),
+        (b"network" * 10, "is not the network that"),
+        (None, "is missing"),
+    ],
+)
+def test_another_network_is_refused(described, content, words):
+    file = described / "model.onnx"
+    if content is None:
+        file.unlink()
+    else:
+        file.write_bytes(content)
+    with pytest.raises(ExportError, match=words):
+        open_model(described)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"mrcnn_export": 1}', "\x00"])
+def test_a_json_that_describes_nothing_is_refused(described, text):
+    (described / description.NAME).write_text(text)
+    with pytest.raises(ExportError, match="does not describe an exported network"):
+        open_model(described)
+
+
+def test_a_network_without_its_json_is_refused(described):
+    (described / description.NAME).unlink()
+    with pytest.raises(ExportError, match=r"has no model\.json beside it"):
+        open_model(described / "model.onnx")
+
+
+def test_a_file_that_only_looks_like_one_is_refused(described):
+    pytest.importorskip("onnxruntime")
+    with pytest.raises(ExportError, match="cannot be read by ONNX Runtime"):
+        Exported(described / description.NAME)
+
+
+def test_another_runtime_is_refused(described):
+    with pytest.raises(ValueError, match="--runtime openvino is another"):
+        open_model(described, runtime="openvino")
+
+
+def test_a_missing_package_is_named_with_its_pip_line(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r'openvino and nncf.*pip install "\.\[openvino\]"'):
+        exporting.needs("openvino", True)
+    with pytest.raises(ValueError, match="litert stays float"):
+        exporting.needs("litert", True)
+
+
+def test_int8_without_photos_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(exporting, "needs", lambda *_: None)
+    arguments = argparse.Namespace(format="onnx", int8=True, calibrate=None, dataset=tmp_path)
+    with pytest.raises(ValueError, match="name their folder with --calibrate"):
+        run_export(None, arguments)
+
+
+def test_what_differs_leaves_nothing_behind(opened, photos, tmp_path, monkeypatch):
+    from mrcnn.export import writing
+
+    monkeypatch.setattr(writing, "write", lambda *_: (_[4] / "model.onnx").write_bytes(b"x"))
+    monkeypatch.setattr(exporting, "Exported", lambda *_, **__: Blind())
+    with pytest.raises(ValueError, match="is not written: what ONNX Runtime finds is not"):
+        exporting.export(opened, "onnx", tmp_path / "out", photos)
+    assert not list(tmp_path.iterdir())
+
+
+class Blind:
+    """A network that finds nothing."""
+
+    def compiled(self, shape):
+        return lambda *_: (np.zeros((1, 10, 6)), np.zeros((1, 10, 28, 28)))
