@@ -72,9 +72,9 @@ def test_a_link_stays_one(weights):
 
 
 def test_evaluate_tells_the_threshold_or_keeps_it(weights):
-    before = weights.read_bytes()
-    said = evaluate_command._kept(weights, 0.98579, False)
+    before, opened = weights.read_bytes(), open_model(weights)
+    said = evaluate_command._kept(opened, 0.98579, False)
     # Rounded down: the detection of that score stays.
     assert "--min-confidence 0.985, or" in said and weights.read_bytes() == before
-    assert "keeps the threshold 0.985" in evaluate_command._kept(weights, 0.98579, True)
+    assert "keeps the threshold 0.985" in evaluate_command._kept(opened, 0.98579, True)
     assert open_model(weights).min_confidence == 0.985
