@@ -31,8 +31,9 @@ demo: $(VENV)/installed
 	@echo "The losses of the two epochs:      $$(ls -td demo/log/*/ | head -1)losses.png"
 	@echo "What it found and missed:          demo/evaluation/index.html"
 
+# Two processes; the tests of a file share what they build.
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -43,7 +44,8 @@ test-engines: $(ENGINES:%=test-%)
 .PRECIOUS: $(VENV)-%/installed
 
 test-%: $(VENV)-%/installed
-	KERAS_BACKEND=$* $(VENV)-$*/bin/python -m pytest -m engines
+	KERAS_BACKEND=$* $(VENV)-$*/bin/python -m pytest -m engines \
+		$$(grep -l 'mark.engines' tests/test_*.py)
 
 # TensorFlow is not there: nothing may ask for it.
 $(VENV)-%/installed: requirements.txt pyproject.toml

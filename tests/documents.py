@@ -18,7 +18,8 @@ PAGES = {
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 }
 # Programs that are not this project's.
-ELSEWHERE = ["apt", "cd", "cp", "curl", "docker", "export", "for", "git", "jupyter", "mkdir", "mv", "rm"]
+ELSEWHERE = ["apt", "cd", "cp", "curl", "docker", "export", "for", "git", "jupyter", "mkdir", "mv"]
+ELSEWHERE += ["rm"]
 
 
 def links(page: str) -> list[str]:

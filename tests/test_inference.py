@@ -8,6 +8,8 @@ from mrcnn import boxes
 from mrcnn.model import mold_image, unmold_image
 from tests.golden import unpack
 
+pytestmark = pytest.mark.engines
+
 FEATURES = ("res2c_out", "res5c_out", "fpn_p2", "fpn_p5", "fpn_p6")
 OUTPUTS = ("rpn_class", "rpn_bbox", "ROI", "mrcnn_class", "mrcnn_bbox", "mrcnn_detection")
 

@@ -10,6 +10,8 @@ from mrcnn.nn import roi_align
 from mrcnn.nn.nms import suppress, suppress_portable
 from tests.golden import unpack
 
+pytestmark = pytest.mark.engines
+
 
 class GoldenConfig(Config):
     NUM_CLASSES = 5

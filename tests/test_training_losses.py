@@ -33,6 +33,7 @@ def batch():
     return golden, config, {name: array[None] for name, array in inputs.items()}
 
 
+@pytest.mark.engines
 def test_golden_losses(batch, published_weights):
     golden, config, inputs = batch
     model = MaskRCNN("training", config, "log")
