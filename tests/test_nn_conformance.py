@@ -1,5 +1,6 @@
 """The tensor functions give the older package's numbers."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -11,6 +12,8 @@ from mrcnn.nn.nms import suppress, suppress_portable
 from tests.golden import unpack
 
 pytestmark = pytest.mark.engines
+# Of a sample's place; JAX does not round between a product and a sum.
+ROUNDING = 1e-5 if keras.backend.backend() == "tensorflow" else 3e-5
 
 
 class GoldenConfig(Config):
@@ -28,7 +31,7 @@ class GoldenConfig(Config):
 def test_roi_align(golden, size):
     inputs = [golden[f"RA_{n}"] for n in ("rois", "meta", "fm0", "fm1", "fm2", "fm3")]
     pieces = graph.PyramidROIAlign([size, size])([ops.convert_to_tensor(x) for x in inputs])
-    np.testing.assert_allclose(pieces, golden[f"RA_out{size}"], atol=1e-5)
+    np.testing.assert_allclose(pieces, golden[f"RA_out{size}"], atol=ROUNDING)
 
 
 def test_roi_align_by_gathering_gives_the_same(golden):
@@ -37,7 +40,7 @@ def test_roi_align_by_gathering_gives_the_same(golden):
     levels = roi_align.assign_levels(rois, 256 * 256)
     pieces = roi_align.align_portable(rois, maps, levels, (7, 7))
     np.testing.assert_allclose(
-        ops.reshape(pieces, golden["RA_out7"].shape), golden["RA_out7"], atol=1e-5
+        ops.reshape(pieces, golden["RA_out7"].shape), golden["RA_out7"], atol=ROUNDING
     )
 
 
