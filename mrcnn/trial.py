@@ -7,6 +7,7 @@ from mrcnn.config import Config
 from mrcnn.data.dataset import Dataset
 from mrcnn.feeding import DataGenerator
 from mrcnn.nn import network
+from mrcnn.nn.backbones import SMALLEST
 from mrcnn.settings import with_settings
 
 
@@ -31,11 +32,11 @@ class OneObject(Dataset):
 
 
 def train_a_step(image: np.ndarray, image_size: int) -> float:
-    """Train a compact network of random weights on an image; return the loss.
+    """Train a small network of random weights on an image; return the loss.
 
     Whole programs take JAX alone little time; the other engines go through it bit by bit.
     """
-    settings = {"IMAGES_PER_GPU": 1, "BACKBONE": "compact", "NUM_CLASSES": 2}
+    settings = {"IMAGES_PER_GPU": 1, "BACKBONE": SMALLEST, "NUM_CLASSES": 2}
     config = with_settings(Config, settings, image_size)
     model = network.build("training", config)
     eager = keras.backend.backend() != "jax"

@@ -126,6 +126,8 @@ _ALL = (
     ),
 )
 BACKBONES = {backbone.name: backbone for backbone in _ALL}
+# Where any network will do.
+SMALLEST = min(_ALL, key=lambda backbone: sum(backbone.channels)).name
 
 
 # What `Config.BACKBONE` may say, in words.
