@@ -9,6 +9,7 @@ more and answer with an empty line.
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -29,14 +30,19 @@ def ours(request, scene) -> tuple[Callable, str]:
     sys.path.insert(0, str(ROOT))
     from benchmarks import made_up, training_step
 
-    config = made_up.config(request["backbone"], request["precision"], request["side"])
+    count = request.get("batch", 1)
+    precision, side = request["precision"], request["side"]
+    config = made_up.config(request["backbone"], precision, side, IMAGES_PER_GPU=count)
     folder = Path(request["weights"])
     if request["job"] == "training":
         return training_step.step_of(config, request["layers"], folder), "this package"
+    if request["job"] == "epoch":
+        steps = request["steps"]
+        return training_step.epoch_of(config, request["layers"], folder, steps), "this package"
     model = made_up.model("inference", config, folder)
 
     def run():
-        return model.detector.detect([scene["photo"]])
+        return model.detector.detect([scene["photo"]] * count)
 
     return run, f"this package, {len(run()[0])} detections"
 
@@ -142,7 +148,7 @@ def torchvision(request, scene) -> tuple[Callable, str]:
     photo = torch.from_numpy(scene["photo"]).permute(2, 0, 1)
 
     def images():
-        return [photo.to(device).float() / 255]
+        return [photo.to(device).float() / 255] * request.get("batch", 1)
 
     def autocast():
         wanted = request["precision"] == "bfloat16"
@@ -160,7 +166,7 @@ def torchvision(request, scene) -> tuple[Callable, str]:
                 "labels": torch.from_numpy(scene["class_ids"]).long().to(device),
                 "masks": torch.from_numpy(scene["masks"]).permute(2, 0, 1).byte().to(device),
             }
-        ]
+        ] * request.get("batch", 1)
         learning = [value for value in model.parameters() if value.requires_grad]
         optimizer = torch.optim.SGD(learning, lr=LEARNING_RATE, momentum=0.9)
 
@@ -213,14 +219,43 @@ PEERS = {
 }
 
 
+def memory(engine) -> str:
+    """Return the most memory of a GPU that was taken so far, else that of the process."""
+    if engine == "torch":
+        import torch
+
+        taken = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
+    elif engine == "jax":
+        import jax
+
+        taken = (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use", 0)
+    else:
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+        taken = tf.config.experimental.get_memory_info("GPU:0")["peak"] if gpus else 0
+    if taken:
+        return f"{taken / 2**20:.0f} MiB of the GPU"
+    sys.path.insert(0, str(ROOT))
+    from benchmarks import measuring
+
+    return f"{measuring.resident():.0f} MiB"
+
+
 def main():
     request = json.loads(sys.argv[1])
+    if "engine" in request:
+        os.environ["KERAS_BACKEND"] = request["engine"]
     # What the peers print must not get among the answers.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     try:
         run, text = PEERS[request["peer"]](request, np.load(request["scene"]))
+        start = time.perf_counter()
         run()
+        if "engine" in request:
+            seconds = time.perf_counter() - start
+            text = f"{text}, first call {seconds:.1f} s, {memory(request['engine'])}"
     except Exception as error:
         print(json.dumps({"skipped": f"{type(error).__name__}: {error}"}), file=answers)
         return

@@ -9,6 +9,7 @@ with three objects each. Backbones and precisions take turns. Preparing batches 
 see input_pipeline.py.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -44,6 +45,21 @@ def step_of(config, layers, folder):
     batches = Batches(DataGenerator(dataset, config, seed=0), steps=1, workers=1)
     (inputs,) = batches[0]
     return lambda: model.keras_model.train_on_batch(inputs, return_dict=True)["loss"]
+
+
+def epoch_of(config, layers, folder, steps):
+    """Return an epoch of `steps` steps, fed by threads, as a function of nothing."""
+    from mrcnn.feeding import DataGenerator
+    from mrcnn.training.batches import Batches
+    from mrcnn.training.layers import layer_pattern
+
+    model = made_up.model("training", config, folder)
+    model.set_trainable(layer_pattern(layers), verbose=0)
+    model.compile(learning_rate=1e-6, momentum=config.LEARNING_MOMENTUM)
+    dataset = made_up.Things(config.BATCH_SIZE * steps, config.IMAGE_MAX_DIM)
+    workers = min(8, os.cpu_count() or 1)
+    batches = Batches(DataGenerator(dataset, config, seed=0), steps=steps, workers=workers)
+    return lambda: model.keras_model.fit(batches, epochs=1, shuffle=False, verbose=0)
 
 
 def main():
