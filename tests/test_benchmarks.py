@@ -13,6 +13,7 @@ from benchmarks.peers import Worker
 
 SCRIPTS = (
     "correction_loop",
+    "engines",
     "fine_tuning",
     "folders",
     "inference",

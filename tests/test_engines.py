@@ -25,6 +25,7 @@ from mrcnn.data.images import read_image
 from mrcnn.feeding import DataGenerator
 from mrcnn.model import MaskRCNN
 from mrcnn.nn.blocks import leaf_layers
+from mrcnn.nn.heads import Doubling
 from mrcnn.nn.nms import suppress, suppress_portable
 from mrcnn.training.hosts import Hosts
 from tests.documents import ROOT
@@ -150,6 +151,20 @@ def test_a_run_is_resumed(model, tmp_path):
     assert len((folder / "losses.csv").read_text().splitlines()) == 3
     assert (folder / "mask_rcnn_small_0002.h5").exists() and (folder / "losses.png").exists()
     assert list((folder / "events").glob("*/events*"))
+
+
+def test_the_matrix_product_of_a_deconvolution_is_it():
+    rng = np.random.default_rng(0)
+    given, kernel, bias = (
+        rng.normal(size=shape).astype("float32") for shape in ((3, 5, 4, 6), (2, 2, 7, 6), (7,))
+    )
+    outputs = []
+    for kind in (Doubling, keras.layers.Conv2DTranspose):
+        layer = kind(7, 2, strides=2, activation="relu")
+        layer.build(given.shape)
+        layer.set_weights([kernel, bias])
+        outputs.append(ops.convert_to_numpy(layer(given)))
+    np.testing.assert_allclose(*outputs, atol=1e-5)
 
 
 # -- Detecting -------------------------------------------------------------------------------------

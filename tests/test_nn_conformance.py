@@ -56,37 +56,47 @@ def test_detections(golden):
     np.testing.assert_allclose(detections, golden["D_out"], atol=1e-5)
 
 
-def test_losses(golden):
-    active, partial = golden["L_active"], golden["L_active_partial"]
-    ids, masks = golden["L_target_class_ids"], golden["L_target_masks"]
+@pytest.fixture
+def tensors(golden):
+    """What the losses are computed from."""
+    return {
+        name: ops.convert_to_tensor(array)
+        for name, array in golden.items()
+        if name.startswith("L_") and not name.startswith("L_out")
+    }
+
+
+def test_losses(golden, tensors):
+    active, partial = tensors["L_active"], tensors["L_active_partial"]
+    ids, masks = tensors["L_target_class_ids"], tensors["L_target_masks"]
     losses = [
-        graph.rpn_class_loss_graph(golden["L_rpn_match"], golden["L_rpn_logits"]),
+        graph.rpn_class_loss_graph(tensors["L_rpn_match"], tensors["L_rpn_logits"]),
         graph.rpn_bbox_loss_graph(
-            None, golden["L_rpn_target_bbox"], golden["L_rpn_match"], golden["L_rpn_bbox"]
+            None, tensors["L_rpn_target_bbox"], tensors["L_rpn_match"], tensors["L_rpn_bbox"]
         ),
-        graph.mrcnn_class_loss_graph(ids, golden["L_class_logits"], active),
-        graph.mrcnn_class_loss_graph(ids, golden["L_class_logits"], partial),
-        graph.mrcnn_bbox_loss_graph(golden["L_target_bbox"], ids, golden["L_pred_bbox"]),
-        graph.mrcnn_mask_loss_graph(masks, ids, golden["L_pred_masks"]),
+        graph.mrcnn_class_loss_graph(ids, tensors["L_class_logits"], active),
+        graph.mrcnn_class_loss_graph(ids, tensors["L_class_logits"], partial),
+        graph.mrcnn_bbox_loss_graph(tensors["L_target_bbox"], ids, tensors["L_pred_bbox"]),
+        graph.mrcnn_mask_loss_graph(masks, ids, tensors["L_pred_masks"]),
     ]
-    np.testing.assert_allclose(losses, golden["L_out"], atol=1e-5)
+    np.testing.assert_allclose(list(map(float, losses)), golden["L_out"], atol=1e-5)
 
 
-def test_losses_without_an_object_are_zero(golden):
-    no_ids, no_match = 0 * golden["L_target_class_ids"], -abs(golden["L_rpn_match"])
+def test_losses_without_an_object_are_zero(golden, tensors):
+    no_ids, no_match = 0 * tensors["L_target_class_ids"], -ops.abs(tensors["L_rpn_match"])
     losses = [
         graph.rpn_bbox_loss_graph(
-            None, golden["L_rpn_target_bbox"], no_match, golden["L_rpn_bbox"]
+            None, tensors["L_rpn_target_bbox"], no_match, tensors["L_rpn_bbox"]
         ),
-        graph.mrcnn_bbox_loss_graph(golden["L_target_bbox"], no_ids, golden["L_pred_bbox"]),
-        graph.mrcnn_mask_loss_graph(golden["L_target_masks"], no_ids, golden["L_pred_masks"]),
+        graph.mrcnn_bbox_loss_graph(tensors["L_target_bbox"], no_ids, tensors["L_pred_bbox"]),
+        graph.mrcnn_mask_loss_graph(tensors["L_target_masks"], no_ids, tensors["L_pred_masks"]),
     ]
-    np.testing.assert_array_equal(losses, golden["L_out_no_positive"])
+    np.testing.assert_array_equal(list(map(float, losses)), golden["L_out_no_positive"])
 
 
-def test_class_loss_without_an_active_class_is_zero(golden):
+def test_class_loss_without_an_active_class_is_zero(tensors):
     loss = graph.mrcnn_class_loss_graph(
-        golden["L_target_class_ids"], golden["L_class_logits"], 0 * golden["L_active"]
+        tensors["L_target_class_ids"], tensors["L_class_logits"], 0 * tensors["L_active"]
     )
     assert float(loss) == 0
 
