@@ -246,10 +246,21 @@ def test_float_must_agree_to_a_thousandth(place, change, holds):
     assert found.lost == (place == 4)
 
 
-def test_what_the_network_finds_otherwise_itself_is_not_compared():
+@pytest.mark.parametrize(("settled", "holds"), [(0, False), (1, False), (2, False), (3, True)])
+def test_what_the_network_finds_otherwise_itself_is_not_compared(settled, holds):
+    sure = [[*ROW[:4], number, 0.9] for number in range(2, 2 + settled)]
     other = [0.3, *ROW[1:]]
-    found = parity.compare(finding([ROW], noisy=[other]), finding([other]), [IMAGE], False, 0.7)
-    assert found.holds and (found.detections, found.unsettled) == (0, 1)
+    ours, theirs = finding([ROW, *sure], noisy=[other, *sure]), finding([other, *sure])
+    found = parity.compare(ours, theirs, [IMAGE], False, 0.7)
+    assert (found.detections, found.unsettled) == (settled, 1)
+    # Of few that are left nobody can tell whether the network is the same.
+    assert found.holds is holds
+
+
+def test_nothing_found_is_nothing_shown():
+    nothing = np.zeros((1, 6), np.float32)
+    for int8 in (False, True):
+        assert not parity.compare(finding(nothing), finding(nothing), [IMAGE], int8, 0.7).holds
 
 
 def test_int8_must_keep_98_of_100():

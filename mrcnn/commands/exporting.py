@@ -19,10 +19,10 @@ from mrcnn.runtimes import description
 from mrcnn.runtimes.exported import Exported
 from mrcnn.runtimes.formats import FORMATS, require
 
-# Photos that a float network is compared on.
-COMPARED = 4
+# Photos that a float network is compared on, fewer where they have so many objects.
+COMPARED, OBJECTS = 16, 20
 # With int8 as many as it takes for so many objects: one of them is a percent.
-OBJECTS = 100
+OBJECTS_INT8 = 100
 
 
 def needs(name: str, int8: bool) -> None:
@@ -122,18 +122,21 @@ def export(
                 inputs(),
                 int8,
                 opened.min_confidence,
-                OBJECTS if int8 else None,
+                OBJECTS_INT8 if int8 else OBJECTS,
             )
         say(f"{title}: {found.text()}")
-        if not found.holds:
+        if not found.detections:
             raise ValueError(
-                f"{folder} is not written: what {title} finds is not what the weights find"
-                + (", other photos to calibrate with may help" if int8 else "")
+                f"{folder} is not written: nothing that can be compared is found in the photos, "
+                "name others with --calibrate"
             )
-        if int8 and not found.detections:
+        if not found.holds:
+            advice = ""
+            if int8:
+                advice = ", other photos to calibrate with may help"
+                advice += " and --format onnx keeps more" if name == "openvino" else ""
             raise ValueError(
-                f"{folder} is not written: nothing is found in the photos to compare on, name "
-                "others with --calibrate"
+                f"{folder} is not written: what {title} finds is not what the weights find{advice}"
             )
         described = described.with_parity(found.as_json())
         described.write(part)

@@ -20,6 +20,8 @@ FEWEST, LEAST = 10, 0.05
 # suppresses the other, or that overlap by nearly the threshold. They are those that the network
 # finds otherwise itself, in one of so many images that differ by so little of a grey value.
 VARIANTS, NOISE = 6, 1e-4
+# Of all that would be compared this share may be such.
+MOST_UNSETTLED = 0.3
 # With int8 so many of 100 detections must be kept, at this overlap of their masks.
 KEPT, SAME_MASK = 98, 0.9
 
@@ -51,10 +53,19 @@ class Parity:
 
     @property
     def holds(self) -> bool:
-        """Whether the exported network may stand for the other."""
+        """Whether the exported network may stand for the other.
+
+        Where nothing was compared, or too little that does not hang on rounding, nobody knows.
+        """
+        if self.unsettled > MOST_UNSETTLED * (self.detections + self.unsettled):
+            return False
         if self.int8:
-            return 100 * (self.detections - self.lost) >= KEPT * self.detections
-        return not self.lost and max(self.boxes, self.scores, self.masks) <= TOLERANCE
+            return 100 * (self.detections - self.lost) >= KEPT * self.detections > 0
+        return (
+            self.detections > 0
+            and not self.lost
+            and max(self.boxes, self.scores, self.masks) <= TOLERANCE
+        )
 
     def text(self) -> str:
         """Return the worst differences in a line."""
