@@ -16,7 +16,6 @@ else that of the process. Each network has a process of its own, with made-up we
 without a Python is left out. JAX is asked to keep nothing compiled, unless --cache.
 """
 
-import contextlib
 import itertools
 import sys
 import tempfile
@@ -24,10 +23,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import numpy as np
-
 from benchmarks import ENVIRONMENT, made_up, measuring
-from benchmarks.peers import Worker
+from benchmarks.peers import in_turns, write_scene
 
 JOBS = ("detect", "training", "epoch")
 STEPS = 8
@@ -67,18 +64,7 @@ def requests(arguments, what: dict) -> dict[str, tuple[str, dict]]:
 
 def compare(arguments, what: dict, folder: Path) -> None:
     """Print the table of a job on a network."""
-    cases, notes = {}, []
-    with contextlib.ExitStack() as stack:
-        for name, (python, request) in requests(arguments, what).items():
-            worker = Worker(python, request, folder)
-            stack.callback(worker.close)
-            answer = worker.prepare()
-            if "ready" in answer:
-                cases[name] = worker.run
-                notes.append(f"- {name}: {answer['ready']}")
-            else:
-                notes.append(f"- {name}: skipped, {answer['skipped']}")
-        measured = measuring.in_turns(cases, arguments.repeats)
+    measured, notes = in_turns(requests(arguments, what), folder, arguments.repeats)
     calls = STEPS if what["job"] == "epoch" else 1
     timings = {name: measuring.summarise(seconds) for name, seconds in measured.items()}
     rows = [
@@ -102,10 +88,7 @@ def main():
         cache = arguments.cache or Path(name, "compiled")
         ENVIRONMENT["JAX_COMPILATION_CACHE_DIR"] = str(cache.absolute())
         scene = Path(name, "scene.npz")
-        things = made_up.Things(1, arguments.side)
-        masks, class_ids = things.load_mask(0)
-        boxes = np.round(made_up.boxes(things.objects) * arguments.side)[:, [1, 0, 3, 2]]
-        np.savez(scene, photo=things.load_image(0), masks=masks, class_ids=class_ids, boxes=boxes)
+        write_scene(scene, arguments.side)
         common = {"side": arguments.side, "layers": arguments.layers, "steps": STEPS}
         common |= {"scene": str(scene), "weights": str(kept.resolve())}
         networks = itertools.product(arguments.backbone, arguments.precision, arguments.batch)

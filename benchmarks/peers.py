@@ -21,6 +21,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -108,12 +109,17 @@ def requests(arguments, job: str) -> dict[str, tuple[str, dict]]:
     return {name: case for name, case in cases.items() if case[1]["peer"] in arguments.peers}
 
 
-def compare(arguments, job: str, common: dict, folder: Path):
-    """Print the table of a job, and what each peer was or why it was skipped."""
+def in_turns(
+    requests: Mapping[str, tuple[str, dict]], folder: Path, repeats: int
+) -> tuple[dict[str, list[float]], list[str]]:
+    """Time networks, a `Worker` of (Python, request) each, in turns.
+
+    Returns what `measuring.in_turns` does of those that run, and a note on each.
+    """
     cases, notes = {}, []
     with contextlib.ExitStack() as stack:
-        for name, (python, request) in requests(arguments, job).items():
-            worker = Worker(python, {**common, **request, "job": job}, folder)
+        for name, (python, request) in requests.items():
+            worker = Worker(python, request, folder)
             stack.callback(worker.close)
             answer = worker.prepare()
             if "ready" in answer:
@@ -121,7 +127,24 @@ def compare(arguments, job: str, common: dict, folder: Path):
                 notes.append(f"- {name}: {answer['ready']}")
             else:
                 notes.append(f"- {name}: skipped, {answer['skipped']}")
-        measured = measuring.in_turns(cases, arguments.repeats)
+        return measuring.in_turns(cases, repeats), notes
+
+
+def write_scene(path: Path, side: int) -> None:
+    """Write a photo of `side` pixels, and its objects, for workers to detect and to learn."""
+    things = made_up.Things(1, side)
+    masks, class_ids = things.load_mask(0)
+    boxes = np.round(made_up.boxes(things.objects) * side)[:, [1, 0, 3, 2]]
+    np.savez(path, photo=things.load_image(0), masks=masks, class_ids=class_ids, boxes=boxes)
+
+
+def compare(arguments, job: str, common: dict, folder: Path):
+    """Print the table of a job, and what each peer was or why it was skipped."""
+    cases = {
+        name: (python, {**common, **request, "job": job})
+        for name, (python, request) in requests(arguments, job).items()
+    }
+    measured, notes = in_turns(cases, folder, arguments.repeats)
     if not arguments.older and "older" in arguments.peers:
         notes.append(
             "- older mrcnn: skipped, no --older. Elsewhere, on two cores with AMX, it took "
@@ -129,7 +152,7 @@ def compare(arguments, job: str, common: dict, folder: Path):
         )
     what = "detect" if job == "inference" else f"training step, layers {arguments.layers}"
     title = f"One photo {arguments.side} x {arguments.side}, {what}"
-    text = measuring.timing_table(measured) if cases else "None of them could run."
+    text = measuring.timing_table(measured) if measured else "None of them could run."
     measuring.section(title, text + "\n\n" + "\n".join(notes))
 
 
@@ -138,10 +161,7 @@ def main():
     measuring.introduce("Peers")
     with tempfile.TemporaryDirectory() as name, made_up.weights_folder(arguments.weights) as kept:
         scene = Path(name, "scene.npz")
-        things = made_up.Things(1, arguments.side)
-        masks, class_ids = things.load_mask(0)
-        boxes = np.round(made_up.boxes(things.objects) * arguments.side)[:, [1, 0, 3, 2]]
-        np.savez(scene, photo=things.load_image(0), masks=masks, class_ids=class_ids, boxes=boxes)
+        write_scene(scene, arguments.side)
         for backbone in arguments.backbones:
             made_up.weights(kept, backbone)
         common = {

@@ -10,7 +10,6 @@ are the photos that int8 is calibrated with, so times count here and not what is
 has a process of its own. The peers are those of `peers.py`; what is not installed is skipped.
 """
 
-import contextlib
 import sys
 import tempfile
 from pathlib import Path
@@ -20,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from benchmarks import made_up, measuring
-from benchmarks.peers import Worker
+from benchmarks.peers import in_turns, write_scene
 from mrcnn.runtimes.formats import RUNTIMES
 
 NETWORKS = ("resnet50:1024", "resnet101:1024", "compact:512")
@@ -113,22 +112,15 @@ def main():
     arguments = parse_arguments()
     measuring.introduce("Runtimes")
     with tempfile.TemporaryDirectory() as name, made_up.weights_folder(arguments.weights) as kept:
-        folder, cases, notes = Path(name), {}, []
-        with contextlib.ExitStack() as stack:
-            for case, (python, side, request) in requests(arguments, kept, folder).items():
-                scene = folder / f"scene{side}.npz"
-                if not scene.exists():
-                    np.savez(scene, photo=made_up.photo(side, side, 9))
-                common = {"side": side, "scene": str(scene), "weights": str(kept.resolve())}
-                common |= {"job": "inference", "layers": "heads"}
-                worker = Worker(python, common | request, folder)
-                stack.callback(worker.close)
-                answer = worker.prepare()
-                if "ready" in answer:
-                    cases[case] = worker.run
-                notes.append(f"- {case}: {answer.get('ready') or 'skipped, ' + answer['skipped']}")
-            measured = measuring.in_turns(cases, arguments.repeats)
-        text = measuring.timing_table(measured) if cases else "None of them could run."
+        folder, cases = Path(name), {}
+        for case, (python, side, request) in requests(arguments, kept, folder).items():
+            scene = folder / f"scene{side}.npz"
+            if not scene.exists():
+                write_scene(scene, side)
+            common = {"side": side, "scene": str(scene), "weights": str(kept.resolve())}
+            cases[case] = python, {**common, "job": "inference", "layers": "heads", **request}
+        measured, notes = in_turns(cases, folder, arguments.repeats)
+        text = measuring.timing_table(measured) if measured else "None of them could run."
         measuring.section("One photo, detect", text + "\n\n" + "\n".join(notes))
 
 
