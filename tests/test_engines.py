@@ -24,8 +24,8 @@ from mrcnn import boxes as box_math
 from mrcnn.data.images import read_image
 from mrcnn.feeding import DataGenerator
 from mrcnn.model import MaskRCNN
+from mrcnn.nn import heads
 from mrcnn.nn.blocks import leaf_layers
-from mrcnn.nn.heads import Doubling
 from mrcnn.nn.nms import suppress, suppress_portable
 from mrcnn.training.hosts import Hosts
 from tests.documents import ROOT
@@ -159,7 +159,7 @@ def test_the_matrix_product_of_a_deconvolution_is_it():
         rng.normal(size=shape).astype("float32") for shape in ((3, 5, 4, 6), (2, 2, 7, 6), (7,))
     )
     outputs = []
-    for kind in (Doubling, keras.layers.Conv2DTranspose):
+    for kind in (heads.Conv2DTranspose, keras.layers.Conv2DTranspose):
         layer = kind(7, 2, strides=2, activation="relu")
         layer.build(given.shape)
         layer.set_weights([kernel, bias])

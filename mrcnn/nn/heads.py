@@ -33,7 +33,7 @@ class SplitByClass(ConfiguredLayer):
 
 
 @registered
-class Doubling(layers.Conv2DTranspose):
+class Conv2DTranspose(layers.Conv2DTranspose):
     """A transposed convolution whose kernel covers as much as its stride: `[N, H, W, C]` to
     `[N, 2 H, 2 W, filters]`.
 
@@ -118,7 +118,7 @@ def build_fpn_mask_graph(
             activation="relu",
         )
         x = EachRoI(norm)(x)
-    double = Doubling(
+    double = Conv2DTranspose(
         conv_layers_size,
         2,
         strides=2,
