@@ -16,8 +16,9 @@ from mrcnn.data.dataset import Dataset
 NUM_CLASSES = 81
 PRECISIONS = ("float32", "bfloat16")
 RESNETS = ("resnet50", "resnet101")
-# The widths of the compact network that ships; the ResNets have those of the published weights.
-COMPACT_WIDTHS = {
+SMALL = "efficientnet_lite0"
+# The ResNets have the widths of the published weights.
+SMALL_WIDTHS = {
     "TOP_DOWN_PYRAMID_SIZE": 64,
     "RPN_CONV_LAYER_SIZE": 64,
     "FPN_CLASSIF_FC_LAYERS_SIZE": 256,
@@ -38,7 +39,7 @@ def weights_folder(given: Path | None = None) -> Iterator[Path]:
 
 
 def weights(folder: Path, backbone: str) -> Path | None:
-    """Return a file of the published layout, made where it is missing; None for "compact".
+    """Return a file of the published layout, made where it is missing; None for `SMALL`.
 
     Its numbers are made up, but scaled so that values stay what they are in a trained network and
     there are proposals and detections. (Made so, the file is the same on every machine.)
@@ -67,7 +68,7 @@ def config(backbone: str, precision: str, side: int, **settings) -> Config:
         "IMAGE_MIN_DIM": side,
         "IMAGE_MAX_DIM": side,
         "DETECTION_MIN_CONFIDENCE": 0,
-        **(COMPACT_WIDTHS if backbone == "compact" else {}),
+        **(SMALL_WIDTHS if backbone == SMALL else {}),
         **settings,
     }
     return type("BenchmarkConfig", (Config,), attributes)()

@@ -137,7 +137,7 @@ def large_photo(arguments):
 
     count, (height, width) = arguments.objects, LARGE
     image = made_up.photo(height, width)
-    config = made_up.config("compact", "float32", arguments.side)
+    config = made_up.config(made_up.SMALL, "float32", arguments.side)
     model = made_up.model("inference", config, Path())
     molded, _, windows = model.mold_inputs([image])
     output = made_up.network_output(count)

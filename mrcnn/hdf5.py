@@ -13,6 +13,9 @@ import h5py
 
 from mrcnn import atomic
 
+# The filters that writers of arrays use.
+PACKING = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE}
+
 
 @contextlib.contextmanager
 def replacing(path: str | Path, copy: bool = False) -> Iterator[h5py.File]:
@@ -68,6 +71,22 @@ def reading(path: str | Path) -> h5py.File:
     if at and start[at : at + 8] != b"\xff" * 8:
         raise OSError("its first bytes are damaged")
     return h5py.File(path, "r")
+
+
+def is_plain(dataset: object) -> bool:
+    """Tell whether this is a dataset of floats that lie in the file as they are, or packed by gzip.
+
+    HDF5's other filters come from wherever the machine has them, and damage makes one of its own
+    end the process. Where the chunks of a damaged file have another rank than the array, reading
+    does not end.
+    """
+    if not isinstance(dataset, h5py.Dataset):
+        return False
+    made = dataset.id.get_create_plist()
+    filters = {made.get_filter(number)[0] for number in range(made.get_nfilters())}
+    inside = made.get_external_count() == 0 and made.get_layout() != h5py.h5d.VIRTUAL
+    chunked = dataset.chunks is None or len(dataset.chunks) == len(dataset.shape)
+    return inside and chunked and filters <= PACKING and dataset.dtype.kind == "f"
 
 
 class _Patient(io.FileIO):

@@ -136,3 +136,15 @@ def test_filters_that_no_weights_need_are_not_started(path, packed):
         del file["conv1/conv1/kernel:0"]
         file.create_dataset("conv1/conv1/kernel:0", data=np.eye(3, 4), **packed)
     refused(path, "conv1/kernel:0 is not a plain array of numbers")
+
+
+def test_chunks_of_another_rank_than_the_array_are_not_read(path):
+    with h5py.File(path, "r+") as file:
+        del file["conv1/conv1/kernel:0"]
+        file.create_dataset("conv1/conv1/kernel:0", data=np.eye(3, 4), chunks=(2, 2))
+    data = path.read_bytes()
+    # A dataspace of two dimensions (HDF5 File Format Specification 3.0, IV.A.2.b) gets one.
+    space = b"\x01%c\x01" + bytes(5) + (3).to_bytes(8, "little") + (4).to_bytes(8, "little")
+    assert data.count(space % 2) == 1
+    path.write_bytes(data.replace(space % 2, space % 1))
+    refused(path, "conv1/kernel:0 is not a plain array of numbers")

@@ -29,7 +29,6 @@ from mrcnn.nn import backbones, efficientnet_lite_file, hdf5_texts, torch_file, 
 METADATA = "mask_rcnn"
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 LAYER_NAMES, WEIGHT_NAMES = "layer_names", "weight_names"
-PACKING = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE}
 # HDF5 takes no longer value of one length.
 MAX_FIXED = 60_000
 
@@ -166,30 +165,16 @@ def _datasets(file):
         for name in names:
             variable = variable_names.in_file(name, listed)
             dataset = _child(group, name)
-            if variable not in variable_names.COMMON and not _is_plain(dataset):
+            if variable not in variable_names.COMMON and not hdf5.is_plain(dataset):
                 continue
             if not isinstance(dataset, h5py.Dataset):
                 raise WeightsError(f"{path}: {layer_name} lists {name}, which is not in the file")
-            if not _is_plain(dataset):
+            if not hdf5.is_plain(dataset):
                 raise WeightsError(f"{path}: {name} is not a plain array of numbers")
             # A group with several parents is a nested model: the weight's own parent names it.
             leaf = name.split("/")[-2] if len(parents) > 1 and "/" in name else layer_name
             found[leaf, variable] = dataset
     return found
-
-
-def _is_plain(dataset):
-    """Tell whether this is a dataset of floats that lie in the file as they are, or packed by gzip.
-
-    HDF5's other filters come from wherever the machine has them, and damage makes one of its own
-    end the process.
-    """
-    if not isinstance(dataset, h5py.Dataset):
-        return False
-    made = dataset.id.get_create_plist()
-    filters = {made.get_filter(number)[0] for number in range(made.get_nfilters())}
-    inside = made.get_external_count() == 0 and made.get_layout() != h5py.h5d.VIRTUAL
-    return inside and filters <= PACKING and dataset.dtype.kind == "f"
 
 
 @contextlib.contextmanager
