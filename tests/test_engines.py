@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from unittest import mock
 
 import h5py
 import keras
@@ -24,7 +25,7 @@ from mrcnn import boxes as box_math
 from mrcnn.data.images import read_image
 from mrcnn.feeding import DataGenerator
 from mrcnn.model import MaskRCNN
-from mrcnn.nn import heads
+from mrcnn.nn import convolutions, heads
 from mrcnn.nn.blocks import leaf_layers
 from mrcnn.nn.nms import suppress, suppress_portable
 from mrcnn.training.hosts import Hosts
@@ -165,6 +166,26 @@ def test_the_matrix_product_of_a_deconvolution_is_it():
         layer.set_weights([kernel, bias])
         outputs.append(ops.convert_to_numpy(layer(given)))
     np.testing.assert_allclose(*outputs, atol=1e-5)
+
+
+@given(
+    st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    st.sampled_from([1, 3, 5]),
+    st.sampled_from([1, 2]),
+    st.sampled_from(["same", "valid"]),
+)
+@settings(deadline=None, max_examples=25)
+def test_the_sum_of_products_of_a_depthwise_convolution_is_it(size, side, stride, padding):
+    if padding == "valid" and min(size) < side:
+        return
+    rng = np.random.default_rng(0)
+    images = rng.normal(size=(2, *size, 3)).astype("float32")
+    kernel = rng.normal(size=(side, side, 3, 1)).astype("float32")
+    arguments = ops.convert_to_tensor(images), ops.convert_to_tensor(kernel), (stride, stride)
+    with mock.patch.object(convolutions, "_by_xla_on_processor", lambda: True):
+        summed = convolutions.depthwise_conv(*arguments, padding)
+    whole = ops.depthwise_conv(*arguments, padding)
+    np.testing.assert_allclose(ops.convert_to_numpy(summed), ops.convert_to_numpy(whole), atol=1e-5)
 
 
 # -- Detecting -------------------------------------------------------------------------------------

@@ -118,6 +118,21 @@ def test_closing_leaves_a_camera_alone_that_a_thread_waits_for(clip):
     assert released == [True]
 
 
+def test_a_frame_that_is_none_though_opencv_says_otherwise_is_left_out(clip):
+    with Video(clip) as opened:
+        capture, calls = opened._capture, iter(range(40))
+
+        class Damaged:
+            def __getattr__(self, name):
+                return getattr(capture, name)
+
+            def retrieve(self):
+                return (True, None) if next(calls) == 1 else capture.retrieve()
+
+        opened._capture = Damaged()
+        assert [grey_index(frame.image) for frame in opened.frames()] == [0, *range(2, 40)]
+
+
 @pytest.mark.parametrize(
     ("start", "end", "expected"),
     [(0.5, 1.0, range(10, 20)), (1.9, None, range(38, 40)), (0.49, 0.5, []), (5, None, [])],

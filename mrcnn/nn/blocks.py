@@ -14,6 +14,7 @@ import keras
 from keras import layers, ops
 
 from mrcnn.nn import kernels
+from mrcnn.nn.convolutions import depthwise_conv
 
 registered = keras.saving.register_keras_serializable(package="mrcnn")
 
@@ -115,7 +116,7 @@ class ConvNorm(layers.Layer):
         kernel, shift = self.folded or self.fold()
         if self._is_depthwise():
             strides, padding = self.conv.strides, self.conv.padding
-            return ops.depthwise_conv(inputs, kernel, strides, padding) + shift
+            return depthwise_conv(inputs, kernel, strides, padding) + shift
         if self._covers(inputs):
             # One position of the kernel: a matrix product does it in three quarters of the time.
             rows = ops.reshape(inputs, (-1, math.prod(self.conv.kernel_size) * inputs.shape[-1]))

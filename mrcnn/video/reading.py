@@ -179,8 +179,8 @@ class Video(contextlib.AbstractContextManager):
             if now < start - TIME_STEP:
                 continue
             with self._free:
-                ok, image = self._capture.retrieve()
-            if not ok:
+                _, image = self._capture.retrieve()
+            if image is None:  # damaged; OpenCV may say that it went well all the same
                 continue
             if image.shape[:2] != self.size:  # a stream that changed its size
                 image = cv2.resize(image, self.size[::-1], interpolation=cv2.INTER_AREA)
