@@ -8,13 +8,14 @@ import shutil
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
 from mrcnn.commands import exporting
 from mrcnn.commands.export_command import run_export
 from mrcnn.commands.opening import open_model
-from mrcnn.export import forms, parity
+from mrcnn.export import forms, int8, parity
 from mrcnn.nn import nms
 from mrcnn.runtimes import description, formats
 from mrcnn.runtimes.description import ExportError
@@ -259,8 +260,8 @@ def test_what_the_network_finds_otherwise_itself_is_not_compared(settled, holds)
 
 def test_nothing_found_is_nothing_shown():
     nothing = np.zeros((1, 6), np.float32)
-    for int8 in (False, True):
-        assert not parity.compare(finding(nothing), finding(nothing), [IMAGE], int8, 0.7).holds
+    for whole in (False, True):
+        assert not parity.compare(finding(nothing), finding(nothing), [IMAGE], whole, 0.7).holds
 
 
 def test_int8_must_keep_98_of_100():
@@ -340,6 +341,41 @@ def test_int8_without_photos_is_refused(tmp_path, monkeypatch):
     arguments = argparse.Namespace(format="onnx", int8=True, calibrate=None, dataset=tmp_path)
     with pytest.raises(ValueError, match="name their folder with --calibrate"):
         run_export(None, arguments)
+
+
+class Scaled(keras.Model):
+    """Deltas of a convolution, `[1, 256, 4]`, multiplied by 1, 2, 3 and 4."""
+
+    def __init__(self):
+        super().__init__()
+        image = keras.Input((16, 16, 3))
+        features = keras.layers.Conv2D(8, 3, padding="same", activation="relu")(image)
+        deltas = keras.layers.Conv2D(4, 1, name="rpn_bbox_pred")(features)
+        self.deltas = keras.Function(image, keras.layers.Reshape((256, 4))(deltas))
+        self.built = True
+
+    def call(self, image):
+        deltas = forms.scaled(self.deltas(image), [1.0, 2.0, 3.0, 4.0])
+        return keras.ops.exp(keras.ops.stack([deltas[..., place] for place in range(4)], axis=-1))
+
+
+def test_int8_scales_each_delta_by_its_own_number(tmp_path):
+    pytest.importorskip("nncf")
+    openvino = pytest.importorskip("openvino")
+    keras.utils.set_random_seed(0)
+    path = tmp_path / "model.xml"
+    given = [keras.InputSpec(shape=(1, 16, 16, 3), dtype="float32", name="image")]
+    Scaled().export(str(path), format="openvino", input_signature=given, verbose=False)
+    image = np.random.default_rng(0).normal(size=(1, 16, 16, 3)).astype(np.float32)
+
+    def run():
+        return np.log(openvino.Core().compile_model(path, "CPU")([image])[0])
+
+    exact, seen = run(), []
+    int8.quantize("openvino", tmp_path, [{"image": image}], 1, lambda *done: seen.append(done))
+    inexact = run()
+    assert seen and not np.array_equal(exact, inexact)
+    np.testing.assert_allclose(exact, inexact, atol=0.1 * np.abs(exact).max())
 
 
 def test_what_differs_leaves_nothing_behind(opened, photos, tmp_path, monkeypatch):

@@ -82,7 +82,7 @@ class ExportedNetwork(keras.Model):
     def _propose(self, probs, deltas, anchors):
         """Do what `rpn.propose` does."""
         layer = self.proposals
-        moved = box_math.decode(anchors, deltas * ops.convert_to_tensor(layer.std_dev), ops)
+        moved = box_math.decode(anchors, forms.scaled(deltas, layer.std_dev), ops)
         boxes = box_math.clip(moved, ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0]), ops)
         scores = forms.best(probs[..., 1], layer.pre_nms_limit)
         one_class = ops.where(scores > 0, 0, 0)
@@ -93,7 +93,7 @@ class ExportedNetwork(keras.Model):
         layer = self.choice
         # Not argmax, which makes an ONNX graph invalid.
         scores, class_ids = (x[..., 0] for x in ops.top_k(probs, 1))
-        own = of_own_class(deltas, class_ids, axis=2) * ops.convert_to_tensor(layer.std_dev)
+        own = forms.scaled(of_own_class(deltas, class_ids, axis=2), layer.std_dev)
         window = box_math.normalize(window, shape, ops)
         boxes = box_math.clip(box_math.decode(rois, own, ops), window, ops)
         keep = (class_ids > 0) & ops.any(rois != 0, axis=-1)
