@@ -75,10 +75,10 @@ def model(tmp_path, bit_by_bit):
 # rpn_class_loss.
 FIRST_STEPS = [
     [3.96195, 0.0, 1.04946, 0.0, 1.51832, 1.39414],
-    [2.86761, 0.0, 1.1055, 0.0, 0.89093, 0.87116],
-    [4.79723, 1.98985, 0.96762, 0.70386, 0.58679, 0.5491],
-    [1.88378, 0.0, 0.79647, 0.0, 0.67442, 0.41287],
-    [3.45947, 0.92621, 0.61411, 0.6964, 0.96068, 0.26205],
+    [3.47207, 0.0, 1.18529, 0.0, 0.97487, 1.31189],
+    [6.13882, 1.92336, 1.21625, 0.70907, 1.01584, 1.27428],
+    [2.89037, 0.0, 1.1262, 0.0, 0.756, 1.00815],
+    [5.37919, 1.53934, 1.04495, 0.69997, 1.29539, 0.79951],
 ]
 
 
@@ -93,7 +93,7 @@ def test_the_first_five_steps_have_the_losses_of_tensorflow(tmp_path, bit_by_bit
     model = MaskRCNN("training", AllDrawn(), tmp_path)
     draw_weights(model.keras_model)
     batches = DataGenerator(Shapes(8), AllDrawn(), seed=1, shuffle=False)
-    model.compile(0.01, 0.9)
+    model.compile(0.001, 0.9)  # at 0.01 rounding alone comes to a thousandth in five steps
     found = []
     for step in range(5):
         batch = batches.batch(*divmod(step, len(batches)))
