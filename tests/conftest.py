@@ -51,12 +51,10 @@ def golden_runs(published_weights):
 
     def run(backbone):
         if backbone not in made:
-            from mrcnn.config import Config
             from mrcnn.model import MaskRCNN
 
             arrays = golden_files.load(RUNS[backbone])
-            config = type("GoldenConfig", (Config,), golden_files.overrides(arrays))()
-            model = MaskRCNN("inference", config, "log")
+            model = MaskRCNN("inference", golden_files.config(arrays)(), "log")
             model.load_weights(published_weights(backbone), by_name=True)
             images = [arrays[name] for name in arrays if name.startswith("image_")]
             made[backbone] = arrays, model, images
