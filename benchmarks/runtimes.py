@@ -2,7 +2,7 @@
 """The network in TensorFlow and in OpenVINO, float and int8, and what people use today, in turns.
 
     python benchmarks/runtimes.py
-    python benchmarks/runtimes.py --networks compact:512 --runtimes openvino onnx
+    python benchmarks/runtimes.py --networks efficientnet_lite0:512 --runtimes openvino onnx
     python benchmarks/runtimes.py --torch-python other/bin/python
 
 One photo, the whole `detect`. Networks are named backbone:side; their weights are made up, and so
@@ -22,7 +22,7 @@ from benchmarks import made_up, measuring
 from benchmarks.peers import in_turns, write_scene
 from mrcnn.runtimes.formats import RUNTIMES
 
-NETWORKS = ("resnet50:1024", "resnet101:1024", "compact:512")
+NETWORKS = ("resnet50:1024", "resnet101:1024", f"{made_up.SMALL}:512")
 CALIBRATED = 4
 
 
