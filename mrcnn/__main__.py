@@ -3,7 +3,7 @@
 It is the command `mrcnn` too. The exit code is 1 where something does not.
 """
 
-import importlib
+import importlib.util
 import platform
 import sys
 import time
@@ -52,6 +52,7 @@ def main() -> int:
     if not faults:
         faults += _check_network()
     print(_ffmpeg())
+    print(_runtimes())
     for fault in faults:
         print(f"FAULT: {fault}", file=sys.stderr)
     print("Something is wrong, see above" if faults else "All pieces work together")
@@ -66,6 +67,18 @@ def _ffmpeg() -> str:
         return f"ffmpeg: {program}"
     lack = "without the H.264 encoder" if program else "not found"
     return f"ffmpeg: {program or ''} {lack}: films will not play everywhere, or lack their sound"
+
+
+def _runtimes() -> str:
+    from mrcnn.runtimes.formats import FORMATS, RUNTIMES
+
+    titles = {True: [], False: []}
+    for name in RUNTIMES:
+        titles[bool(importlib.util.find_spec(FORMATS[name].packages[0]))].append(
+            FORMATS[name].title
+        )
+    missing = f"; not installed: {', '.join(titles[False])}" if titles[False] else ""
+    return f"Exported networks run in {', '.join(titles[True]) or 'no runtime'}{missing}"
 
 
 def _version(package):

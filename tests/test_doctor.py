@@ -41,6 +41,15 @@ def test_what_is_missing_or_in_the_way(versions, capsys, package, version, advic
     assert re.search(advice, err)
 
 
+def test_the_runtimes_of_exported_networks(monkeypatch):
+    there = {"onnxruntime", "ai_edge_litert"}
+    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: name in there or None)
+    words = "Exported networks run in ONNX Runtime, LiteRT; not installed: OpenVINO"
+    assert doctor._runtimes() == words
+    there.clear()
+    assert doctor._runtimes().startswith("Exported networks run in no runtime; not installed: ONNX")
+
+
 def test_another_build_of_tensorflow_will_do(versions):
     versions["tensorflow"], versions["tensorflow-cpu"] = None, "2.21"
     assert not list(doctor._check_package("tensorflow"))
