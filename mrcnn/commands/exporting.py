@@ -22,7 +22,7 @@ from mrcnn.runtimes.formats import FORMATS, require
 # Photos that a float network is compared on, fewer where they have so many objects.
 COMPARED, OBJECTS = 16, 20
 # With int8 as many as it takes for so many objects: one of them is a percent.
-OBJECTS_INT8 = 100
+COMPARED_INT8, OBJECTS_INT8 = 300, 100
 
 
 def needs(name: str, int8: bool) -> None:
@@ -89,15 +89,16 @@ def export(
 
     title = FORMATS[name].title
     shape = image_shape(name, opened.config)
-    photos = _spread(photos, whole_numbers.PHOTOS if int8 else COMPARED)
+    compared = _spread(photos, COMPARED_INT8 if int8 else COMPARED)
     with _growing(folder) as part:
         say(f"{title}: converting")
         anchors = settings.anchors(opened.config)
         writing.write(name, detector.network, anchors, shape, part)
         if int8:
-            with Progress(len(photos), f"{title}: photos calibrated") as progress:
-                feeds = (_feed(*_molded(detector, photo)) for photo in photos)
-                whole_numbers.quantize(name, part, feeds, len(photos), progress.to)
+            chosen = _spread(photos, whole_numbers.PHOTOS)
+            with Progress(len(chosen), f"{title}: photos calibrated") as progress:
+                feeds = (_feed(*_molded(detector, photo)) for photo in chosen)
+                whole_numbers.quantize(name, part, feeds, len(chosen), progress.to)
         described = description.Description(
             format=name,
             class_names=opened.class_names,
@@ -109,11 +110,11 @@ def export(
         described.write(part)
         runner = None if FORMATS[name].runs else served.Runner(part)
         made = Exported(part / description.NAME, precision="float32", runner=runner)
-        with Progress(len(photos), f"{title}: photos compared", compiles=True) as progress:
+        with Progress(len(compared), f"{title}: photos compared", compiles=True) as progress:
 
             def inputs():
-                for index, photo in enumerate(photos):
-                    progress.to(index, len(photos))
+                for index, photo in enumerate(compared):
+                    progress.to(index, len(compared))
                     yield _molded(detector, photo)
 
             found = parity.compare(
@@ -131,10 +132,7 @@ def export(
                 "name others with --calibrate"
             )
         if not found.holds:
-            advice = ""
-            if int8:
-                advice = ", other photos to calibrate with may help"
-                advice += " and --format onnx keeps more" if name == "openvino" else ""
+            advice = ", other photos to calibrate with may help" if int8 else ""
             raise ValueError(
                 f"{folder} is not written: what {title} finds is not what the weights find{advice}"
             )

@@ -34,7 +34,8 @@ def quantize(
         count: how many there are.
         progress: called with (photos done, of how many).
 
-    Boxes, scores and the last layers stay float.
+    Boxes, scores, the first layer and the last ones stay float: of the pixels small differences
+    count, and the layer takes little time.
     """
     # NNCF asks nobody before it counts its uses.
     os.environ.setdefault("OPENVINO_TELEMETRY", "0")
@@ -53,7 +54,7 @@ def quantize(
     patterns = [f".*{each}.*" for each in (EXACT, *LAST)]
     with _silence():
         network = _read(name, path)
-        names = _last(network) if name == "openvino" else []
+        names = [_first(name, network), *(_last(network) if name == "openvino" else [])]
         keep = nncf.IgnoredScope(names=names, patterns=patterns, validate=False)
         made = nncf.quantize(
             network, nncf.Dataset(inputs, shown), subset_size=count, ignored_scope=keep
@@ -70,6 +71,14 @@ def _read(name, path):
 
     # Copied out of the file, which is about to be replaced.
     return openvino.Core().read_model(path.read_bytes(), path.with_suffix(".bin").read_bytes())
+
+
+def _first(name, network):
+    """Return the name of the first convolution."""
+    if name == "onnx":
+        return next(node.name for node in network.graph.node if node.op_type == "Conv")
+    nodes = network.get_ordered_ops()
+    return next(n.get_friendly_name() for n in nodes if n.get_type_name() == "Convolution")
 
 
 def _last(network):

@@ -19,7 +19,7 @@ FEWEST, LEAST = 10, 0.05
 # Some detections hang on rounding: two boxes of nearly one score, of which the better one
 # suppresses the other, or that overlap by nearly the threshold. They are those that the network
 # finds otherwise itself, in one of so many images that differ by so little of a grey value.
-VARIANTS, NOISE = 6, 1e-4
+VARIANTS, NOISE = 6, 1e-3
 # Of all that would be compared this share may be such.
 MOST_UNSETTLED = 0.3
 # With int8 so many of 100 detections must be kept, at this overlap of their masks.
