@@ -343,6 +343,32 @@ def test_int8_without_photos_is_refused(tmp_path, monkeypatch):
         run_export(None, arguments)
 
 
+def test_what_openvino_compiled_is_kept(exports, monkeypatch, tmp_path):
+    with_openvino = pytest.importorskip("mrcnn.runtimes.with_openvino")
+    path, kept = exports("openvino") / "model.xml", tmp_path / "kept"
+    monkeypatch.setattr(with_openvino, "COMPILED", kept)
+    feed = np.zeros((1, 128, 128, 3), "f4"), np.array([[0, 0, 128, 128]], "f4"), np.zeros(1, "f4")
+
+    def run():
+        return with_openvino.Runner(path, None, "float32").compiled((128, 128, 3))(*feed)[0]
+
+    first = run()
+    (blob,) = kept.glob("*.blob")
+    written = blob.stat().st_mtime_ns
+    np.testing.assert_array_equal(run(), first)
+    assert blob.stat().st_mtime_ns == written
+    blob.chmod(0o600)
+    blob.write_bytes(blob.read_bytes()[:1000])
+    np.testing.assert_array_equal(run(), first)
+    assert blob.stat().st_size > 1000
+
+    monkeypatch.setattr(with_openvino, "MOST_BYTES", 0)
+    with_openvino.Runner(path, None, "float32")
+    assert not list(kept.iterdir())
+    monkeypatch.setattr(with_openvino, "COMPILED", path / "below a file")
+    np.testing.assert_array_equal(run(), first)
+
+
 class Scaled(keras.Model):
     """Deltas of a convolution, `[1, 256, 4]`, multiplied by 1, 2, 3 and 4."""
 
