@@ -25,9 +25,10 @@ from mrcnn import boxes as box_math
 from mrcnn.data.images import read_image
 from mrcnn.feeding import DataGenerator
 from mrcnn.model import MaskRCNN
-from mrcnn.nn import convolutions, heads
+from mrcnn.nn import chosen_anchors, convolutions, heads, losses
 from mrcnn.nn.blocks import leaf_layers
 from mrcnn.nn.nms import suppress, suppress_portable
+from mrcnn.nn.rpn import build_rpn_model
 from mrcnn.training.hosts import Hosts
 from tests.documents import ROOT
 from tests.small import Shapes, SmallConfig
@@ -105,6 +106,45 @@ def test_the_first_five_steps_have_the_losses_of_tensorflow(tmp_path, bit_by_bit
         model.keras_model.reset_metrics()
         found.append([float(losses[name]) for name in sorted(losses)])
     np.testing.assert_allclose(found, FIRST_STEPS, rtol=1e-3, atol=1e-5)
+
+
+class Rpn(keras.Model):
+    """Outputs match, logits and deltas, whose losses it learns from."""
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        match, logits, deltas = y_pred
+        return losses.rpn_class_loss(match, logits) + losses.rpn_bbox_loss(x[1], match, deltas)
+
+
+@pytest.mark.parametrize("count", [300, 70])
+def test_the_rpn_learns_from_chosen_anchors_what_it_learns_from_all(count):
+    rng = np.random.default_rng(0)
+    sides, depth, ratios = ((8, 12), (4, 6), (2, 3), (1, 2), (1, 1)), 5, 3
+    anchors = ratios * sum(height * width for height, width in sides)
+    match = np.zeros((2, anchors, 1), np.int32)
+    for row in match:
+        row[rng.choice(anchors, 70, replace=False), 0] = rng.choice([-1, 1], 70)
+    targets = rng.normal(size=(2, 70, 4)).astype("float32")
+    batch = [match, targets, *(rng.normal(size=(2, *side, depth)).astype("f4") for side in sides)]
+
+    model = build_rpn_model(1, ratios, depth, 7)
+    given = [keras.Input(each.shape[1:], dtype=each.dtype.name) for each in batch]
+    # The maps are learned too, as where they come from is.
+    maps = [keras.layers.Conv2D(depth, 1)(each) for each in given[2:]]
+    per_level = zip(*map(model, maps), strict=True)
+    logits, _, deltas = (keras.layers.Concatenate(axis=1)(list(each)) for each in per_level)
+    chosen = chosen_anchors.predictions(model, maps, given[0], count, ratios)
+    learned = []
+    for outputs in ((given[0], logits, deltas), chosen):
+        rpn = Rpn(given, outputs)
+        before = rpn.get_weights()
+        rpn.compile(keras.optimizers.SGD(1.0), jit_compile=False)
+        rpn.train_on_batch(batch)
+        learned.append([new - old for new, old in zip(rpn.get_weights(), before, strict=True)])
+        rpn.set_weights(before)
+    assert sum(change.any() for change in learned[0]) >= 14  # a level may have no chosen anchor
+    for one, other in zip(*learned, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 def arrays_of(path):

@@ -11,7 +11,18 @@ from keras import layers, ops
 
 from mrcnn import boxes as box_math
 from mrcnn import image_meta as meta_rows
-from mrcnn.nn import backbones, engine, folding, fpn, heads, kernels, losses, precision, rpn
+from mrcnn.nn import (
+    backbones,
+    chosen_anchors,
+    engine,
+    folding,
+    fpn,
+    heads,
+    kernels,
+    losses,
+    precision,
+    rpn,
+)
 from mrcnn.nn.blocks import registered
 from mrcnn.nn.detection import Detections
 from mrcnn.nn.keras_model import MaskRCNNModel
@@ -43,7 +54,8 @@ def _build(mode, config):
     _, c2, c3, c4, c5 = _backbone(image, config)
     p2, p3, p4, p5, p6 = fpn.pyramid(c2, c3, c4, c5, config.TOP_DOWN_PYRAMID_SIZE)
     roi_maps = [p2, p3, p4, p5]
-    rpn_logits, rpn_probs, rpn_deltas = _rpn([*roi_maps, p6], config)
+    rpn_model = _rpn_model(config)
+    rpn_logits, rpn_probs, rpn_deltas = _rpn(rpn_model, [*roi_maps, p6])
     class_head, mask_head = _heads(roi_maps, image_meta, config)
 
     anchors = _anchors([image, *roi_maps, p6], config) if training else inputs["input_anchors"]
@@ -73,10 +85,19 @@ def _build(mode, config):
     # Those that hold an object come first, and no other has a mask to learn.
     with_object = int(config.TRAIN_ROIS_PER_IMAGE * config.ROI_POSITIVE_RATIO)
     masks = mask_head(rois[:, :with_object])
+    match, chosen_logits, chosen_deltas = inputs["input_rpn_match"], rpn_logits, rpn_deltas
+    if config.RPN_ANCHOR_STRIDE == 1:
+        match, chosen_logits, chosen_deltas = chosen_anchors.predictions(
+            rpn_model,
+            [*roi_maps, p6],
+            match,
+            config.RPN_TRAIN_ANCHORS_PER_IMAGE,
+            len(config.RPN_ANCHOR_RATIOS),
+        )
     tensors = {
-        "rpn_match": inputs["input_rpn_match"],
-        "rpn_class_logits": rpn_logits,
-        "rpn_bbox": rpn_deltas,
+        "rpn_match": match,
+        "rpn_class_logits": chosen_logits,
+        "rpn_bbox": chosen_deltas,
         "target_rpn_bbox": inputs["input_rpn_bbox"],
         "target_class_ids": class_ids,
         "target_bbox": target_deltas,
@@ -198,14 +219,17 @@ def _anchors(image_and_maps, config):
     )(image_and_maps)
 
 
-def _rpn(feature_maps, config):
-    """One model for all levels; logits, probabilities and deltas of all anchors, P2's first."""
-    model = rpn.build_rpn_model(
+def _rpn_model(config):
+    return rpn.build_rpn_model(
         config.RPN_ANCHOR_STRIDE,
         len(config.RPN_ANCHOR_RATIOS),
         config.TOP_DOWN_PYRAMID_SIZE,
         config.RPN_CONV_LAYER_SIZE,
     )
+
+
+def _rpn(model, feature_maps):
+    """One model for all levels; logits, probabilities and deltas of all anchors, P2's first."""
     per_level = zip(*(model(features) for features in feature_maps), strict=True)
     names = ("rpn_class_logits", "rpn_class", "rpn_bbox")
     return [
