@@ -159,10 +159,11 @@ class TestPolygon:
         mask[4, :area] = True
         assert mask_to_polygon(mask) is None
 
+    # None is a splinter by itself, of which any share of the whole may be dropped.
     @settings(max_examples=60, deadline=None)
     @given(
         st.lists(
-            st.tuples(*[st.integers(0, 40)] * 2, *[st.integers(2, 25)] * 2), min_size=1, max_size=5
+            st.tuples(*[st.integers(0, 40)] * 2, *[st.integers(4, 25)] * 2), min_size=1, max_size=5
         )
     )
     def test_any_mask_gives_a_simple_polygon_or_none(self, boxes):
