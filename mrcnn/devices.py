@@ -48,7 +48,8 @@ def _keep_memory():
     XLA asks for its memory anew in each call, and where the C library gives that back meanwhile, a
     third of a call goes into getting it.
     """
-    with contextlib.suppress(OSError, AttributeError):  # another C library than that of Linux
+    # Another C library than that of Linux has no such function, Windows no such library.
+    with contextlib.suppress(OSError, AttributeError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(M_MMAP_MAX, 0)
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
