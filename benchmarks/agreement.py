@@ -20,14 +20,7 @@ import numpy as np
 
 from benchmarks import measuring
 
-FEATURES = {
-    "res2c_out": np.s_[:, ::2, ::2, ::32],
-    "res5c_out": np.s_[..., ::16],
-    "fpn_p2": np.s_[:, ::2, ::2, ::32],
-    "fpn_p5": np.s_[..., ::16],
-    "fpn_p6": np.s_[..., ::16],
-}
-OUTPUTS = ("rpn_class", "rpn_bbox", "ROI", "mrcnn_detection", "mrcnn_mask")
+OUTPUTS = ("rpn_class", "rpn_bbox", "mrcnn_detection", "mrcnn_mask")
 
 
 def loaded(mode: str, config, weights: Path):
@@ -48,17 +41,18 @@ def detected(weights: Path):
     model = loaded("inference", golden_files.config(golden)(), weights)
     images = [golden[name] for name in golden if name.startswith("image_")]
     molded, metas, _ = golden_files.mold(model, images)
-    layers = [(name, model.keras_model.get_layer(name).output) for name in (*FEATURES, *OUTPUTS)]
+    layers = [
+        (name, model.keras_model.get_layer(name).output)
+        for name in (*golden_files.FEATURES, *OUTPUTS)
+    ]
     with contextlib.redirect_stdout(io.StringIO()):
         arrays = model.run_graph(molded, layers, metas)
-    for name, part in FEATURES.items():
+    for name, part in golden_files.FEATURES.items():
         theirs = golden[f"feat_{name}"]
         difference = np.abs(arrays[name][part] - theirs).max() / theirs.std()
         yield f"features {name}, in standard deviations", difference, 1e-3
-    for name, ours in (
-        ("rpn_class", arrays["rpn_class"][..., 1]),
-        ("rpn_bbox", arrays["rpn_bbox"]),
-    ):
+    rpn = {"rpn_class": arrays["rpn_class"][..., 1], "rpn_bbox": arrays["rpn_bbox"]}
+    for name, ours in rpn.items():
         yield name, np.abs(ours - golden[name]).max(), 1e-3
     theirs = golden["detections"]
     difference = np.abs(arrays["mrcnn_detection"] - theirs)

@@ -10,6 +10,15 @@ from mrcnn.config import Config
 from mrcnn.data.resizing import mold_image
 
 FOLDER = Path(__file__).parent / "conformance"
+# The layers whose features a run has, and which part of them.
+_FINE, _COARSE = np.s_[:, ::2, ::2, ::32], np.s_[..., ::16]
+FEATURES = {
+    "res2c_out": _FINE,
+    "res5c_out": _COARSE,
+    "fpn_p2": _FINE,
+    "fpn_p5": _COARSE,
+    "fpn_p6": _COARSE,
+}
 
 
 def load(name):

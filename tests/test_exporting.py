@@ -344,15 +344,21 @@ def test_int8_without_photos_is_refused(tmp_path, monkeypatch):
 
 
 def test_what_openvino_compiled_is_kept(exports, monkeypatch, tmp_path):
-    with_openvino = pytest.importorskip("mrcnn.runtimes.with_openvino")
-    path, kept = exports("openvino") / "model.xml", tmp_path / "kept"
+    openvino = pytest.importorskip("openvino")
+    from mrcnn.runtimes import with_openvino
+
+    path, kept = tmp_path / "model.xml", tmp_path / "kept"
+    for each in (path, path.with_suffix(".bin")):
+        shutil.copy(exports("openvino") / each.name, each)
     monkeypatch.setattr(with_openvino, "COMPILED", kept)
-    feed = np.zeros((1, 128, 128, 3), "f4"), np.array([[0, 0, 128, 128]], "f4"), np.zeros(1, "f4")
+    image = noise(0).astype("f4")[None] - Config.MEAN_PIXEL.astype("f4")
+    feed = image, np.array([[0, 0, 128, 128]], "f4"), np.zeros(1, "f4")
 
     def run():
-        return with_openvino.Runner(path, None, "float32").compiled((128, 128, 3))(*feed)[0]
+        return with_openvino.Runner(path, None, "float32").compiled((128, 128, 3))(*feed)[2]
 
     first = run()
+    assert first.max() > 0.1
     (blob,) = kept.glob("*.blob")
     written = blob.stat().st_mtime_ns
     np.testing.assert_array_equal(run(), first)
@@ -361,6 +367,19 @@ def test_what_openvino_compiled_is_kept(exports, monkeypatch, tmp_path):
     blob.write_bytes(blob.read_bytes()[:1000])
     np.testing.assert_array_equal(run(), first)
     assert blob.stat().st_size > 1000
+
+    # Other weights in the same place are another network.
+    other = openvino.Core().read_model(path)
+    nodes = other.get_ordered_ops()
+    first_layer = next(node for node in nodes if node.get_type_name() == "Convolution")
+    kernel = first_layer.input_value(1).get_node().data
+    first_layer.input(1).replace_source_output(openvino.opset13.constant(kernel / 2).output(0))
+    openvino.save_model(other, tmp_path / "other.xml", compress_to_fp16=False)
+    for each in (path, path.with_suffix(".bin")):
+        (tmp_path / f"other{each.suffix}").replace(each)
+    assert not np.array_equal(run(), first)
+    assert len(list(kept.glob("*.blob"))) == 2
+    first = run()
 
     monkeypatch.setattr(with_openvino, "MOST_BYTES", 0)
     with_openvino.Runner(path, None, "float32")

@@ -10,7 +10,6 @@ from tests.golden import unpack
 
 pytestmark = pytest.mark.engines
 
-FEATURES = ("res2c_out", "res5c_out", "fpn_p2", "fpn_p5", "fpn_p6")
 OUTPUTS = ("rpn_class", "rpn_bbox", "ROI", "mrcnn_class", "mrcnn_bbox", "mrcnn_detection")
 
 
@@ -23,7 +22,7 @@ def run(request, golden_runs):
     """One golden run: (its arrays, the model, the arrays that our network computes)."""
     golden, model, images = golden_runs(request.param)
     molded, metas, windows = golden_files.mold(model, images)
-    names = (*FEATURES, *OUTPUTS, "mrcnn_mask")
+    names = (*golden_files.FEATURES, *OUTPUTS, "mrcnn_mask")
     outputs = [(name, model.keras_model.get_layer(name).output) for name in names]
     return golden, model, images, (molded, metas, windows), model.run_graph(molded, outputs, metas)
 
@@ -44,11 +43,10 @@ def test_molded_inputs(run):
     np.testing.assert_allclose(anchors[::37], golden["anchors_norm"], atol=1e-6)
 
 
-@pytest.mark.parametrize("name", FEATURES)
+@pytest.mark.parametrize("name", golden_files.FEATURES)
 def test_features(run, name):
     golden, *_, arrays = run
-    fine = name in ("res2c_out", "fpn_p2")
-    ours = arrays[name][:, ::2, ::2, ::32] if fine else arrays[name][..., ::16]
+    ours = arrays[name][golden_files.FEATURES[name]]
     theirs = golden[f"feat_{name}"]
     assert np.abs(ours - theirs).max() < 1e-3 * theirs.std()
 

@@ -86,7 +86,7 @@ def _build(mode, config):
     with_object = int(config.TRAIN_ROIS_PER_IMAGE * config.ROI_POSITIVE_RATIO)
     masks = mask_head(rois[:, :with_object])
     match, chosen_logits, chosen_deltas = inputs["input_rpn_match"], rpn_logits, rpn_deltas
-    if config.RPN_ANCHOR_STRIDE == 1:
+    if config.RPN_ANCHOR_STRIDE == 1:  # of others the windows lie otherwise
         match, chosen_logits, chosen_deltas = chosen_anchors.predictions(
             rpn_model,
             [*roi_maps, p6],
