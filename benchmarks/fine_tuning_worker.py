@@ -201,7 +201,7 @@ def train(request: dict) -> tuple[Evaluation, float]:
         everything = with_settings(type(config), {"DETECTION_MIN_CONFIDENCE": 0})
         network_of = network.build("inference", everything, random_weights=False)
         network_of.load_published(weights)
-        return evaluate(Detector(network_of, everything), val), minutes
+        return evaluate(Detector(network_of, everything, fade=False), val), minutes
 
 
 def main():

@@ -10,6 +10,8 @@ import numpy as np
 
 # A probability from here on is mask. Rounding, which the mini masks do, sends a tie to background.
 MASK_THRESHOLD = 0.5
+# Rows of the mini masks that targets are cut from, by default.
+MINI_MASK_SIDE = 56
 
 
 def extract_bboxes(mask: np.ndarray) -> np.ndarray:
@@ -32,12 +34,15 @@ def _linear_weights(
 ):
     """Return the weights `[stop - start, source]` of bilinear resizing to rows start..stop.
 
-    Pixel centres lie on halves; beyond the first and last centre the image fades to zero, or
-    stays as it is there.
+    Pixel centres lie on halves, and beyond the first and last centre the image fades to zero.
+    Without `fade` the rows of the source are where training takes those of a target from: evenly
+    from the first row of a mini mask to the last (`crop_and_resize`). Beyond them they stay.
     """
-    position = (np.arange(start, target if stop is None else stop) + 0.5) * (source / target) - 0.5
+    centres = (np.arange(start, target if stop is None else stop) + 0.5) / target
+    position = centres * source - 0.5
     if not fade:
-        position = np.clip(position, 0, source - 1)
+        of_mini_mask = centres * MINI_MASK_SIDE - 0.5
+        position = np.clip(of_mini_mask * (source - 1) / (MINI_MASK_SIDE - 1), 0, source - 1)
     return np.maximum(0, 1 - np.abs(position[:, None] - np.arange(source)))
 
 
@@ -95,8 +100,8 @@ def paste_pieces(
         masks: float `[N, h, w]`, probabilities.
         boxes: int `[N, 4]` in pixels; what lies outside the image is cut off.
         image_shape: (height, width, ...).
-        fade: let probabilities fall to half from the outermost ones to the edge of the box, as in
-            the older package, which loses an object's last pixels.
+        fade: lay the outermost probabilities half a cell inside the box and let them fall to half
+            at its edge, as in the older package, which loses an object's last pixels.
     """
     return _paste(masks, boxes, image_shape, np.greater_equal, np.float32, fade)
 
