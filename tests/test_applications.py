@@ -180,6 +180,23 @@ def test_what_keras_downloads_becomes_a_file_of_that_backbone(tmp_path, monkeypa
     np.testing.assert_allclose(found, anyhow(picture), atol=1e-4)
 
 
+def test_weights_without_a_name_are_downloaded_too(tmp_path, monkeypatch):
+    # LayerScale gives its gamma none; the count of its process goes on with each model.
+    name = "ConvNeXtTiny"
+    for _ in range(2):
+        model = application_graph.keras_model(name, 3)
+    monkeypatch.setattr(application_graph, "keras_model", lambda *_, **options: model)
+    pretrained.present(name, tmp_path)
+    monkeypatch.undo()
+    image = keras.Input((None, None, 3))
+    ours = keras.Model(
+        image, application_graph.application_graph(name, image, stage5=True, train_bn=False)
+    )
+    (path,) = tmp_path.glob("*.h5")
+    report = weights.load(leaf_layers(ours), path, training=True)
+    assert not report.missing and not report.unused
+
+
 def test_without_a_network_it_is_one_sentence(tmp_path, monkeypatch):
     def fail(name):
         raise Exception("URL fetch failure on https://x/y.h5: None -- no such host\nmore")

@@ -33,6 +33,14 @@ def test_of_a_file(dataset, expected):
     assert variable_names.in_file(dataset, {"sep/pointwise_kernel:0"}) == expected
 
 
+def test_of_a_file_whose_layers_gave_none():
+    # Keras counts them through a process, and not as the alphabet does.
+    names = [f"scale/variable_{number}:0" for number in (9, 10)]
+    others = {*names, "other/variable:0", "other/variable_1:0", "scale/gamma:0"}
+    assert [variable_names.in_file(name, others) for name in names] == ["variable_1", "variable_2"]
+    assert variable_names.in_file("other/variable:0", others) == "variable_1"
+
+
 def test_of_a_layer_that_gives_none():
     def layer(*names):
         return SimpleNamespace(weights=[SimpleNamespace(name=name) for name in names])

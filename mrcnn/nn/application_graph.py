@@ -19,7 +19,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from mrcnn.nn import kernels
+from mrcnn.nn import kernels, variable_names
 from mrcnn.nn.applications import APPLICATIONS, layer_name
 from mrcnn.nn.blocks import BatchNorm, registered
 
@@ -81,7 +81,10 @@ def published(name) -> dict[str, dict[str, np.ndarray]]:
         model = keras_model(name, 3, weights="imagenet")
     stages, _ = _stages(model)
     return {
-        ours: {f"{ours}/{v.name}:0": np.asarray(v, np.float32) for v in layer.weights}
+        ours: {
+            f"{ours}/{called}:0": np.asarray(variable, np.float32)
+            for called, variable in variable_names.in_network(layer)
+        }
         for layer, ours in _names(name, stages).items()
     }
 

@@ -11,6 +11,8 @@ _ALIASES = {
     "running_std": "moving_variance",
 }
 COMMON = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
+# What Keras makes up where a layer gives a variable no name.
+_UNNAMED = re.compile(r"variable(?:_(\d+))?")
 _NUMBERED = re.compile(rf"({'|'.join((*COMMON, *_ALIASES))})(?:_\d+)?")
 _KERAS1 = re.compile(rf"(?:^|_){_NUMBERED.pattern}$")
 
@@ -24,7 +26,7 @@ def in_network(layer) -> Iterator[tuple[str, object]]:
     unnamed = 0
     for variable in layer.weights:
         name = variable.name
-        if re.fullmatch(r"variable(_\d+)?", name):
+        if _UNNAMED.fullmatch(name):
             unnamed += 1
             name = f"variable_{unnamed}"
         yield name, variable
@@ -42,7 +44,20 @@ def in_file(dataset: str, beside: Collection[str]) -> str | None:
         known = _KERAS1.search(last)
     if known:
         return _ALIASES.get(known[1], known[1])
+    if parent and _UNNAMED.fullmatch(last):
+        return f"variable_{1 + _unnamed(parent, {dataset, *beside}).index(dataset)}"
     # Keras 2 told a depthwise kernel from others, today's Keras does in a separable layer alone.
     if last == "depthwise_kernel" and f"{parent}/pointwise_kernel{colon}{index}" not in beside:
         return "kernel"
     return last if parent else None
+
+
+def _unnamed(parent, beside):
+    """Return the datasets of a layer whose variables have numbers for names, by the number."""
+    numbers = {
+        dataset: int(_UNNAMED.fullmatch(last)[1] or 0)
+        for dataset in beside
+        if dataset.rpartition("/")[0] == parent
+        and _UNNAMED.fullmatch(last := dataset.rpartition("/")[2].partition(":")[0])
+    }
+    return sorted(numbers, key=numbers.get)
