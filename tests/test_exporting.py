@@ -2,11 +2,13 @@
 what they say."""
 
 import argparse
+import dataclasses
 import importlib.util
 import json
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -26,6 +28,7 @@ CLASSES = ["BG", "square", "disc"]
 # Runs where nothing of this project, of Keras and of TensorFlow can be imported.
 ALONE = """
 import sys
+from types import SimpleNamespace
 for name in ("mrcnn", "keras", "tensorflow"):
     sys.modules[name] = None
 import numpy as np
@@ -204,6 +207,16 @@ def test_weights_are_exported_once_beside_them(
     assert exporting.cached(made, name) == path
     assert path.stat().st_mtime_ns == before and not capsys.readouterr().out
 
+    class Other(Config):
+        DETECTION_NMS_THRESHOLD = 0.45
+
+    # What a graph cannot be told any more asks for another one; what lies beside it stays.
+    (path.parent / "report.html").write_text("own")
+    other = dataclasses.replace(made, config=Other())
+    assert exporting.cached(other, name) == path
+    assert path.stat().st_mtime_ns != before
+    assert (path.parent / "report.html").read_text() == "own"
+
 
 @of_format("onnx")
 def test_starting_imports_neither_keras_nor_tensorflow(name, exports):
@@ -258,6 +271,25 @@ def test_what_the_network_finds_otherwise_itself_is_not_compared(settled, holds)
     assert found.holds is holds
 
 
+def test_what_is_no_number_is_not_alike():
+    masks = np.full((1, 1, 4, 4), np.nan)
+    found = parity.compare(finding([ROW]), finding([ROW], masks), [IMAGE], False, 0.7)
+    assert not found.holds
+    for place in (0, 5):
+        row = ROW[:place] + [np.nan] + ROW[place + 1 :]
+        assert not parity.compare(finding([ROW]), finding([row]), [IMAGE], False, 0.7).holds
+
+
+@pytest.mark.parametrize("int8", [False, True])
+@pytest.mark.parametrize("extra", [ROW, [0.6, 0.6, 0.9, 0.9, 2, 0.9]])
+def test_nothing_more_may_be_found(int8, extra):
+    found = parity.compare(finding([ROW]), finding([ROW, extra]), [IMAGE], int8, 0.7)
+    assert (found.added, found.lost, found.holds) == (1, 0, False)
+    assert "1 more are found" in found.text()
+    faint = [*extra[:5], 0.04]
+    assert parity.compare(finding([ROW]), finding([ROW, faint]), [IMAGE], int8, 0.7).holds
+
+
 def test_nothing_found_is_nothing_shown():
     nothing = np.zeros((1, 6), np.float32)
     for whole in (False, True):
@@ -301,6 +333,17 @@ def test_another_network_is_refused(described, content, words):
     else:
         file.write_bytes(content)
     with pytest.raises(ExportError, match=words):
+        open_model(described)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("max_instances", "9"), ("settings", "x"), ("class_names", "BG"), ("molding", [])],
+)
+def test_a_json_of_other_kinds_is_refused(described, name, value):
+    path = described / description.NAME
+    path.write_text(json.dumps(json.loads(path.read_text()) | {name: value}))
+    with pytest.raises(ExportError, match="does not describe an exported network"):
         open_model(described)
 
 
@@ -438,3 +481,25 @@ class Blind:
 
     def compiled(self, shape):
         return lambda *_: (np.zeros((1, 10, 6)), np.zeros((1, 10, 28, 28)))
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "taken"),
+    [
+        (["CPU", "GPU"], "gpu", "GPU"),
+        (["CPU", "GPU"], "gpu:0", "GPU"),
+        (["CPU", "GPU.0", "GPU.1"], "gpu", "GPU.0"),
+        (["CPU", "GPU.0", "GPU.1"], "gpu:1", "GPU.1"),
+        (["CPU", "GPU"], "gpu:1", None),
+        (["CPU"], "gpu", None),
+        (["CPU"], None, "CPU"),
+    ],
+)
+def test_openvinos_devices(there, asked, taken):
+    with_openvino = pytest.importorskip("mrcnn.runtimes.with_openvino")
+    core = SimpleNamespace(available_devices=there)
+    if taken:
+        assert with_openvino._device(core, asked) == taken
+    else:
+        with pytest.raises(ValueError, match="OpenVINO has no such device here, it has CPU"):
+            with_openvino._device(core, asked)

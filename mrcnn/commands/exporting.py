@@ -1,6 +1,7 @@
 """Exporting a network: written, compared, and put in its place, or nothing is left."""
 
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -12,6 +13,7 @@ import numpy as np
 from mrcnn import image_meta, settings
 from mrcnn.atomic import naming
 from mrcnn.commands.process import of_checkout
+from mrcnn.commands.starting import NETWORK_SETTINGS
 from mrcnn.data.images import read_image
 from mrcnn.data.sources import find_images
 from mrcnn.progress import Progress
@@ -23,6 +25,16 @@ from mrcnn.runtimes.formats import FORMATS, require
 COMPARED, OBJECTS = 16, 20
 # With int8 as many as it takes for so many objects: one of them is a percent.
 COMPARED_INT8, OBJECTS_INT8 = 300, 100
+# Settings that an exported network cannot be told any more.
+BAKED = (
+    *NETWORK_SETTINGS,
+    "BACKBONE",
+    "RPN_ANCHOR_SCALES",
+    "RPN_NMS_THRESHOLD",
+    "PRE_NMS_LIMIT",
+    "POST_NMS_ROIS_INFERENCE",
+    "DETECTION_NMS_THRESHOLD",
+)
 
 
 def needs(name: str, int8: bool) -> None:
@@ -152,13 +164,22 @@ def cached(opened, runtime: str) -> Path:
     if path.exists():
         with contextlib.suppress(description.ExportError):
             found = description.read(path)
-            wanted = settings.exporting(opened.config)["max_instances"]
-            if found.weights == description.stamp(weights) and found.max_instances >= wanted:
+            if found.weights == description.stamp(weights) and _serves(found, opened.config):
                 return path
     needs(runtime, False)
     print(f"{weights} is exported once for {FORMATS[runtime].title}, to {folder}", flush=True)
     export(opened, runtime, folder, photos_in(None))
     return path
+
+
+def _serves(found, config) -> bool:
+    """Tell whether an export is of the network that a Config asks for."""
+    wanted = json.loads(json.dumps(settings.exporting(config)))
+    own, theirs = (
+        [each.get(name) for name in BAKED] for each in (wanted["settings"], found.settings)
+    )
+    alike = own == theirs and found.molding == wanted["molding"]
+    return alike and found.max_instances >= wanted["max_instances"]
 
 
 def _spread(photos, count):
@@ -184,7 +205,12 @@ def _feed(images, metas):
 
 @contextlib.contextmanager
 def _growing(folder: Path) -> Iterator[Path]:
-    """Give a new folder that takes the place of `folder` at the end, or goes where that fails."""
+    """Give a new folder that takes the place of `folder` at the end, or goes where that fails.
+
+    What lies in the old one and is no part of an export moves into the new one.
+    """
+    # The folder itself, where it is named by a link or a dot.
+    folder = folder.resolve()
     part = folder.with_name(f".{folder.name[:40]}.{secrets.token_hex(4)}.part")
     with naming(folder):
         part.mkdir(parents=True)
@@ -195,6 +221,9 @@ def _growing(folder: Path) -> Iterator[Path]:
                 old = part.with_suffix(".old")
                 os.replace(folder, old)
                 os.replace(part, folder)
+                for path in old.iterdir():
+                    if path.name not in description.PARTS and not (folder / path.name).exists():
+                        os.replace(path, folder / path.name)
                 shutil.rmtree(old)
             else:
                 os.replace(part, folder)

@@ -35,6 +35,7 @@ class Parity:
         boxes, scores, masks: the largest difference of those that both found: fractions of the
             image, and probabilities.
         lost: how many the exported network has not found.
+        added: how many it has found beyond them.
         unsettled: how many hang on rounding and were not compared for that.
     """
 
@@ -45,6 +46,7 @@ class Parity:
     scores: float = 0.0
     masks: float = 0.0
     lost: int = 0
+    added: int = 0
     unsettled: int = 0
 
     def as_json(self) -> dict:
@@ -60,10 +62,12 @@ class Parity:
         if self.unsettled > MOST_UNSETTLED * (self.detections + self.unsettled):
             return False
         if self.int8:
-            return 100 * (self.detections - self.lost) >= KEPT * self.detections > 0
+            allowed = (100 - KEPT) * self.detections
+            return self.detections > 0 and 100 * max(self.lost, self.added) <= allowed
         return (
             self.detections > 0
             and not self.lost
+            and not self.added
             and max(self.boxes, self.scores, self.masks) <= TOLERANCE
         )
 
@@ -71,13 +75,14 @@ class Parity:
         """Return the worst differences in a line."""
         of = f"{self.detections} detections in {self.photos} photo{'s' * (self.photos != 1)}"
         kept = self.detections - self.lost
+        more = f"; {self.added} more are found" if self.added else ""
         if self.int8:
             share = 100 * kept / max(self.detections, 1)
             return (
                 f"{kept} of {of} are kept at mask IoU {SAME_MASK:g}, {share:.1f} % "
-                f"({KEPT} % are asked for); scores differ by {self.scores:.2g} at most"
+                f"({KEPT} % are asked for); scores differ by {self.scores:.2g} at most{more}"
             )
-        lost = f"; {self.lost} of them are not found" if self.lost else ""
+        lost = f"; {self.lost} of them are not found{more}" if self.lost else more
         if self.unsettled:
             lost += f"; {self.unsettled} hang on the rounding of a single number"
         return (
@@ -126,12 +131,18 @@ def _measure(result, ours, theirs, variants):
     there = rows[:, 4] > 0
     wanted = there & ((rows[:, 5] >= LEAST) | (np.arange(len(rows)) < FEWEST))
     apart = _differences(ours, theirs)
+    before = result.unsettled
     if (apart[wanted] > TOLERANCE).any():
         settled = np.ones(len(rows), bool)
         for variant in variants():
             settled &= (_differences(ours, variant) <= TOLERANCE).all(axis=1)
         result.unsettled += int((wanted & ~settled).sum())
         wanted &= settled
+    known, others = (
+        np.count_nonzero((each[:, 4] > 0) & (each[:, 5] >= LEAST + margin))
+        for each, margin in ((rows, -TOLERANCE), (theirs[0], TOLERANCE))
+    )
+    result.added += max(0, others - known - (result.unsettled - before))
     found = apart[wanted]
     lost = np.isinf(found).any(axis=1)
     result.detections += len(found)
@@ -160,29 +171,44 @@ def _differences(ours, theirs):
         same = np.flatnonzero(others[:, 4] == row[4])
         if not same.size:
             continue
-        distances = np.abs(others[same] - row)
+        # What is no number is as far away as can be.
+        distances = np.nan_to_num(np.abs(others[same] - row), nan=np.inf, posinf=np.inf)
         nearest = np.argmin(distances[:, :4].max(axis=1) + distances[:, 5])
         box, score = distances[nearest, :4].max(), distances[nearest, 5]
         # One that scores LEAST in one of them alone has no mask in the other.
         masked = min(row[5], others[same[nearest]][5]) >= LEAST
         mask = np.abs(masks[index] - other_masks[same[nearest]]).max() if masked else 0
-        apart[index] = box, score, mask
+        apart[index] = box, score, mask if np.isfinite(mask) else np.inf
     return apart
 
 
 def _count_kept(result, ours, theirs, shape, least):
-    rows, masks = (part[ours[0][:, 5] >= least] for part in ours)
+    rows, masks = (part[ours[0][:, 5] >= LEAST] for part in ours)
     others, other_masks = (part[theirs[0][:, 5] >= LEAST] for part in theirs)
     pieces = [_pieces(*each, shape) for each in ((rows, masks), (others, other_masks))]
     overlaps = piece_overlaps(*pieces[0], *pieces[1])
     overlaps[rows[:, None, 4] != others[None, :, 4]] = 0
-    result.detections += len(rows)
-    for row, overlap in zip(rows, overlaps, strict=True):
+    result.added += _alone(overlaps.T[others[:, 5] >= least])
+    sure = rows[:, 5] >= least
+    result.detections += int(sure.sum())
+    for row, overlap in zip(rows[sure], overlaps[sure], strict=True):
         if overlap.max(initial=0) < SAME_MASK:
             result.lost += 1
         else:
             apart = abs(others[overlap.argmax()][5] - row[5])
             result.scores = max(result.scores, float(apart))
+
+
+def _alone(overlaps):
+    """Return how many rows of overlaps have no column of their own that they share half with."""
+    free, alone = np.ones(overlaps.shape[1], bool), 0
+    for overlap in overlaps:
+        shared = overlap * free
+        if shared.max(initial=0) < 0.5:
+            alone += 1
+        else:
+            free[shared.argmax()] = False
+    return alone
 
 
 def _pieces(rows, masks, shape):

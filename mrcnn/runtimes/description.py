@@ -13,7 +13,20 @@ from mrcnn.atomic import write_bytes
 from mrcnn.runtimes.formats import FORMATS
 
 NAME = "model.json"
+# What an export may have in its folder.
+PARTS = {NAME, "model.bin", *(Path(form.file).parts[0] for form in FORMATS.values())}
 VERSION = 1
+# Of what is read and then computed with.
+KINDS = {
+    "class_names": list,
+    "molding": dict,
+    "image_shape": list | None,
+    "max_instances": int,
+    "min_confidence": int | float,
+    "settings": dict,
+    "weights": dict,
+    "parity": dict,
+}
 
 
 class ExportError(ValueError):
@@ -100,7 +113,11 @@ def read(path: Path) -> Description:
         found = Description(**document)
         known = version == VERSION and FORMATS[found.format].file in found.files
         sound = known and all(isinstance(name, str) for name in found.class_names)
+        sound = sound and all(
+            isinstance(getattr(found, name), kind) for name, kind in KINDS.items()
+        )
         files = {name: (each["size"], each["sha256"]) for name, each in found.files.items()}
+        sound = sound and all(isinstance(size, int) for size, _ in files.values())
         sound = sound and not any(Path(name).is_absolute() or ".." in name for name in files)
     except FileNotFoundError:
         raise ExportError(f"{path}: no such file") from None

@@ -25,6 +25,11 @@ class Runner:
             self._session = onnxruntime.InferenceSession(path, options, providers=[provider])
         except Exception as error:  # of classes of its own
             raise ExportError(f"{path} cannot be read by ONNX Runtime: export it anew") from error
+        if provider != CPU and GPU not in self._session.get_providers():
+            raise ValueError(
+                f"--device {device}: ONNX Runtime cannot use the GPU here: its CUDA and cuDNN are "
+                "missing or others"
+            )
         self.name = f"ONNX Runtime on {'the processor' if provider == CPU else 'the GPU'}"
 
     def compiled(self, shape: tuple[int, int, int]) -> Callable:

@@ -71,7 +71,11 @@ def _keep_compiled(core):
 
 def _device(core, asked):
     name = "CPU" if asked in (None, "cpu") else asked.upper().replace(":", ".")
-    if asked and name not in core.available_devices:
-        there = ", ".join(core.available_devices)
-        raise ValueError(f"--device {asked}: OpenVINO has no such device here, it has {there}")
-    return name
+    there = core.available_devices
+    # OpenVINO calls one GPU "GPU" and several "GPU.0", "GPU.1"; "GPU" is the first of them.
+    alike = {name, f"{name}.0", name.removesuffix(".0")}
+    if asked and not alike & {*there}:
+        raise ValueError(
+            f"--device {asked}: OpenVINO has no such device here, it has {', '.join(there)}"
+        )
+    return name if name in there or not asked else min(alike & {*there})
