@@ -193,6 +193,16 @@ def test_which_plan_is_taken_and_why():
         assert planning.choose(start, None)[0] is plan.FEW
 
 
+def test_a_run_that_is_resumed_keeps_its_layers_and_epochs(tmp_path):
+    kept = State(2, None, None, 0.1, {}, plan="few", layers="3+", epochs=60)
+    kept.save(tmp_path)
+    start = started(tmp_path / "mask_rcnn_object_0002.h5", resume=True)
+    arguments = planning.completed(start, plan.FEW)
+    assert (arguments.layers, arguments.epochs) == ("3+", 60)
+    start.arguments.epochs = 70
+    assert planning.completed(start, plan.FEW).epochs == 70
+
+
 def test_the_options_of_a_plan():
     arguments = planning.completed(started(), plan.FEW)
     found = arguments.layers, arguments.epochs, arguments.batch, arguments.learning_rate
@@ -207,6 +217,9 @@ def test_the_options_of_a_plan():
     for start in (started(config=own), started(resume=True)):
         arguments = planning.completed(start, plan.FEW)
         assert (arguments.batch, arguments.learning_rate) == (None, None)
+    # Config's own value counts too where a script writes it down.
+    own = type("Own", (Config,), {"IMAGES_PER_GPU": Config.IMAGES_PER_GPU})
+    assert planning.completed(started(config=own), plan.FEW).batch is None
     arguments = planning.completed(started(), plan.CLASSIC)
     found = arguments.layers, arguments.epochs, arguments.batch, arguments.learning_rate
     assert found == ("heads", 30, None, None)

@@ -37,13 +37,16 @@ def choose(start: Start, asked: str | None) -> tuple[Plan, str]:
 def completed(start: Start, plan: Plan) -> argparse.Namespace:
     """Return the arguments with what the plan says where they say nothing.
 
-    A script's Config that sets images a batch or the learning rate means what it says, and a run
-    that is resumed keeps them.
+    A script's Config that sets images a batch or the learning rate means what it says. A run that
+    is resumed keeps them, and the layers and epochs that it was started with.
     """
     arguments = argparse.Namespace(**vars(start.arguments))
     config = start.script.config
     of_plan = {"layers": plan.layers, "epochs": plan.epochs}
-    if not arguments.resume:
+    if arguments.resume:
+        kept = run_files.read_header(start.path.parent)
+        of_plan |= {name: kept[name] for name in of_plan if kept.get(name)}
+    else:
         settings = {"batch": "IMAGES_PER_GPU", "learning_rate": "LEARNING_RATE"}
         free = left_alone(config, settings.values())
         of_plan |= {each: getattr(plan, each) for each, name in settings.items() if name in free}

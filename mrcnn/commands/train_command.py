@@ -47,7 +47,8 @@ def _run_train(script, arguments, together):
         except (ValueError, OSError):
             print(f"\n{_stopped_text(model.log_dir)}")
             raise
-    print(_finished_text(model.log_dir, arguments.dataset))
+    cut = settings.resizing(model.config)["mode"] == "crop"
+    print(_finished_text(model.log_dir, arguments.dataset, cut))
     return 0
 
 
@@ -148,8 +149,8 @@ def _stopped_text(log_dir: str) -> str:
     )
 
 
-def _finished_text(log_dir: str, dataset: Path) -> str:
-    """Say where the weights of a run are, and how to measure them."""
+def _finished_text(log_dir: str, dataset: Path, cut: bool) -> str:
+    """Say where the weights of a run are, and how to measure them; `cut`, whether on tiles."""
     best = run_files.best_of(log_dir)
     if best is None:
         return f"The weights are in {log_dir}"
@@ -158,6 +159,7 @@ def _finished_text(log_dir: str, dataset: Path) -> str:
     return (
         f"The weights are in {log_dir}, its losses as curves in {run_files.CURVES_FILE}{found}.\n"
         f"How good the best epoch is: evaluate --dataset {dataset} --weights {best}"
+        f"{' --tiles' if cut else ''}"
     )
 
 

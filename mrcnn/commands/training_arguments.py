@@ -20,6 +20,7 @@ DEFAULT_EPOCHS = 30
 OPTIONS = {
     "learning_rate": "LEARNING_RATE",
     "batch": "IMAGES_PER_GPU",
+    "accumulate": "ACCUMULATE_BATCHES",
     "steps": "STEPS_PER_EPOCH",
     "precision": "PRECISION",
     "anchor_scales": "RPN_ANCHOR_SCALES",

@@ -163,7 +163,8 @@ class Checkpoints(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         # What a killed run was writing.
         for unfinished in self.folder.glob(".*.part"):
-            unfinished.unlink(missing_ok=True)
+            if unfinished.is_file():
+                unfinished.unlink(missing_ok=True)
 
     def on_epoch_end(self, epoch, logs=None):
         loss_name = "val_loss" if "val_loss" in logs else "loss"

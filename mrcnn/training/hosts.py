@@ -25,6 +25,8 @@ from mrcnn.quiet import start_keras
 PROBES = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}
 # Seconds that JAX waits for all processes in the beginning.
 PATIENCE = 300
+# The same for the first word on a connection.
+GREETING = 10
 # Whoever started several: variables for their number and the own rank.
 STARTERS = (
     ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID"),
@@ -148,13 +150,19 @@ class Line:
             self._listen(0, line)
 
     def _accept(self, server, token):
-        while len(self.sockets) < self.hosts.count - 1:
+        awaited = {*range(1, self.hosts.count)}
+        while awaited:
             line, _ = server.accept()
-            found, rank = HELLO.unpack(line.recv(HELLO.size, socket.MSG_WAITALL))
-            if found == token:
-                self._listen(rank, line)
-            else:
-                line.close()
+            # Whoever else looks in at the port says nothing, or something else.
+            with contextlib.suppress(OSError, struct.error):
+                line.settimeout(GREETING)
+                found, rank = HELLO.unpack(line.recv(HELLO.size, socket.MSG_WAITALL))
+                if found == token and rank in awaited:
+                    line.settimeout(None)
+                    awaited.remove(rank)
+                    self._listen(rank, line)
+                    continue
+            line.close()
         server.close()
 
     def _listen(self, rank, line):

@@ -173,6 +173,7 @@ class Run:
     def compile(self, plan: Plan, **minimised) -> None:
         """Compile by a plan; `minimised` are further keywords of `compile_model`."""
         self.plan = {"plan": plan.name, "highest_rate": plan.learning_rate}
+        self.plan |= {"layers": plan.layers, "epochs": self.epochs}
         self.plan["accumulate"] = minimised["accumulate"]
         minimised |= {"weight_decay": plan.weight_decay, "state": self.state}
         minimised["batches"] = (self.epochs - self.first_epoch) * len(self.batches)

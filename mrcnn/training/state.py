@@ -16,7 +16,8 @@ class State:
     """The epochs done, the best score, its epoch and what it is a score of, the learning rate, and
     the optimizer's variables by path. `best_loss` decides between equal scores; `images` is of how
     many validation images they are, where that is a choice. `plan` is the name of the run's plan,
-    `highest_rate` the learning rate that it started from; `accumulate` batches make a step."""
+    `highest_rate` the learning rate that it started from, `layers` and `epochs` what learns and for
+    how long; `accumulate` batches make a step."""
 
     epoch: int
     best: float | None
@@ -29,6 +30,8 @@ class State:
     plan: str | None = None
     highest_rate: float | None = None
     accumulate: int = 1
+    layers: str | None = None
+    epochs: int | None = None
 
     def save(self, folder: str | Path) -> None:
         """Write the state into a run's folder, atomically."""
