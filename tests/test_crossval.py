@@ -115,7 +115,7 @@ def summary(*scores):
 
 def test_the_table_has_mean_and_spread(tmp_path):
     parts = [["train/a.png", "train/b.png"], ["val/c.png"], ["val/d.png"]]
-    crossval = Crossval.begin(tmp_path, "Cups", {"epochs": 3}, "coco", parts)
+    crossval = Crossval.begin(tmp_path, "Cups", {"epochs": 3}, "coco", parts, {})
     crossval.folds[0].enter(summary((0.5, 0.8, 0.6), (0.4, 0.7, 0.3)), 7)
     crossval.folds[1].enter(summary((0.7, 0.9, None), (0.6, 0.9, 0.5)), 9)
     crossval.save()
@@ -140,14 +140,26 @@ def test_the_table_has_mean_and_spread(tmp_path):
 
 
 def test_other_options_and_other_photos_are_refused(tmp_path):
-    crossval = Crossval.begin(tmp_path, "a", {"epochs": 3, "plan": None}, "coco", [["x"], ["y"]])
-    crossval.refuse_others({"epochs": 3, "plan": None}, {"x", "y"})
+    options, regions = {"epochs": 3, "plan": None}, {"x": "1", "y": "2"}
+    crossval = Crossval.begin(tmp_path, "a", options, "coco", [["x"], ["y"]], regions)
+    crossval.refuse_others(options, regions)
     with pytest.raises(ValueError, match="started with --epochs 3, not with --epochs 4: say the"):
-        crossval.refuse_others({"epochs": 4, "plan": None}, {"x", "y"})
+        crossval.refuse_others({"epochs": 4, "plan": None}, regions)
     with pytest.raises(ValueError, match="started with no --plan, not with --plan few"):
-        crossval.refuse_others({"epochs": 3, "plan": "few"}, {"x", "y"})
+        crossval.refuse_others({"epochs": 3, "plan": "few"}, regions)
     with pytest.raises(ValueError, match=r"are not those that .* was started with \(y, z\)"):
-        crossval.refuse_others({"epochs": 3, "plan": None}, {"x", "z"})
+        crossval.refuse_others(options, {"x": "1", "z": "2"})
+    with pytest.raises(ValueError, match=r"annotation has changed since .* was started \(y\)"):
+        Crossval.newest(tmp_path, "a").refuse_others(options, {"x": "1", "y": "3"})
+
+
+def test_what_is_annotated_otherwise_is_seen(dataset, report):
+    before = folds.digests_of(report)
+    assert before == folds.digests_of(check_dataset(dataset))
+    (path,) = (dataset / "train").glob("*.json")
+    path.write_text(path.read_text().replace('"x": 10', '"x": 11', 1))
+    after = folds.digests_of(check_dataset(dataset))
+    assert sum(before[name] != after[name] for name in before) == 1
 
 
 # -- The command -----------------------------------------------------------------------------------

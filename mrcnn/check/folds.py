@@ -4,6 +4,8 @@ A photo is called by its subset and its name there, "train/cup.jpg". Copies of a
 fold; those of each class are spread over all of them.
 """
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -23,6 +25,24 @@ def photos_of(report: CheckReport) -> dict[str, tuple[SubsetReport, AnnotatedIma
         for image in subset.annotations.images
         if image.filename in subset.paths
     }
+
+
+def digests_of(report: CheckReport) -> dict[str, str]:
+    """Return what tells whether the regions of each of `photos_of` are still the same."""
+    return {name: _digest(image.regions) for name, (_, image) in photos_of(report).items()}
+
+
+def _digest(regions):
+    found = hashlib.sha256()
+    for region in regions:
+        outlines = [outline.tolist() for outline in region.outlines]
+        told = [region.label, region.crowd, outlines, region.rle]
+        found.update(json.dumps(told, sort_keys=True, default=_plain).encode())
+    return found.hexdigest()
+
+
+def _plain(value):
+    return np.asarray(value).tolist()
 
 
 def class_names_of(report: CheckReport) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from mrcnn.commands.process import INTERRUPTED
 from mrcnn.commands.script import Script
 from mrcnn.commands.train_command import Training
 from mrcnn.evaluation.coco_ap import LEAST_SCORE
+from mrcnn.nn.weights_file import inspect
 from mrcnn.progress import duration
 from mrcnn.training import run_files
 
@@ -40,12 +41,13 @@ def run_crossval(script: Script, arguments: argparse.Namespace) -> int:
     report = _checked(script, arguments, training.config())
     wanted = {name: _plain(value) for name, value in vars(arguments).items() if name not in FREE}
     if crossval:
-        crossval.refuse_others(wanted, folding.photos_of(report))
+        crossval.refuse_others(wanted, folding.digests_of(report))
     else:
         parts = folding.split(report, arguments.folds, arguments.seed or 0)
         weights = str(training.start.path) if training.start.wanted in ("last", "best") else None
         weights = weights or training.start.wanted
-        crossval = Crossval.begin(arguments.logs, name, wanted, weights, parts)
+        regions = folding.digests_of(report)
+        crossval = Crossval.begin(arguments.logs, name, wanted, weights, parts, regions)
     try:
         _run_folds(crossval, script, first, report)
     except KeyboardInterrupt:
@@ -115,13 +117,17 @@ def _trained(script, crossval, fold, arguments, report):
 def _measure(script, crossval, fold, arguments, report):
     """Enter how good the best epoch of a fold is on the photos that it was trained without."""
     run = crossval.folder / fold.run
+    best = run_files.best_of(run)
+    cut = (inspect(best).settings or {}).get("IMAGE_RESIZE_MODE") == "crop"
     opened = open_model(
-        run_files.best_of(run),
+        best,
         script.config,
         min_confidence=LEAST_SCORE,
         precision="auto",
         backbone=arguments.backbone,
         device=arguments.device,
+        # As after each epoch: what learned from cuts looks at tiles.
+        tiles=True if cut else None,
     )
     dataset = script.dataset()
     classes = opened.class_names[1:]

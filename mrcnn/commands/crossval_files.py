@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import statistics
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -65,22 +65,37 @@ class Crossval:
     """A cross-validation in its folder, `crossval_<name><time>`.
 
     name: of the runs; options: those that it was started with, as JSON has them; weights: what
-    each fold starts from.
+    each fold starts from; regions: what tells whether those of each photo are still the same.
     """
 
-    def __init__(self, folder: Path, name: str, options: dict, weights: str, folds: list[Fold]):
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        options: dict,
+        weights: str,
+        folds: list[Fold],
+        regions: Mapping[str, str],
+    ):
         self.folder, self.name = folder, name
         self.options, self.weights, self.folds = options, weights, folds
+        self.regions = dict(regions)
 
     @classmethod
     def begin(
-        cls, logs: Path, name: str, options: dict, weights: str, parts: Sequence[Sequence[str]]
+        cls,
+        logs: Path,
+        name: str,
+        options: dict,
+        weights: str,
+        parts: Sequence[Sequence[str]],
+        regions: Mapping[str, str],
     ) -> "Crossval":
         """Make the folder of a new one; raises OSError where it cannot be made."""
         folder = run_files.claim_folder(run_files.new_folder(logs, _name(name)))
         folds = [Fold(number, list(photos)) for number, photos in enumerate(parts, start=1)]
         options = json.loads(json.dumps(options))
-        made = cls(folder, name, options, weights, folds)
+        made = cls(folder, name, options, weights, folds, regions)
         made.save()
         return made
 
@@ -103,14 +118,15 @@ class Crossval:
         try:
             known = json.loads(path.read_bytes())
             folds = [Fold(**fold) for fold in known["folds"]]
-            return cls(path.parent, name, dict(known["options"]), known["weights"], folds)
+            options, regions = dict(known["options"]), dict(known.get("regions", {}))
+            return cls(path.parent, name, options, known["weights"], folds, regions)
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(
                 f"{path} is damaged ({error}): move it away, and start anew without --resume"
             ) from error
 
-    def refuse_others(self, options: Mapping, photos: Collection[str]) -> None:
-        """Raise ValueError where options are given, or photos are there, other than before."""
+    def refuse_others(self, options: Mapping, regions: Mapping[str, str]) -> None:
+        """Raise ValueError where options, or photos and their regions, are others than before."""
         options = json.loads(json.dumps(options))
         for name in sorted({*options, *self.options}):
             now, before = options.get(name), self.options.get(name)
@@ -119,10 +135,16 @@ class Crossval:
                     f"{self.folder} was started with {_option(name, before)}, not with "
                     f"{_option(name, now)}: say the same, or start anew without --resume"
                 )
-        changed = {*photos} ^ {photo for fold in self.folds for photo in fold.photos}
+        changed = {*regions} ^ {photo for fold in self.folds for photo in fold.photos}
         if changed:
             raise ValueError(
                 f"the annotated photos are not those that {self.folder} was started with "
+                f"({few(sorted(changed))}): start anew, without --resume"
+            )
+        changed = [photo for photo, was in self.regions.items() if regions[photo] != was]
+        if changed:
+            raise ValueError(
+                f"the annotation has changed since {self.folder} was started "
                 f"({few(sorted(changed))}): start anew, without --resume"
             )
 
@@ -133,7 +155,7 @@ class Crossval:
 
     def save(self) -> None:
         """Write what is known, and the table once a fold is done."""
-        known = {"options": self.options, "weights": self.weights}
+        known = {"options": self.options, "weights": self.weights, "regions": self.regions}
         known["folds"] = [asdict(fold) for fold in self.folds]
         if self.done:
             for title, numbers in self._summary().items():
