@@ -54,8 +54,6 @@ class CustomConfig(Config):
 
     # Folders of runs carry it; the scripts for photos and videos look for runs of this name.
     NAME = "object"
-    # A GPU of 12 GB takes two images of 1024 x 1024; with less, take 1, or a smaller image.
-    IMAGES_PER_GPU = 2
     # The background and the AC remote. The commands set it to what the data set has.
     NUM_CLASSES = 1 + 1
     # Batches an epoch; None is the whole data set.

@@ -93,6 +93,10 @@ class Start:
             resume = options.get("resume", False)
             given = inherited_settings(self.info, self.script.config, resume, options["backbone"])
             self._check_ratios(options["anchor_ratios"], given)
+        elif self.of_imagenet and not settings.own_backbone(self.script.config):
+            suits = named(self.of_imagenet).settings
+            given = {name: suits[name] for name in left_alone(self.script.config, suits)}
+            given["BACKBONE"] = self.of_imagenet
         chosen = {name: options.get(option) for option, name in OPTIONS.items()}
         if options.get("crops"):
             given |= settings.cropping(options["crops"])
@@ -158,7 +162,7 @@ def inherited_settings(
     """Return the settings of a Config that follow from the weights.
 
     The backbone, unless the Config has a function of its own; NETWORK_SETTINGS always, HABITS
-    where `config_class` leaves them at Config's own, and of a run that is resumed RUN_SETTINGS.
+    where `config_class` does not set them, and of a run that is resumed RUN_SETTINGS.
     With a backbone's weights alone come the settings that suit it, where they are left so too.
     `backbone` is what `--backbone` says. Raises ValueError as `weights.backbone_settings` does.
     """
@@ -175,5 +179,6 @@ def inherited_settings(
 
 
 def left_alone(config_class, names):
-    """Return those of some settings that a Config leaves at Config's own."""
-    return [name for name in names if getattr(config_class, name) == getattr(Config, name)]
+    """Return those of some settings that no class but Config itself sets."""
+    own = config_class.__mro__[: config_class.__mro__.index(Config)]
+    return [name for name in names if not any(name in vars(each) for each in own)]

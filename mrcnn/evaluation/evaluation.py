@@ -95,18 +95,26 @@ class Evaluation:
         """What precision, recall and confusions compare: `mask` or `box`."""
         return "mask" if "mask" in self._coco else "box"
 
-    def curve(self, class_id: int | None = None) -> Curve:
-        """Return precision, recall and F1 over the threshold, of a class or of all together."""
-        coco = self._coco[self.kind]
-        ids = range(1, len(self.class_names)) if class_id is None else [class_id]
+    def scored(self, class_id: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return float scores `[N]` and bool `[N]`, whether each detection has its own object.
+
+        Of a class or of all together; detections in a crowd are left out.
+        """
         scores, hits = [], []
-        for index in ids:
-            of_class, found, counted = coco.detections(index)
+        for index in self._ids(class_id):
+            of_class, found, counted = self._coco[self.kind].detections(index)
             counted = counted[0, 0]
             scores.append(of_class[counted])
             hits.append(found[0, 0, counted])
-        objects = int(coco.objects()[list(ids)].sum())
-        return curve(np.concatenate(scores), np.concatenate(hits), objects)
+        return np.concatenate(scores), np.concatenate(hits)
+
+    def curve(self, class_id: int | None = None) -> Curve:
+        """Return precision, recall and F1 over the threshold, of a class or of all together."""
+        objects = int(self._coco[self.kind].objects()[self._ids(class_id)].sum())
+        return curve(*self.scored(class_id), objects)
+
+    def _ids(self, class_id):
+        return list(range(1, len(self.class_names))) if class_id is None else [class_id]
 
     def threshold(self) -> float:
         """Return the score threshold of the best F1 of all classes together, 0 without any."""
