@@ -19,7 +19,9 @@ UNIT = re.compile(r" ?\[([^\[\]]+)\]$")
 HEAD = """# Settings
 
 Every attribute of a `Config` (`mrcnn/config.py`), with its default. Set them in a subclass, or by
-the option of the commands that a row names. Pixels are those of the image as the network sees it. A
+the option of the commands that a row names; the Config of the commands is `CustomConfig` in
+`custom_training.py`, which sets NAME to "object" and STEPS_PER_EPOCH and VALIDATION_STEPS to None.
+Pixels are those of the image as the network sees it. A
 weights file brings its settings along: what the network was trained with counts wherever nothing
 else is said. `python docs/make_settings.py` writes this page from the source.
 """
