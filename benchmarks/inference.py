@@ -13,7 +13,7 @@ The tables:
     batch      `detect` with --batches images at once; times are for one image
     proposals  the network with --proposals proposals
     objects    the network and unmolding with --objects detections
-    backbones  `detect` with each backbone; compact has the narrow heads of the weights that ship
+    backbones  `detect` with each backbone; the small one has narrow heads
 
 In each table all precisions and cases take turns. Weights are made up.
 """

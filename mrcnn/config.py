@@ -48,7 +48,7 @@ class Config:
     # -- Backbone and feature pyramid ----------------------------------------------------------
     # A name in mrcnn/nn/backbones.py, a model of Keras Applications by its name, or a function
     # (image, stage5, train_bn) -> [C1, .. C5].
-    # Change: "resnet50" is faster, "compact" much faster and for simple objects; `--backbone`.
+    # Change: "resnet50" is faster, "efficientnet_lite0" much faster; `--backbone`.
     BACKBONE = "resnet101"
     # With a BACKBONE of your own: a function (image_shape) -> [[height, width] of P2..P6]. None:
     # they follow from BACKBONE_STRIDES.
@@ -182,10 +182,10 @@ class Config:
     # images less is better.
     # Change: lower where the loss is not finite or jumps; `--learning-rate`.
     LEARNING_RATE = 0.001
-    # Momentum of SGD. [0..1]
+    # Momentum of SGD, of the plan `classic`. [0..1]
     # Change: rarely.
     LEARNING_MOMENTUM = 0.9
-    # Weight decay of kernels and biases.
+    # Weight decay of kernels and biases, of the plan `classic`; `few` has AdamW's own.
     # Change: higher where the validation loss rises early.
     WEIGHT_DECAY = 0.0001
     # How much each loss counts; one that is left out counts 1.

@@ -15,6 +15,7 @@ import argparse
 import os
 import re
 import sys
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -101,17 +102,24 @@ def prepare_folder(folder: Path, overwrite: bool) -> None:
         path.unlink()
 
 
-def read_photos(folders: list[str]) -> tuple[np.ndarray, ...]:
+def photos_in(folders: Iterable[str | Path]) -> list[Path]:
+    """Return the photos that lie in folders, by name; raises RenderError where there are none."""
+    folders = [Path(folder) for folder in folders]
+    paths = [path for folder in folders for path in sorted(folder.glob("*")) if _is_photo(path)]
+    if folders and not paths:
+        where = ", ".join(map(str, folders))
+        raise RenderError(f"no photos ({', '.join(PHOTO_SUFFIXES)}) in {where}")
+    return paths
+
+
+def read_photos(folders: Iterable[str | Path]) -> tuple[np.ndarray, ...]:
     """Return the photos (uint8 RGB) of the folders, or those within scikit-image for none."""
-    if folders:
-        paths = [p for f in folders for p in sorted(Path(f).glob("*")) if _is_photo(p)]
-        where = ", ".join(folders)
-    else:
+    paths = photos_in(folders)
+    if not paths:
         import skimage.data
 
         root = Path(skimage.data.__file__).parent
         paths = [root / name for name in SKIMAGE_PHOTOS if (root / name).exists()]
-        where = str(root)
     photos = []
     for path in paths:
         image = cv2.imread(str(path), cv2.IMREAD_COLOR)
@@ -120,8 +128,6 @@ def read_photos(folders: list[str]) -> tuple[np.ndarray, ...]:
         shrink = min(LARGEST_PHOTO_PX / max(image.shape[:2]), 1)
         image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
         photos.append(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
-    if not photos:
-        raise RenderError(f"no photos ({', '.join(PHOTO_SUFFIXES)}) in {where}")
     return tuple(photos)
 
 

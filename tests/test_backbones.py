@@ -81,7 +81,7 @@ def test_pixels_are_made_what_a_backbone_wants():
             return (pixel - mean) * scale + offset
 
         # The older package's take what MEAN_PIXEL leaves, whatever that is.
-        for name in ("resnet50", "resnet101", "compact"):
+        for name in ("resnet50", "resnet101"):
             np.testing.assert_allclose(given(name), pixel - mean)
         np.testing.assert_allclose(given("efficientnet_lite0"), (pixel - 127) / 128)
     # Weights fit no other channels: these are scaled alone.
@@ -93,13 +93,16 @@ def test_pixels_are_scaled_in_the_network(monkeypatch):
 
     from mrcnn.nn import network
 
-    class Compact(small.SmallConfig):
-        BACKBONE = "compact"
+    record = backbones.named("efficientnet_lite0")
 
-    record = dataclasses.replace(backbones.named("compact"), pixel_scale=0.5)
-    plain = network.build("inference", Compact())
-    monkeypatch.setitem(backbones.BACKBONES, "compact", record)
-    scaled = network.build("inference", Compact())
+    class Lite(small.SmallConfig):
+        BACKBONE = record.name
+        MEAN_PIXEL = np.array(record.mean_pixel)
+
+    plain = network.build("inference", Lite())
+    half = dataclasses.replace(record, pixel_scale=record.pixel_scale / 2)
+    monkeypatch.setitem(backbones.BACKBONES, record.name, half)
+    scaled = network.build("inference", Lite())
     scaled.set_weights(plain.get_weights())
     image = np.random.default_rng(0).uniform(-100, 100, (1, 128, 128, 3)).astype(np.float32)
 
@@ -119,7 +122,7 @@ def test_an_unknown_name_is_said():
 
 
 def test_no_other_module_names_a_backbone():
-    allowed = {"nn/backbones.py", "nn/resnet.py", "nn/compact.py"}
+    allowed = {"nn/backbones.py", "nn/resnet.py"}
     names = "|".join(NAMES)
     for path in PACKAGE.rglob("*.py"):
         code = re.sub(r"#.*", "", path.read_text())

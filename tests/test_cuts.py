@@ -175,7 +175,7 @@ def test_weights_of_a_training_on_cuts_tell_how_large_tiles_are(tmp_path):
     assert sides["photo"] == sorted(sides["photo"])
     # Cuts of 32 pixels of a photo fill the 64 of the network.
     assert sides["molded"][1] / sides["photo"][1] == pytest.approx(2, rel=0.01)
-    found = settings.tiling(settings.to_detect(Config, stored, None, BACKBONE="compact"))
+    found = settings.tiling(settings.to_detect(Config, stored, None, BACKBONE="efficientnet_lite0"))
     assert found == {"network_side": 64, "object_sides": sides}
 
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from mrcnn.commands import starting, weights
+from mrcnn.commands.opening import open_model
 from mrcnn.config import Config
 from mrcnn.download import LITE0_WEIGHTS
 from mrcnn.nn import backbones, pretrained, torch_file, weights_file
-from tests import torch_files
+from tests import small, torch_files
 
 NAME = "efficientnet_lite0"
 # Of C1..C5 of `picture()`: shape, mean, standard deviation, the first, the last and another number
@@ -50,6 +51,55 @@ def test_maps_are_those_of_pytorch(train_bn):
         assert found.shape == shape
         some = found[0, 0, 0], found[-1, -1, -1], found[shape[0] // 2, 0, 5]
         np.testing.assert_allclose([found.mean(), found.std(), *some], expected, atol=2e-4)
+
+
+# -- A network on it ------------------------------------------------------------------------------
+
+
+class Lite(small.SmallConfig):
+    BACKBONE = NAME
+    COMPUTE_BACKBONE_SHAPE = None
+    DETECTION_MIN_CONFIDENCE = 0.0
+
+
+@pytest.fixture(scope="module")
+def model():
+    import keras
+
+    from mrcnn.model import MaskRCNN
+
+    # Of some random weights every RoI is background.
+    keras.utils.set_random_seed(1)
+    return MaskRCNN("inference", Lite(), "log")
+
+
+@pytest.fixture
+def saved(model, tmp_path):
+    model.class_names = ["BG", "mug", "cup"]
+    model.save_weights(tmp_path / "mugs.h5")
+    return tmp_path / "mugs.h5"
+
+
+def test_a_file_says_which_network_it_belongs_to(model, saved):
+    info = weights_file.inspect(saved)
+    assert info.backbone == NAME and info.class_names == model.class_names
+    image = np.random.default_rng(1).integers(0, 256, (96, 128, 3), dtype=np.uint8)
+    again = open_model(saved, min_confidence=0).detector
+    for theirs, ours in zip(again.detect([image]), model.detect([image]), strict=True):
+        assert len(ours["scores"])
+        for name, array in theirs.as_dict().items():
+            np.testing.assert_array_equal(ours[name], array)
+
+
+def test_its_weights_fit_into_no_resnet(saved):
+    from mrcnn.model import MaskRCNN
+
+    class Other(Lite):
+        BACKBONE = "resnet50"
+
+    reason = f"weights of {NAME}, the config's BACKBONE is resnet50"
+    with pytest.raises(weights_file.WeightsError, match=reason):
+        MaskRCNN("inference", Other(), "log").load_weights(saved)
 
 
 # -- Which file ------------------------------------------------------------------------------------

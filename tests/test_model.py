@@ -167,8 +167,7 @@ def test_weights_that_change_later_count(photos, tmp_path):
 @pytest.mark.parametrize("part", ["conv", "norm"])
 def test_whatever_changes_a_variable_counts_at_once(photos, way, part):
     keras.utils.set_random_seed(3)  # others may take all for background
-    config = type("Backbone", (SmallConfig,), {"BACKBONE": "compact"})
-    model = MaskRCNN("inference", config(), "log")
+    model = MaskRCNN("inference", SmallConfig(), "log")
     molded, metas, _ = model.mold_inputs(photos[2:3])
 
     def found():

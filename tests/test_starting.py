@@ -1,18 +1,22 @@
 """What a training starts from: the same for `check` and `train`."""
 
+import dataclasses
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from custom_training import SCRIPT, CustomConfig
 from mrcnn import devices, settings
-from mrcnn.commands import weights
+from mrcnn.commands import starting, weights
 from mrcnn.commands.starting import starting_point
 from mrcnn.commands.training_arguments import parse_arguments
+from mrcnn.config import Config
 from mrcnn.download import COCO_WEIGHTS
+from mrcnn.nn.weights_file import inspect
 from mrcnn.training import run_files
 
 ROOT = Path(__file__).parent.parent
@@ -35,10 +39,10 @@ def test_without_weights_coco_where_it_is_here_else_those_that_ship(tmp_path):
 def test_what_is_taken_is_said(monkeypatch):
     monkeypatch.setattr(weights, "default_start", lambda root: str(SHIPPED))
     begun = start("train")
-    said = f"Weights to start from (none are named): {SHIPPED}; compact, 512 px"
+    said = f"Weights to start from (none are named): {SHIPPED}; efficientnet_lite0, 512 px"
     assert begun.text(begun.config()) == said
     named = start(f"train --weights {SHIPPED} --image-size 256")
-    assert named.text(named.config()).endswith(f"from: {SHIPPED}; compact, 256 px")
+    assert named.text(named.config()).endswith(f"from: {SHIPPED}; efficientnet_lite0, 256 px")
 
 
 @pytest.mark.parametrize(
@@ -54,6 +58,40 @@ def test_check_judges_the_network_that_train_takes(options):
     options = options or f"--weights {SHIPPED}"
     checked, trained = (start(f"{command} {options}").config() for command in ("check", "train"))
     assert settings.stored(checked) == settings.stored(trained)
+
+
+def test_batches_that_make_a_step_are_an_option():
+    for command in ("train", "crossval"):
+        words = f"{command} --weights {SHIPPED} --accumulate 4"
+        assert start(words).config().ACCUMULATE_BATCHES == 4
+
+
+def test_imagenet_weights_that_are_still_to_come_say_their_network(tmp_path, monkeypatch):
+    monkeypatch.setattr(starting, "ROOT", tmp_path)
+    for option, network in (
+        ("", "resnet50, 1024 px"),
+        (" --backbone EfficientNetV2B0", "EfficientNetV2B0, 1024 px"),
+    ):
+        begun = start(f"train --weights imagenet{option}")
+        assert begun.text(begun.config()).endswith(f", to be downloaded; {network}")
+
+
+def test_what_a_script_sets_counts_whatever_it_is():
+    class Own(CustomConfig):
+        IMAGE_MAX_DIM = CustomConfig.IMAGE_MAX_DIM
+        RPN_ANCHOR_SCALES = np.array([16, 32, 64, 128, 256])
+
+    names = ("IMAGE_MAX_DIM", "IMAGE_MIN_DIM", "RPN_ANCHOR_SCALES", "NAME")
+    assert starting.left_alone(Own, names) == ["IMAGE_MIN_DIM"]
+    assert starting.left_alone(Config, names) == list(names)
+
+
+def test_a_backbone_that_is_known_no_more_is_said():
+    info = inspect(SHIPPED)
+    info = dataclasses.replace(info, backbone=None, settings={"BACKBONE": "compact"})
+    reason = "custom.h5 has the backbone compact, which this version does not know: train anew"
+    with pytest.raises(ValueError, match=reason):
+        weights.backbone_settings(info, None)
 
 
 def test_anchors_are_options():
@@ -87,7 +125,7 @@ def test_values_that_no_training_can_have(capsys, words, reason):
 
 def test_layers_that_no_network_has_are_found_before_one_is_built():
     begun = start(f"train --weights {SHIPPED}")
-    for layers in ("heads", "3+", "all", "mrcnn_.*", "fpn_p2", "compact4.*"):
+    for layers in ("heads", "3+", "all", "mrcnn_.*", "fpn_p2", "lite4.*"):
         begun.check_layers(layers)
     with pytest.raises(ValueError, match="--layers mrcnn_masc matches no layer: there are heads"):
         begun.check_layers("mrcnn_masc")

@@ -1,8 +1,11 @@
 """The script that made the weights that ship, on a few small pictures."""
 
+import dataclasses
 import runpy
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -11,18 +14,24 @@ from mrcnn.nn.weights import inspect
 SCRIPT = Path(__file__).parent.parent / "log" / "train_custom.py"
 
 
+def small(backbone):
+    """Return the record of a backbone for small pictures."""
+    sides = {"IMAGE_MIN_DIM": 64, "IMAGE_MAX_DIM": 64}
+    return dataclasses.replace(backbone, settings={**backbone.settings, **sides})
+
+
 @pytest.fixture
 def script(monkeypatch):
     tf.config.run_functions_eagerly(True)
     names = runpy.run_path(str(SCRIPT))
     used = names["main"].__globals__
     monkeypatch.setitem(used, "PICTURE_SIDE", 96)
-    counts = {"train": 6, "lookalikes": 2, "val": 2, "test": 2, "empty": 1}
+    counts = {"train": 6, "lookalikes": 2, "val": 2, "scores": 2, "test": 2, "empty": 1}
     sets = {name: (counts[name], *rest) for name, (_, *rest) in used["SETS"].items()}
-    monkeypatch.setitem(used, "SETS", sets)
-    stage = used["Stage"]
-    stages = (stage("small", 64, 1e-3, 1), stage("hard", 64, 1e-3, 2, ("train", "lookalikes")))
-    monkeypatch.setitem(used, "STAGES", stages)
+    rounds = {"EPOCHS_OF_ROUNDS": (1, 2)}
+    replaced = {"SETS": sets, "BACKBONE": small(used["BACKBONE"]), **rounds}
+    for name, value in replaced.items():
+        monkeypatch.setitem(used, name, value)
     for name, value in {"IMAGES_PER_GPU": 2, "STEPS_PER_EPOCH": 1, "VALIDATION_STEPS": 1}.items():
         monkeypatch.setattr(used["RemoteConfig"], name, value)
     yield names
@@ -30,20 +39,36 @@ def script(monkeypatch):
 
 
 def test_from_rendering_to_weights_and_nothing_twice(script, tmp_path, capsys):
-    work, output = tmp_path / "work", tmp_path / "custom.h5"
-    arguments = ["--work", str(work), "--output", str(output)]
+    work, output, photos = tmp_path / "work", tmp_path / "custom.h5", tmp_path / "photos"
+    photos.mkdir()
+    red = np.full((90, 120, 3), (10, 10, 240), np.uint8)  # BGR
+    cv2.imwrite(str(photos / "red.png"), red)
+    arguments = ["--work", str(work), "--output", str(output), "--photos", str(photos)]
     assert script["main"](arguments) == 0
     printed = capsys.readouterr().out
-    assert printed.count("Rendering") == 5
+    assert printed.count("Rendering") == 6
+    # Rendered to learn from: 6 and 2; the photo as it is: once and again.
+    assert f"Training: {6 + 2 + script['PHOTO_TIMES']} images" in printed
     assert "pictures without a remote" in printed and "AP50" in printed
     info = inspect(output)
-    assert info.backbone == "compact" and info.class_names == ["BG", "AC Remote"]
+    assert info.backbone == "efficientnet_lite0" and info.class_names == ["BG", "AC Remote"]
     assert info.settings["TOP_DOWN_PYRAMID_SIZE"] == 64
-    (run,) = (work / "hard").iterdir()
-    assert len(list(run.glob("mask_rcnn_remote_00*.h5"))) == 2
+    for number, epochs in ((1, 1), (2, 2)):
+        (run,) = (work / f"round{number}").iterdir()
+        assert len(list(run.glob("mask_rcnn_remote_00*.h5"))) == epochs
 
     first = output.read_bytes()
     assert script["main"](arguments) == 0
     printed = capsys.readouterr().out
     assert "Rendering" not in printed and "2 epochs are done already" in printed
     assert output.read_bytes() == first
+
+
+def test_scores_are_made_what_they_say(script):
+    rng = np.random.default_rng(0)
+    truth = rng.normal(0, 2, 20000)
+    right = rng.random(20000) < 1 / (1 + np.exp(-truth))
+    # A network that is too sure: its logit is not that of the share that is right.
+    scores = 1 / (1 + np.exp(-3 * truth))
+    assert script["temperature"](scores, right) == pytest.approx(3, rel=0.05)
+    assert script["temperature"](scores, np.ones(20000, bool)) == 1

@@ -35,7 +35,7 @@ class SmallConfig(Config):
     NAME = "small"
     NUM_CLASSES = len(COCO_CLASS_NAMES)
     IMAGES_PER_GPU = 1
-    BACKBONE = "compact"
+    BACKBONE = "efficientnet_lite0"
     IMAGE_MIN_DIM = IMAGE_MAX_DIM = 64
     TOP_DOWN_PYRAMID_SIZE = 32
     FPN_CLASSIF_FC_LAYERS_SIZE = 64

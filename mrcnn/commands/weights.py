@@ -11,7 +11,7 @@ from mrcnn.commands.arguments import FUNCTION
 from mrcnn.commands.process import LOG_FOLDER, of_checkout
 from mrcnn.download import COCO_WEIGHTS, fetch
 from mrcnn.nn import pretrained
-from mrcnn.nn.backbones import is_known, resolve
+from mrcnn.nn.backbones import WORDS, is_known, resolve
 from mrcnn.nn.weights_file import WeightsInfo
 from mrcnn.quiet import start_keras
 from mrcnn.training import run_files
@@ -126,6 +126,12 @@ def backbone_settings(info: WeightsInfo, asked: str | None, own: Callable | None
         }
     if own:
         return {}
+    stored = (info.settings or {}).get("BACKBONE")
+    if isinstance(stored, str) and stored.isidentifier():
+        raise ValueError(
+            f"{info.path} has the backbone {stored}, which this version does not know: train "
+            f"anew, with {WORDS}"
+        )
     named = isinstance(info.backbone, str) and FUNCTION.fullmatch(info.backbone)
     name, text = (f", {info.backbone}", info.backbone) if named else ("", "MODULE:FUNCTION")
     raise ValueError(

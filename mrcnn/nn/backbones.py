@@ -107,13 +107,6 @@ _ALL = (
         mark="res4w_branch2a",
     ),
     Backbone(
-        name="compact",
-        graph="mrcnn.nn.compact:compact_graph",
-        channels=(32, 64, 128, 192),
-        stages="compact[{stages}].*",
-        mark="compact1a_conv",
-    ),
-    Backbone(
         name="efficientnet_lite0",
         graph="mrcnn.nn.efficientnet_lite:efficientnet_lite0_graph",
         channels=(24, 40, 112, 320),
