@@ -21,14 +21,14 @@ demo: $(VENV)/installed
 	$(BIN)/python video_mask.py dataset/clip.mp4 --weights log/custom.h5 --min-confidence 0.8 \
 		--output demo/clip_masked.mp4 --overwrite
 	$(BIN)/python custom_training.py train --dataset dataset --weights imagenet \
-		--backbone efficientnet_lite0 --logs demo/log --epochs 8 --seed 1
+		--backbone efficientnet_lite0 --logs demo/log --epochs 20 --seed 1
 	$(BIN)/python custom_training.py evaluate --dataset dataset --weights best \
 		--logs demo/log --output demo/evaluation
 	@echo
 	@echo "Done in $$(( $$(date +%s) - $$(cat demo/.started) )) s."
 	@echo "Photos with the remotes outlined:  demo/photos"
 	@echo "The clip:                          demo/clip_masked.mp4"
-	@echo "How it learned in eight epochs:    $$(ls -td demo/log/*/ | head -1)losses.png"
+	@echo "How it learned in twenty epochs:   $$(ls -td demo/log/*/ | head -1)losses.png"
 	@echo "What it found and missed:          demo/evaluation/index.html"
 
 # Two processes; the tests of a file share what they build.
