@@ -42,7 +42,7 @@ def parse_arguments():
     add("--precision", nargs="+", choices=made_up.PRECISIONS, default=["float32"])
     add("--batch", nargs="+", type=measuring.positive, default=[1])
     add("--side", type=measuring.positive, default=512, help="of the photo, in pixels")
-    add("--layers", choices=("heads", "all"), default="all", help="what learns")
+    add("--layers", choices=("heads", "4+", "all"), default="all", help="what learns")
     add("--weights", type=Path, metavar="FOLDER", help="keep the made-up weights files here")
     add("--cache", type=Path, metavar="FOLDER", help="of what JAX has compiled")
     return parser.parse_args()
