@@ -19,6 +19,7 @@ again: the same command goes on after a stop. --images 0.1 --epochs 0.1 is a tri
 
 import argparse
 import functools
+import itertools
 import json
 import os
 import sys
@@ -53,6 +54,8 @@ SETS = {
     "test": (500, 30, 0.0, 0.5),
     "empty": (200, 40, 1.0, 1.0),
 }
+# What scores say is looked at from one of these to the next.
+BANDS = (0.5, 0.7, 0.8, 0.9, 0.95, 1)
 TO_LEARN = ("train", "lookalikes")
 PICTURE_SIDE = 512
 # Of the pictures, those on a photo, and how often in an epoch each photo is learned from.
@@ -202,11 +205,21 @@ def measure(work: Path, weights: Path) -> None:
     from mrcnn.evaluation.measure import evaluate
 
     detector = open_model(weights, min_confidence=LEAST_SCORE, precision="auto").detector
-    print(evaluate(detector, load_sets(work, "test")).text())
+    evaluation = evaluate(detector, load_sets(work, "test"))
+    print(evaluation.text())
+    threshold = RemoteConfig.DETECTION_MIN_CONFIDENCE
+    scores, right = evaluation.scored()
+    objects, sure = evaluation.curve().objects, right[scores >= threshold]
+    print(
+        f"At the threshold {threshold}: {sure.sum() / objects:.1%} of {objects} remotes are found, "
+        f"{sure.sum()} of {len(sure)} detections are right"
+    )
+    for least, most in itertools.pairwise(BANDS):
+        band = right[(scores > least) & (scores <= most)]
+        print(f"Of scores {least} to {most} {band.sum()} of {len(band)} are right")
     empty = load_sets(work, "empty")
     found = (detector.detect([empty.load_image(image_id)])[0] for image_id in empty.image_ids)
     best = np.array([max(each.scores, default=0.0) for each in found])
-    threshold = RemoteConfig.DETECTION_MIN_CONFIDENCE
     print(
         f"Of {len(best)} pictures without a remote {np.mean(best >= threshold):.1%} have a "
         f"detection at the threshold {threshold}"

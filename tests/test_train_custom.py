@@ -50,6 +50,7 @@ def test_from_rendering_to_weights_and_nothing_twice(script, tmp_path, capsys):
     # Rendered to learn from: 6 and 2; the photo as it is: once and again.
     assert f"Training: {6 + 2 + script['PHOTO_TIMES']} images" in printed
     assert "pictures without a remote" in printed and "AP50" in printed
+    assert "At the threshold 0.9: " in printed and "Of scores 0.8 to 0.9 " in printed
     info = inspect(output)
     assert info.backbone == "efficientnet_lite0" and info.class_names == ["BG", "AC Remote"]
     assert info.settings["TOP_DOWN_PYRAMID_SIZE"] == 64
