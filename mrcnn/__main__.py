@@ -3,6 +3,7 @@
 It is the command `mrcnn` too. The exit code is 1 where something does not.
 """
 
+import argparse
 import importlib.util
 import platform
 import sys
@@ -38,7 +39,11 @@ RIVALS = {
 }
 
 
-def main() -> int:
+def main(argv=None) -> int:
+    argparse.ArgumentParser(
+        prog="python -m mrcnn",
+        description="Says what is installed, on which device, and whether it works.",
+    ).parse_args(argv)
     print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
     print(f"mrcnn {__version__} in {Path(__file__).parent}")
     packages = engine(), *PACKAGES

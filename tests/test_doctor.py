@@ -17,11 +17,20 @@ def versions(monkeypatch):
 
 
 def test_all_pieces_work_together(versions, capsys):
-    assert doctor.main() == 0
+    assert doctor.main([]) == 0
     out, err = capsys.readouterr()
     assert "network with random weights ran on a 128 x 128 image" in out
     assert "Keras runs on TensorFlow" in out and "learned from that image" in out
     assert out.endswith("All pieces work together\n") and not err
+
+
+@pytest.mark.parametrize(("argument", "code"), [("--help", 0), ("train", 2)])
+def test_it_takes_no_arguments(capsys, argument, code):
+    with pytest.raises(SystemExit) as ended:
+        doctor.main([argument])
+    out, err = capsys.readouterr()
+    assert ended.value.code == code
+    assert "Python " not in out and "usage: python -m mrcnn" in out + err
 
 
 @pytest.mark.parametrize(
@@ -34,7 +43,7 @@ def test_all_pieces_work_together(versions, capsys):
 )
 def test_what_is_missing_or_in_the_way(versions, capsys, package, version, advice):
     versions[package] = version
-    assert doctor.main() == 1
+    assert doctor.main([]) == 1
     out, err = capsys.readouterr()
     assert out.endswith("Something is wrong, see above\n")
     assert err.count("FAULT: ") == 1 and "random weights" not in out
