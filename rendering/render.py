@@ -28,13 +28,17 @@ import numpy as np
 from mrcnn.atomic import write_bytes, write_json
 from mrcnn.commands.arguments import count, share, whole
 from mrcnn.commands.process import run
+from mrcnn.data.images import ImageError, read_image
 from mrcnn.results.via_project import via_project
 from rendering.annotations import LABEL, via_regions
 from rendering.photograph import encode
 from rendering.scenes import Options, Picture, picture
 
 PROJECT_NAME = "via_project.json"
-RENDERED = re.compile(r"remote_\d{5,}\.(jpg|webp)")
+# What is rendered, and what a run that was killed was writing of it.
+RENDERED = re.compile(
+    r"remote_\d{5,}\.(jpg|webp)|\.(remote_\d{5,}\.(jpg|webp)|via_project\.json)\.\w{8}\.part"
+)
 ASPECTS = (3 / 4, 4 / 3, 1.0, 9 / 16, 16 / 9, 2 / 3, 3 / 2)
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 # The photographs among scikit-image's data that need no download and show no remote.
@@ -103,12 +107,13 @@ def prepare_folder(folder: Path, overwrite: bool) -> None:
 
 
 def photos_in(folders: Iterable[str | Path]) -> list[Path]:
-    """Return the photos that lie in folders, by name; raises RenderError where there are none."""
-    folders = [Path(folder) for folder in folders]
-    paths = [path for folder in folders for path in sorted(folder.glob("*")) if _is_photo(path)]
-    if folders and not paths:
-        where = ", ".join(map(str, folders))
-        raise RenderError(f"no photos ({', '.join(PHOTO_SUFFIXES)}) in {where}")
+    """Return the photos that lie in folders, by name; raises RenderError for one without any."""
+    paths = []
+    for folder in map(Path, folders):
+        photos = [path for path in sorted(folder.glob("*")) if _is_photo(path)]
+        if not photos:
+            raise RenderError(f"no photos ({', '.join(PHOTO_SUFFIXES)}) in {folder}")
+        paths += photos
     return paths
 
 
@@ -122,12 +127,12 @@ def read_photos(folders: Iterable[str | Path]) -> tuple[np.ndarray, ...]:
         paths = [root / name for name in SKIMAGE_PHOTOS if (root / name).exists()]
     photos = []
     for path in paths:
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if image is None:
-            raise RenderError(f"{path} cannot be read as an image")
+        try:
+            image = read_image(path)
+        except ImageError as error:
+            raise RenderError(f"{path} cannot be read as an image: {error}") from error
         shrink = min(LARGEST_PHOTO_PX / max(image.shape[:2]), 1)
-        image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-        photos.append(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+        photos.append(cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA))
     return tuple(photos)
 
 
@@ -136,7 +141,21 @@ def _is_photo(path):
 
 
 def render_folder(job: Job, count: int, workers: int) -> Path:
-    """Render pictures 1 to `count` into `job.output`; return the path of the VIA project."""
+    """Render pictures 1 to `count` into `job.output`; return the path of the VIA project.
+
+    Raises RenderError where a worker dies.
+    """
+    try:
+        images = _render_all(job, count, workers)
+    except BrokenProcessPool:
+        raise RenderError(
+            "a worker died, most likely of memory: take fewer photos, or fewer --workers"
+        ) from None
+    project = via_project(images, ["BG", LABEL], job.output.resolve().name)
+    return write_json(job.output / PROJECT_NAME, project)
+
+
+def _render_all(job, count, workers):
     images = []
     # Started afresh, not forked: a fork of a process whose OpenCV has threads may hang.
     with ProcessPoolExecutor(
@@ -146,8 +165,7 @@ def render_folder(job: Job, count: int, workers: int) -> Path:
             images.append(entry)
             if len(images) % 100 == 0:
                 print(f"{len(images)} of {count}", file=sys.stderr)
-    project = via_project(images, ["BG", LABEL], job.output.resolve().name)
-    return write_json(job.output / PROJECT_NAME, project)
+    return images
 
 
 # A worker's job: sent once, for it may hold many photos.
@@ -214,10 +232,7 @@ def _main(given):
     prepare_folder(given.output, given.overwrite)
     options = Options(given.lookalikes, given.negatives, photos, given.photo_share)
     job = Job(given.output, given.seed, given.size, options)
-    try:
-        path = render_folder(job, given.count, given.workers)
-    except BrokenProcessPool:
-        raise RenderError("a worker died, most likely of memory; lower --workers") from None
+    path = render_folder(job, given.count, given.workers)
     print(f"{given.count} pictures and {path}")
     return 0
 

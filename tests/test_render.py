@@ -269,8 +269,17 @@ class TestFolder:
         (tmp_path / "broken.jpg").write_bytes(b"no image")
         with pytest.raises(render.RenderError, match=r"broken\.jpg"):
             render.read_photos([str(tmp_path)])
-        with pytest.raises(render.RenderError, match="no photos"):
-            render.read_photos([str(tmp_path / "none")])
+        with pytest.raises(render.RenderError, match=r"no photos .* in .*none"):
+            render.read_photos([str(tmp_path), str(tmp_path / "none")])
+
+    def test_what_a_killed_run_was_writing_goes(self, tmp_path):
+        part = tmp_path / ".remote_00003.jpg.cdc38edd.part"
+        part.touch()
+        render.prepare_folder(tmp_path, overwrite=True)
+        assert not part.exists()
+        (tmp_path / ".others.jpg.cdc38edd.part").touch()
+        with pytest.raises(render.RenderError, match="files of others"):
+            render.prepare_folder(tmp_path, overwrite=True)
 
     def test_photos_of_scikit_image(self):
         assert len(render.read_photos([])) >= 5
