@@ -28,7 +28,7 @@ import numpy as np
 from mrcnn.atomic import write_bytes, write_json
 from mrcnn.commands.arguments import count, share, whole
 from mrcnn.commands.process import run
-from mrcnn.data.images import ImageError, read_image
+from mrcnn.data.images import read_image
 from mrcnn.results.via_project import via_project
 from rendering.annotations import LABEL, via_regions
 from rendering.photograph import encode
@@ -118,7 +118,10 @@ def photos_in(folders: Iterable[str | Path]) -> list[Path]:
 
 
 def read_photos(folders: Iterable[str | Path]) -> tuple[np.ndarray, ...]:
-    """Return the photos (uint8 RGB) of the folders, or those within scikit-image for none."""
+    """Return the photos (uint8 RGB) of the folders, or those within scikit-image for none.
+
+    Raises RenderError for a folder without any, ImageError for one that cannot be read.
+    """
     paths = photos_in(folders)
     if not paths:
         import skimage.data
@@ -127,10 +130,7 @@ def read_photos(folders: Iterable[str | Path]) -> tuple[np.ndarray, ...]:
         paths = [root / name for name in SKIMAGE_PHOTOS if (root / name).exists()]
     photos = []
     for path in paths:
-        try:
-            image = read_image(path)
-        except ImageError as error:
-            raise RenderError(f"{path} cannot be read as an image: {error}") from error
+        image = read_image(path)
         shrink = min(LARGEST_PHOTO_PX / max(image.shape[:2]), 1)
         photos.append(cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA))
     return tuple(photos)

@@ -1,6 +1,7 @@
 """The sample data set's renderer (rendering/) and the sample it rendered."""
 
 import json
+import os
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mrcnn.data.images import ImageError
 from mrcnn.results.via_project import via_project
 from rendering import camera, colors, hands, render, scenes, slabs
 from rendering.annotations import LABEL, is_simple, mask_to_polygon, via_regions
@@ -267,7 +269,7 @@ class TestFolder:
         assert photo.shape == (20, 30, 3)
         assert photo[0, 0].tolist() == [200, 20, 10]
         (tmp_path / "broken.jpg").write_bytes(b"no image")
-        with pytest.raises(render.RenderError, match=r"broken\.jpg"):
+        with pytest.raises(ImageError, match=r"broken\.jpg: not an image"):
             render.read_photos([str(tmp_path)])
         with pytest.raises(render.RenderError, match=r"no photos .* in .*none"):
             render.read_photos([str(tmp_path), str(tmp_path / "none")])
@@ -280,6 +282,16 @@ class TestFolder:
         (tmp_path / ".others.jpg.cdc38edd.part").touch()
         with pytest.raises(render.RenderError, match="files of others"):
             render.prepare_folder(tmp_path, overwrite=True)
+
+    def test_a_worker_that_dies(self, tmp_path):
+        class Deadly:
+            def __reduce__(self):
+                return os._exit, (1,)
+
+        options = scenes.Options(0, 0, (Deadly(),), 1)
+        with pytest.raises(render.RenderError, match="a worker died"):
+            render.render_folder(render.Job(tmp_path, 1, (64, 64), options), 2, 1)
+        assert not list(tmp_path.iterdir())
 
     def test_photos_of_scikit_image(self):
         assert len(render.read_photos([])) >= 5
