@@ -164,9 +164,11 @@ def check_kept(command: str, fault: str, ended: Ended, folder: Path) -> list[str
 
 
 def _resumes(folder):
-    checkpoint = run_files.find_resumable(folder)
     if not (folder / run_files.STATE_FILE).exists():
         return []  # killed within the first epoch's files: its weights start a new run
+    checkpoint = run_files.find_resumable(folder)
+    if checkpoint is None:
+        return ["cannot be resumed: its state is not readable, or of an epoch without weights"]
     try:
         State.load(folder, run_files.epoch_of(checkpoint))
     except ValueError as error:

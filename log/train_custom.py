@@ -39,7 +39,7 @@ from mrcnn.config import Config
 from mrcnn.data.jitter import Jitter
 from mrcnn.nn.backbones import BACKBONES
 from mrcnn.settings import with_settings
-from mrcnn.training.run_files import find_last
+from mrcnn.training import run_files
 from rendering import render
 
 ROOT = process.ROOT
@@ -143,24 +143,28 @@ def train_round(runs: Path, start: Path, epochs: int, work: Path, photos: Sequen
     config = with_settings(RemoteConfig, BACKBONE.settings)
     keras.utils.set_random_seed(SEED)
     model = MaskRCNN("training", config, runs)
-    last = find_last(runs, config.NAME)
+    newest = next(run_files.runs(runs, config.NAME), None)
+    # Without one a run was killed in its first epoch.
+    last = newest and run_files.find_resumable(newest)
     model.load_weights(str(last or start))
     if not last:
         # A run of its own, also where it starts from a checkpoint of the round before.
         model.set_log_dir()
-    model.train(
-        load_sets(work, *TO_LEARN, photos=photos, times=PHOTO_TIMES),
-        load_sets(work, "val"),
-        learning_rate=LEARNING_RATE,
-        epochs=epochs,
-        layers=LAYERS,
-        augmentation=AUGMENTATION,
-        resume=last is not None and model.epoch < epochs,
-        seed=SEED,
-        keep_negatives=True,
-        plan=functools.partial(warm_cosine, warm_up=200),
-    )
-    return find_last(runs, config.NAME)
+    with process.stop_on_signal("\nStopping after this step.\n") as stop:
+        model.train(
+            load_sets(work, *TO_LEARN, photos=photos, times=PHOTO_TIMES),
+            load_sets(work, "val"),
+            learning_rate=LEARNING_RATE,
+            epochs=epochs,
+            layers=LAYERS,
+            augmentation=AUGMENTATION,
+            resume=last is not None and model.epoch < epochs,
+            seed=SEED,
+            keep_negatives=True,
+            plan=functools.partial(warm_cosine, warm_up=200),
+            stop=stop,
+        )
+    return run_files.find_last(runs, config.NAME)
 
 
 def ship(weights: Path, work: Path, photos: Sequence[Path], output: Path) -> None:
@@ -251,7 +255,14 @@ def main(argv=None) -> int:
         measure(work, output)
         return 0
 
-    return process.run(steps, __file__)
+    def resumable():
+        try:
+            return steps()
+        except KeyboardInterrupt:
+            print("\nStopped: the same command goes on.")
+            return process.INTERRUPTED
+
+    return process.run(resumable, __file__)
 
 
 if __name__ == "__main__":

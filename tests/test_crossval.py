@@ -165,6 +165,11 @@ def test_what_is_annotated_otherwise_is_seen(dataset, report):
 # -- The command -----------------------------------------------------------------------------------
 
 
+def test_a_name_with_brackets_is_found_again(tmp_path):
+    begun = Crossval.begin(tmp_path, "cups[1]", {}, "imagenet", [["train/a.png"]], {})
+    assert Crossval.newest(tmp_path, "cups[1]").folder == begun.folder
+
+
 def test_one_fold_holds_out_everything(capsys):
     with pytest.raises(SystemExit):
         training_script.main(SCRIPT, ["crossval", "--folds", "1"])
@@ -222,3 +227,9 @@ def test_from_photos_to_the_table_with_a_stop_on_the_way(dataset, tmp_path, caps
     assert known["folds"][0] == done and known["folds"][1]["epoch"] in (1, 2)
     code, out, _ = run("--resume")
     assert code == 0 and "mean" in out and trained == [0, 0, 1]
+
+    # Killed amid its first epoch: weights, and no state beside them.
+    known["folds"][1] |= dict.fromkeys(("run", "epoch", "objects", "mask", "box"))
+    (folder / "crossval.json").write_text(json.dumps(known))
+    code, out, err = run("--resume")
+    assert (code, err) == (0, "") and trained == [0, 0, 1, 0] and "mean" in out

@@ -16,6 +16,7 @@ from mrcnn.config import Config
 from mrcnn.data.jitter import Jitter
 from mrcnn.training import plan
 from mrcnn.training.run import compile_model
+from mrcnn.training.run_files import bytes_of
 from mrcnn.training.state import State, optimizer_variables
 
 
@@ -223,6 +224,15 @@ def test_the_options_of_a_plan():
     arguments = planning.completed(started(), plan.CLASSIC)
     found = arguments.layers, arguments.epochs, arguments.batch, arguments.learning_rate
     assert found == ("heads", 30, None, None)
+
+
+@pytest.mark.parametrize(
+    ("of_plan", "accumulate", "numbers"),
+    [(plan.classic, 1, 1), (plan.warm_cosine, 1, 2), (plan.warm_cosine, 2, 3)],
+)
+def test_the_room_for_a_state_is_known_before_the_first_step(of_plan, accumulate, numbers):
+    optimizer, _ = compiled(network((100, 100)), of_plan, accumulate=accumulate)
+    assert bytes_of(optimizer.variables) == pytest.approx(numbers * 40_000, abs=100)
 
 
 # -- Steps of several batches ----------------------------------------------------------------------

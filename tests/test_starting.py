@@ -13,11 +13,13 @@ from custom_training import SCRIPT, CustomConfig
 from mrcnn import devices, settings
 from mrcnn.commands import starting, weights
 from mrcnn.commands.starting import starting_point
+from mrcnn.commands.train_command import _stopped_text
 from mrcnn.commands.training_arguments import parse_arguments
 from mrcnn.config import Config
 from mrcnn.download import COCO_WEIGHTS
 from mrcnn.nn.weights_file import inspect
 from mrcnn.training import run_files
+from mrcnn.training.state import State
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = ROOT / "log" / "custom.h5"
@@ -141,6 +143,35 @@ def test_a_name_tells_runs_apart(tmp_path):
         assert begun.path.parent.name == f"{name}20260101T0000"
         assert settings.name(begun.config()) == name
         assert run_files.run_of(begun.path, tmp_path, name)
+
+
+def test_what_cannot_be_resumed_is_said_before_anything_starts(tmp_path):
+    folder = tmp_path / "log" / "cups20260101T0000"
+    folder.mkdir(parents=True)
+    checkpoint = folder / "mask_rcnn_cups_0001.h5"
+    checkpoint.write_bytes(SHIPPED.read_bytes())
+    resume = f"train --resume --weights {checkpoint} --logs"
+    with pytest.raises(ValueError, match=rf"add --name cups --logs {tmp_path / 'log'}"):
+        start(f"{resume} {tmp_path / 'log'}")
+    with pytest.raises(ValueError, match=r"add --name cups --logs"):
+        start(f"{resume} {tmp_path} --name cups")
+    # Killed after the weights of the first epoch were written and before its state.
+    with pytest.raises(ValueError, match=r"state\.hdf5 is not the state .* without --resume"):
+        start(f"{resume} {tmp_path / 'log'} --name cups")
+    state = State(1, 0.5, 1, 1e-3, {}, "loss", plan="few")
+    state.save(folder)
+    assert start(f"{resume} {tmp_path / 'log'} --name cups").path == checkpoint
+
+
+def test_what_is_left_of_a_run_that_was_stopped_is_said(tmp_path):
+    folder = tmp_path / "cups20260101T0000"
+    folder.mkdir()
+    assert "nothing is left to go on from" in _stopped_text(folder)
+    (folder / "mask_rcnn_cups_0001.h5").touch()
+    text = _stopped_text(folder)
+    assert "--resume cannot go on" in text and "mask_rcnn_cups_0001.h5 is a start" in text
+    State(1, 0.5, 1, 1e-3, {}, "loss").save(folder)
+    assert "--weights last --resume" in _stopped_text(folder)
 
 
 @pytest.mark.parametrize(

@@ -621,6 +621,16 @@ def test_a_plan_says_what_is_not_given(model, monkeypatch):
     assert (header["plan"], header["highest_rate"]) == ("few", 1e-3)
 
 
+def test_a_training_of_too_few_batches_for_a_step_is_refused(tmp_path):
+    class Accumulating(SmallConfig):
+        ACCUMULATE_BATCHES = 9
+
+    model = MaskRCNN("training", Accumulating(), tmp_path)
+    with pytest.raises(ValueError, match="ACCUMULATE_BATCHES is 9, but [0-9]+ batches are all"):
+        model.train(Shapes(4), None, 0.01, 1, "heads", plan="classic")
+    assert not list(tmp_path.iterdir())
+
+
 def test_two_batches_of_one_make_the_step_of_a_batch_of_two(tmp_path, eager):
     """Of the RPN's class loss, of which every image has as many anchors."""
 

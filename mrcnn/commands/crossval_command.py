@@ -86,7 +86,7 @@ def _run_folds(crossval: Crossval, script, arguments, report):
         of = f"Fold {fold.number} of {len(crossval.folds)}"
         count = len(part.subset("train").paths)
         print(f"\n{of}: {count} photos to train, {len(fold.photos)} held out", flush=True)
-        if fold.run is None:
+        if fold.run is None or not run_files.best_of(crossval.folder / fold.run):
             fold.run = _trained(script, crossval, fold, arguments, part)
             crossval.save()
         _measure(script, crossval, fold, arguments, part)
@@ -101,7 +101,9 @@ def _run_folds(crossval: Crossval, script, arguments, report):
 def _trained(script, crossval, fold, arguments, report):
     """Train a fold, from the weights or from where its run was stopped; return the run's folder."""
     folder = crossval.folder / fold.folder
-    stopped = run_files.find_last(folder, crossval.name) is not None
+    run = next(run_files.runs(folder, crossval.name), None)
+    # One that was killed before its first state was whole starts anew.
+    stopped = run is not None and run_files.find_resumable(run) is not None
     changes = {"logs": folder, "resume": stopped, "weights": crossval.weights}
     if stopped:
         changes |= {"weights": "last", "learning_rate": None}

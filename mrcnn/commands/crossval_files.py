@@ -1,6 +1,7 @@
 """What is known of a cross-validation so far, in its folder, and its table."""
 
 import csv
+import glob
 import io
 import json
 import statistics
@@ -105,7 +106,7 @@ class Crossval:
         path = max(
             (
                 path
-                for path in Path(logs).glob(f"{_name(name)}*/{STATE_FILE}")
+                for path in Path(logs).glob(f"{glob.escape(_name(name))}*/{STATE_FILE}")
                 if _is_own(path, name)
             ),
             default=None,

@@ -18,6 +18,7 @@ from mrcnn.config import Config
 from mrcnn.nn.backbones import is_known, named
 from mrcnn.nn.pretrained import backbone as pretrained_backbone
 from mrcnn.nn.weights_file import WeightsInfo, datasets, inspect, opened
+from mrcnn.training import run_files
 
 # What the shapes and the meaning of weights depend on: without it they cannot be used.
 NETWORK_SETTINGS = (
@@ -153,7 +154,22 @@ def starting_point(script: Script, arguments: argparse.Namespace) -> Start:
     # Only what must be downloaded comes later.
     wait = wanted in weights.PUBLISHED and not path.exists()
     info = None if wait else inspect(path)
+    if resume:
+        _check_run(path, arguments.logs, name)
     return Start(script, arguments, wanted, path, info, of_imagenet)
+
+
+def _check_run(path: Path, logs: Path, name: str) -> None:
+    """Raise ValueError where a checkpoint cannot be gone on with."""
+    if run_files.run_of(path, logs, name) is None:
+        run = run_files.RUN.fullmatch(path.parent.name)
+        needed = f": add --name {run['name']} --logs {path.parent.parent}" if run else ""
+        raise ValueError(f"{path} is not of a run named {name!r} under {logs}{needed}")
+    if not run_files.read_header(path.parent):
+        raise ValueError(
+            f"{run_files.state_file(path.parent)} is not the state of a training run: start from "
+            "the weights alone, without --resume"
+        )
 
 
 def inherited_settings(

@@ -139,6 +139,11 @@ class Training:
 def _stopped_text(log_dir: str) -> str:
     """Say what is left of a run that was stopped, and how to go on."""
     checkpoint = run_files.find_resumable(log_dir)
+    if checkpoint is None and (last := run_files.last_of(log_dir)):
+        return (
+            "Stopped; the state of the run could not be kept, so --resume cannot go on: "
+            f"{last} is a start for another run."
+        )
     if checkpoint is None:
         return "Stopped before the first epoch was done: nothing is left to go on from."
     epoch = run_files.epoch_of(checkpoint)

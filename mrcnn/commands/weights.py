@@ -66,7 +66,8 @@ def find(
     if not resume:
         return path
     if wanted == "last" or run_files.is_last(path):
-        path = run_files.find_resumable(path.parent) or path
+        folder = path.parent
+        path = run_files.find_resumable(folder) or run_files.last_of(folder) or path
     if not run_files.CHECKPOINT.fullmatch(path.name):
         raise ValueError(f"{path} is no checkpoint of a run that could be resumed: use last")
     return path

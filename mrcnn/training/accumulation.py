@@ -31,6 +31,15 @@ class OfSteps(keras.optimizers.schedules.LearningRateSchedule):
         return cls(schedule, config["batches"])
 
 
+def refuse_no_step(batches: int, accumulate: int) -> None:
+    """Raise ValueError where all batches of a training are too few for a step."""
+    if batches < accumulate:
+        raise ValueError(
+            f"ACCUMULATE_BATCHES is {accumulate}, but {batches} batches are all of this training: "
+            "it would make no step; lower it (--accumulate)"
+        )
+
+
 def accumulating(optimizer, batches: int):
     """Let a Keras optimizer that has made no step yet take one every `batches` batches."""
     if batches > 1:

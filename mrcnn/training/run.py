@@ -15,7 +15,7 @@ from mrcnn.nn.blocks import leaf_layers
 from mrcnn.tables import few
 from mrcnn.training import callbacks as happenings
 from mrcnn.training import hosts, run_files
-from mrcnn.training.accumulation import accumulating
+from mrcnn.training.accumulation import accumulating, refuse_no_step
 from mrcnn.training.batches import Batches
 from mrcnn.training.callbacks import TrainingError
 from mrcnn.training.layers import layer_pattern, set_trainable
@@ -60,13 +60,14 @@ def compile_model(
         clipped = clip_norm / model.replicas()
         optimizer = make_optimizer(learning_rate, -(-batches // accumulate), clipped)
         model.compile(accumulating(optimizer, accumulate), loss_weights, weight_decay)
+        # What it keeps of each weight takes room on the disk, which is looked at before.
+        model.optimizer.build(model.trainable_variables)
         return model.optimizer
 
     if state is None:
         optimizer_for(batches)
         return True
     optimizer = optimizer_for(state.batches + batches)
-    optimizer.build(model.trainable_variables)
     alike = state.accumulate == accumulate
     fits = alike and restore_optimizer(optimizer, state.variables)
     if not fits:
@@ -177,6 +178,7 @@ class Run:
         self.plan["accumulate"] = minimised["accumulate"]
         minimised |= {"weight_decay": plan.weight_decay, "state": self.state}
         minimised["batches"] = (self.epochs - self.first_epoch) * len(self.batches)
+        refuse_no_step(minimised["batches"], minimised["accumulate"])
         if not compile_model(self.model, plan.optimizer, plan.learning_rate, **minimised):
             self.console.line(
                 "Other layers learn now than in the run before, or other batches make a step: the "
@@ -190,7 +192,7 @@ class Run:
         cannot be made, or the disk has no room.
         """
         weights = run_files.bytes_of(self.model.weights)
-        state = run_files.bytes_of(self.model.trainable_variables)
+        state = run_files.bytes_of(self.model.optimizer.variables)
         disk = run_files.disk_text(self.folder, weights, state, self.epochs - self.first_epoch)
         if hosts.leads() and (not self.first_epoch or not self.folder.exists()):
             self.folder = run_files.claim_folder(self.folder)

@@ -118,7 +118,7 @@ def list_checkpoints(folder: str | Path) -> dict[int, Path]:
 def find_last(model_dir: str | Path, name: str) -> Path | None:
     """Return the last checkpoint of the newest run of `name` under `model_dir`, or None."""
     newest = next(runs(model_dir, name), None)
-    return newest and _last(newest)
+    return newest and last_of(newest)
 
 
 def find_best(model_dir: str | Path, name: str) -> Path | None:
@@ -127,7 +127,7 @@ def find_best(model_dir: str | Path, name: str) -> Path | None:
     Of a run of the older package, which does not tell, that is the last.
     """
     newest = next(runs(model_dir, name), None)
-    return newest and (best_of(newest) or _last(newest))
+    return newest and (best_of(newest) or last_of(newest))
 
 
 def best_of(folder: str | Path) -> Path | None:
@@ -144,16 +144,16 @@ def is_last(path: str | Path) -> bool:
 
 
 def find_resumable(folder: str | Path) -> Path | None:
-    """Return the checkpoint of a run's folder that its state belongs to, else its last, or None.
+    """Return the checkpoint of a run's folder that its state belongs to, or None.
 
     A run that was killed after it had written an epoch's weights and before its state has weights
-    that are one epoch ahead of the optimizer. Without a readable state the last one is meant;
-    whoever resumes is told then what is wrong.
+    that are one epoch ahead of the optimizer; in the first epoch it has no state at all.
     """
-    return list_checkpoints(folder).get(read_header(folder).get("epoch")) or _last(folder)
+    return list_checkpoints(folder).get(read_header(folder).get("epoch"))
 
 
-def _last(folder):
+def last_of(folder: str | Path) -> Path | None:
+    """Return the last checkpoint of a run's folder, or None."""
     checkpoints = list_checkpoints(folder)
     return checkpoints[max(checkpoints)] if checkpoints else None
 
@@ -238,7 +238,7 @@ def disk_text(folder: str | Path, weights: int, state: int, epochs: int) -> str:
     """Say what a run will take of the disk, and where that is more than is free, how far it gets.
 
     `folder` is the run's and need not be there yet; `weights` and `state` are bytes of a checkpoint
-    and of the training state, the optimizer's momentum of all that learns; `epochs` are to come.
+    and of the training state, which are the optimizer's variables; `epochs` are to come.
     Raises OSError where not even one epoch could be written.
     """
     folder = Path(folder).absolute()
