@@ -87,6 +87,25 @@ def test_too_few_photos_for_the_folds(report):
         folds.split(report, 13)
 
 
+def test_what_only_one_folder_has_is_no_fault_of_the_whole(tmp_path):
+    make_subset(tmp_path / "train", {f"{i}.png": [object_of("mug")] for i in range(6)})
+    make_subset(tmp_path / "val", {f"{i}.png": [object_of("cup")] for i in range(6)})
+    assert [f.kind for f in check_dataset(tmp_path).errors] == ["unknown class"]
+    report = check_dataset(tmp_path, pooled=True)
+    assert not report.errors and not [f for f in report.findings if f.kind == "few"]
+    assert folds.class_names_of(report) == ("cup", "mug")
+
+
+def test_a_folder_of_empty_photos_is_no_fault_while_another_has_objects(tmp_path):
+    make_subset(tmp_path / "train", {"0.png": [object_of("mug")], "1.png": [object_of("mug")]})
+    make_subset(tmp_path / "val", {"0.png": []}, seed=9)
+    assert [f.kind for f in check_dataset(tmp_path).errors] == ["no regions"]
+    report = check_dataset(tmp_path, pooled=True)
+    assert not report.errors and len(folds.photos_of(report)) == 3
+    make_subset(tmp_path / "train", {"0.png": []})
+    assert [f.kind for f in check_dataset(tmp_path, pooled=True).errors] == ["no regions"]
+
+
 def test_the_report_of_a_fold_is_what_training_takes(dataset, report):
     held = folds.split(report, 3)[0]
     part = folds.without(report, held, folds.class_names_of(report))

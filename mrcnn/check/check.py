@@ -21,7 +21,13 @@ from mrcnn.annotation.read import attribute_of_train, read_folder, subset_folder
 from mrcnn.annotation.records import AnnotatedImage, AnnotationError
 from mrcnn.check.anchor_fit import fit_anchors
 from mrcnn.check.duplicates import Fingerprint, find_duplicates, fingerprint
-from mrcnn.check.judge import judge_classes, judge_duplicates, judge_labels, judge_subset
+from mrcnn.check.judge import (
+    judge_classes,
+    judge_duplicates,
+    judge_labels,
+    judge_regions,
+    judge_subset,
+)
 from mrcnn.check.preview import Preview
 from mrcnn.check.regions import RegionFault, RegionSize, measure
 from mrcnn.check.report import CheckReport, Finding, SubsetReport
@@ -47,6 +53,7 @@ def check_dataset(
     progress: Callable[[int, int], None] | None = None,
     threads: int | None = None,
     subsets: Sequence[str] = SUBSETS,
+    pooled: bool = False,
 ) -> CheckReport:
     """Check the data set in `folder`.
 
@@ -62,7 +69,9 @@ def check_dataset(
         progress: called with (images done, of how many) from the calling thread.
         threads: how many photos are read at a time; at most 8 when left out.
         subsets: the folders to check, see `subset_folder`; SUBSETS are compared with one another
-            too.
+            too, unless `pooled`.
+        pooled: the subsets are one data set, which is split in other ways: what one of them has
+            none of may be in another.
 
     What is wrong with the data never raises: it stands in the report. OSError comes only from
     writing the preview.
@@ -93,10 +102,12 @@ def check_dataset(
                 progress(done, len(tasks))
     for subset in reports:
         judge_subset(subset)
+    for whole in [reports] if pooled else [[subset] for subset in reports]:
+        judge_regions(whole)
     if class_names is not None:
         judge_labels(reports, class_names)
     duplicates = []
-    if tuple(subsets) == SUBSETS:
+    if tuple(subsets) == SUBSETS and not pooled:
         train, val = reports
         if class_names is None:
             judge_classes(train, val)

@@ -17,9 +17,6 @@ def judge_subset(subset: SubsetReport) -> None:
     """Note what concerns the folder as a whole."""
     if subset.annotations is None:
         return
-    if not subset.regions:
-        reason = "not one usable region on a photo that is there: nothing to learn from"
-        subset.note("no regions", reason)
     moved = elsewhere(subset.folder, subset.paths)
     if moved:
         place = subset.paths[moved[0]].relative_to(subset.folder).as_posix()
@@ -33,20 +30,37 @@ def judge_subset(subset: SubsetReport) -> None:
             f"{subset.unlisted} of {subset.images} photos are not in the annotation file: "
             "they are not used",
         )
-    crowds = Counter(), Counter()
-    for image in subset.annotations.images:
-        for region in image.regions:
-            crowds[region.crowd][region.label] += 1
-    if crowds[True]:
-        total = subset.annotations.num_regions
-        reason = f"{crowds[True].total()} of {total} regions are crowds (iscrowd 1): not learned"
+    total, crowds = subset.annotations.num_regions, _labels(subset, crowd=True).total()
+    if crowds:
+        reason = f"{crowds} of {total} regions are crowds (iscrowd 1): not learned"
         subset.note("crowds", f"{reason}, and not counted in the evaluation")
-    for label in crowds[True].keys() - crowds[False].keys():
-        subset.note("crowds only", f"all regions of class {label!r} are crowds (iscrowd 1)")
-    for label, sizes in subset.by_class().items():
-        if subset.name == "train" and len(sizes) < FEW_REGIONS:
-            reason = f"class {label!r} has few regions ({len(sizes)}): is the name spelled right?"
-            subset.note("few", reason)
+
+
+def judge_regions(subsets: Sequence[SubsetReport]) -> None:
+    """Note what is lacking in subsets that are one data set to what uses them."""
+    read = [subset for subset in subsets if subset.annotations is not None]
+    if not read:
+        return
+    note = read[0].note
+    if not any(subset.regions for subset in read):
+        note("no regions", "not one usable region on a photo that is there: nothing to learn from")
+    crowds, objects = (sum((_labels(s, crowd) for s in read), Counter()) for crowd in (True, False))
+    for label in crowds.keys() - objects.keys():
+        note("crowds only", f"all regions of class {label!r} are crowds (iscrowd 1)")
+    if read[0].name == "train":
+        usable = Counter()
+        for subset in read:
+            usable.update({label: len(sizes) for label, sizes in subset.by_class().items()})
+        for label, count in usable.items():
+            if count < FEW_REGIONS:
+                reason = f"class {label!r} has few regions ({count}): is the name spelled right?"
+                note("few", reason)
+
+
+def _labels(subset, crowd):
+    """Count the regions of each class that are crowds, or those that are not."""
+    regions = (region for image in subset.annotations.images for region in image.regions)
+    return Counter(region.label for region in regions if region.crowd == crowd)
 
 
 def judge_labels(subsets: Sequence[SubsetReport], class_names: Sequence[str]) -> None:

@@ -43,11 +43,12 @@ def check(
     preview_folder: Path | None = None,
     subsets: Sequence[str] = SUBSETS,
     classes: Sequence[str] | None = None,
+    pooled: bool = False,
 ) -> CheckReport:
     """Check the data set; draw it where there is a `preview_folder`, with augmentation if any.
 
     `arguments` tell its folder and the attribute; `classes`, without the background, are by
-    default the script's.
+    default the script's; `subsets` and `pooled` as of `check_dataset`.
     """
     preview = change = None
     if preview_folder and script.augmentation:
@@ -65,6 +66,7 @@ def check(
             default_class=classes[0] if classes and len(classes) == 1 else None,
             attribute=arguments.attribute or script.dataset.ATTRIBUTE,
             subsets=subsets,
+            pooled=pooled,
             preview=preview,
             progress=progress.to,
         )

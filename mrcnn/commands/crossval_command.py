@@ -63,7 +63,7 @@ def run_crossval(script: Script, arguments: argparse.Namespace) -> int:
 def _checked(script, arguments, config) -> CheckReport:
     """Return the report of the subsets that are there, once it has no errors, and print it."""
     there = [name for name in SUBSETS if subset_folder(arguments.dataset, name).is_dir()]
-    report = check(script, arguments, config, subsets=there or SUBSETS[:1])
+    report = check(script, arguments, config, subsets=there or SUBSETS[:1], pooled=True)
     print(report.text(), flush=True)
     refuse_errors(report, "nothing is trained on wrong data")
     of = " and ".join(subset.folder.name for subset in report.subsets)
