@@ -20,6 +20,7 @@ needs.
 """
 
 import argparse
+import itertools
 import json
 import statistics
 import subprocess
@@ -29,6 +30,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import ENVIRONMENT, measuring
+from mrcnn import atomic
 from mrcnn.training.plan import FEW
 
 WORKER = Path(__file__).with_name("fine_tuning_worker.py")
@@ -64,7 +66,11 @@ def parse_arguments(argv=None) -> argparse.Namespace:
     add("--channels", type=measuring.positive, default=256, help="of torchvision's pyramid")
     add("--torch-python", metavar="PYTHON", default=sys.executable)
     add("--results", type=Path, metavar="FILE.jsonl", help="keep the results, and go on with them")
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    for pair in itertools.chain(*arguments.change):
+        if not all(pair.partition("=")):
+            parser.error(f"--change {pair}: write NAME=VALUE")
+    return arguments
 
 
 def value_of(text: str):
@@ -104,8 +110,11 @@ class Results:
 
     def __init__(self, path: Path | None):
         self.path = path
-        lines = path.read_text().splitlines() if path and path.exists() else []
-        self.kept = dict(map(json.loads, lines))
+        lines = path.read_text().splitlines(keepends=True) if path and path.exists() else []
+        # Of a run that was killed the last line may be cut.
+        self.kept = dict(json.loads(line) for line in lines if line.endswith("\n"))
+        if lines and not lines[-1].endswith("\n"):
+            atomic.write_bytes(path, "".join(lines[:-1]).encode())
 
     def of(self, python: str, request: dict) -> dict:
         """Return the result of a request, trained now where it was not before."""
@@ -130,10 +139,10 @@ def row(name: str, results: list[dict]) -> list[str]:
     return [name, *cells, span, f"{mean['minutes']:.1f}"]
 
 
-def main(argv=None):
+def main(argv=None) -> int:
     arguments = parse_arguments(argv)
     measuring.introduce("Fine-tuning")
-    results = Results(arguments.results)
+    results, skipped = Results(arguments.results), 0
     for folder in arguments.datasets:
         rows = []
         for name, request in requests(arguments).items():
@@ -143,14 +152,17 @@ def main(argv=None):
                 asked = {**request, "dataset": str(folder.resolve()), "seed": seed}
                 result = results.of(python, asked)
                 print(f"{folder.name}, {name}, seed {seed}: {result}", file=sys.stderr, flush=True)
-                if "skipped" not in result:
+                if "skipped" in result:
+                    skipped += 1
+                else:
                     of_seeds.append(result)
             if of_seeds:
                 rows.append(row(name, of_seeds))
         header = ["", "AP", "AP50", "AP75", "AP of the seeds", "minutes"]
         seeds = f"mean of the seeds {', '.join(map(str, arguments.seeds))}"
         measuring.section(f"{folder.name}: mask AP, {seeds}", measuring.table(header, rows))
+    return int(bool(skipped))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -33,6 +33,7 @@ import scipy.special
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from custom_training import CustomDataset
+from mrcnn import atomic
 from mrcnn.commands import process
 from mrcnn.commands.opening import open_model
 from mrcnn.config import Config
@@ -108,6 +109,17 @@ def render_sets(work: Path, photos: Sequence[Path], share: float) -> None:
         options = render.Options(lookalikes, negatives, behind, PHOTO_SHARE)
         job = render.Job(folder, seed, (PICTURE_SIDE, PICTURE_SIDE), options)
         render.render_folder(job, count, os.cpu_count() or 1)
+
+
+def keep_photos(work: Path, photos: Sequence[Path]) -> None:
+    """Note the folders of photos in the work's; raises ValueError where others are noted there."""
+    note, folders = work / "photos.json", sorted(str(folder.resolve()) for folder in photos)
+    if not note.exists():
+        atomic.write_json(note, folders)
+    elif (before := json.loads(note.read_text())) != folders:
+        names = " ".join(before)
+        text = f"with --photos {names}" if before else "without --photos"
+        raise ValueError(f"{work} was begun {text}: say the same, or name another --work")
 
 
 def load_sets(
@@ -248,6 +260,7 @@ def main(argv=None) -> int:
     output = arguments.output or (work / SHIPPED.name if trial else SHIPPED)
 
     def steps():
+        keep_photos(work, arguments.photos)
         render_sets(work, arguments.photos, arguments.images)
         weights = train(work, arguments.photos, arguments.epochs)
         ship(weights, work, arguments.photos, output)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import made_up, measuring
+from benchmarks import fine_tuning, made_up, measuring
 from benchmarks.peers import Worker
 
 SCRIPTS = (
@@ -213,3 +213,29 @@ def test_the_older_package_may_be_its_port_to_tensorflow_2(tmp_path, job):
     worker.run()
     worker.close()
     assert answer["ready"].startswith(request["checkout"])
+
+
+class TestFineTuning:
+    def test_a_change_without_a_value_is_refused(self, capsys):
+        for change in ("layers", "=3", "layers="):
+            with pytest.raises(SystemExit):
+                fine_tuning.main(["mug", "--change", change])
+            assert f"--change {change}: write NAME=VALUE" in capsys.readouterr().err
+
+    def test_results_go_on_after_a_line_that_was_cut(self, tmp_path, monkeypatch):
+        file = tmp_path / "results.jsonl"
+        file.write_text('["{\\"seed\\": 1}", {"AP": 0.5}]\n["{\\"seed\\": 2}", {"A')
+        trained = []
+        monkeypatch.setattr(
+            fine_tuning, "run", lambda python, request: trained.append(request) or {"AP": 0.25}
+        )
+        results = fine_tuning.Results(file)
+        assert results.of("python", {"seed": 1}) == {"AP": 0.5} and not trained
+        assert results.of("python", {"seed": 2}) == {"AP": 0.25}
+        again = fine_tuning.Results(file)
+        assert again.of("python", {"seed": 2}) == {"AP": 0.25} and len(trained) == 1
+
+    def test_a_training_that_failed_is_in_the_exit_code(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.setattr(fine_tuning, "run", lambda python, request: {"skipped": "no memory"})
+        assert fine_tuning.main([str(tmp_path)]) == 1
+        assert "no memory" in capsys.readouterr().err

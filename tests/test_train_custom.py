@@ -64,6 +64,10 @@ def test_from_rendering_to_weights_and_nothing_twice(script, tmp_path, capsys):
     assert "Rendering" not in printed and "2 epochs are done already" in printed
     assert output.read_bytes() == first
 
+    assert script["main"](arguments[:-2]) == 1
+    error = capsys.readouterr().err
+    assert f"was begun with --photos {photos.resolve()}: say the same, or name another" in error
+
 
 def test_scores_are_made_what_they_say(script):
     rng = np.random.default_rng(0)
