@@ -20,6 +20,7 @@ needs.
 """
 
 import argparse
+import dataclasses
 import itertools
 import json
 import statistics
@@ -38,8 +39,8 @@ SIDE = 512
 # What --change takes besides the fields of the plan, of its Jitter and of a Config.
 LEVERS = """
 names of --change: settings of a Config in capitals; fields of the plan few and of its Jitter
-(layers, epochs, learning_rate, batch, flip, scale, shift, turn, ...); of its optimizer warm_up, end
-and weight_decay; and
+(layers, epochs, learning_rate, batch, flip, scale, shift, turn, ...); of its optimizer warm_up,
+end, weight_decay and backbone (its share of the rate); and
   jitter=0          photos as they are
   heads_first=N     N epochs of the heads alone before
   average=0.99      the average of the weights over the last steps instead of the last ones
@@ -83,8 +84,12 @@ def value_of(text: str):
 
 
 def requests(arguments: argparse.Namespace) -> dict[str, dict]:
-    """Return what to train on each data set and with each seed, by what the table calls it."""
+    """Return what to train on each data set and with each seed, by what the table calls it.
+
+    The plan is among it so that results of another one do not stand for it.
+    """
     common = {name: getattr(arguments, name) for name in ("side", "precision", "start", "epochs")}
+    common["plan"] = dataclasses.asdict(FEW) | {"optimizer": FEW.optimizer.keywords}
     found = {} if arguments.only_changes else {"few": {**common, "peer": "ours", "change": {}}}
     for pairs in arguments.change:
         change = {name: value_of(text) for name, text in (pair.split("=", 1) for pair in pairs)}

@@ -83,13 +83,20 @@ def train(
         rpn_post_nms_top_n_train=suit["POST_NMS_ROIS_TRAINING"],
         rpn_post_nms_top_n_test=suit["POST_NMS_ROIS_INFERENCE"], box_score_thresh=0.0,
     )  # fmt: skip
+    of_plan = plan.optimizer.keywords
+    pretrained = {id(each) for each in model.backbone.blocks.parameters()}
     learning = [each for each in model.parameters() if each.requires_grad]
-    kinds = [[each for each in learning if (each.ndim > 1) == kernels] for kernels in (True, False)]
-    decay = plan.optimizer.keywords["weight_decay"]
-    groups = [{"params": kinds[0], "weight_decay": decay}, {"params": kinds[1], "weight_decay": 0}]
-    optimizer = torch.optim.AdamW(groups, lr=plan.learning_rate)
+    groups = [
+        {
+            "params": [each],
+            "lr": plan.learning_rate * (of_plan["backbone"] if id(each) in pretrained else 1),
+            "weight_decay": of_plan["weight_decay"] if each.ndim > 1 else 0,
+        }
+        for each in learning
+    ]
+    optimizer = torch.optim.AdamW(groups)
     steps = request["epochs"] * -(-len(learned.image_ids) // plan.batch)
-    warm_up, end = plan.optimizer.keywords["warm_up"], plan.optimizer.keywords["end"]
+    warm_up, end = of_plan["warm_up"], of_plan["end"]
     warm_up = max(min(warm_up, steps // 2), 1)
 
     def rate(step):

@@ -31,7 +31,7 @@ from mrcnn.training.plan import FEW
 BACKBONE = BACKBONES["efficientnet_lite0"]
 # The layers that tell classes, of weights for others.
 CLASS_LAYERS = ["mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_bbox", "mrcnn_mask"]
-OF_OPTIMIZER = ("warm_up", "end", "weight_decay")
+OF_OPTIMIZER = ("warm_up", "end", "weight_decay", "backbone")
 
 
 def datasets(folder: str) -> list[CustomDataset]:

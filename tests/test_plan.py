@@ -92,6 +92,25 @@ def test_only_kernels_decay():
     assert [float(np.asarray(w).flat[0]) for w in weights] == pytest.approx([0.9, 1, 1, 1])
 
 
+def test_the_backbone_learns_at_its_share_of_the_rate():
+    names = "res4a_branch2a", "lite5a_bn", "fpn_c5p5", "rpn_model", "mrcnn_mask_conv1"
+    layers = [keras.layers.Dense(2, use_bias=False, name=name) for name in names]
+    for layer in layers:
+        layer.build((None, 3))
+    weights = [layer.kernel for layer in layers]
+    before = [np.asarray(weight) for weight in weights]
+    optimizer = plan.warm_cosine(0.5, 100, 5.0, warm_up=1, weight_decay=0, backbone=0.1)
+    optimizer.apply([keras.ops.ones(w.shape) for w in weights], weights)
+    # Adam's first step is of the rate, whatever the gradients are.
+    moved = [
+        np.ptp(b - np.asarray(w)) + (b - np.asarray(w)).mean()
+        for b, w in zip(before, weights, strict=True)
+    ]
+    assert moved == pytest.approx([0.05, 0.05, 0.5, 0.5, 0.5], rel=1e-4)
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    assert again.backbone == 0.1 and isinstance(again, type(optimizer))
+
+
 def test_a_constant_rate_is_the_one_of_the_state():
     model = network((2, 3))
     optimizer, _ = compiled(model, plan.classic)

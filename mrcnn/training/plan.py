@@ -41,14 +41,17 @@ def warm_cosine(
     warm_up: int = 200,
     end: float = 0.01,
     weight_decay: float = 0.02,
+    backbone: float = 1.0,
 ):
     """AdamW (Loshchilov and Hutter 2019).
 
     The rate rises in a line for `warm_up` steps, half of all at the most, and falls along a cosine
-    (Loshchilov and Hutter 2017) to the share `end` of the highest. Kernels decay, biases and
-    BatchNorm do not.
+    (Loshchilov and Hutter 2017) to the share `end` of the highest. The backbone learns at the share
+    `backbone` of it, see `layer_rates`. Kernels decay, biases and BatchNorm do not.
     """
     import keras
+
+    from mrcnn.training.layer_rates import LayerRates
 
     warm_up = max(min(warm_up, steps // 2), 1)
     rate = keras.optimizers.schedules.CosineDecay(
@@ -58,7 +61,9 @@ def warm_cosine(
         warmup_target=learning_rate,
         warmup_steps=warm_up,
     )
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=weight_decay, global_clipnorm=clip_norm)
+    optimizer = LayerRates(
+        rate, weight_decay=weight_decay, global_clipnorm=clip_norm, backbone=backbone
+    )
     optimizer.exclude_from_weight_decay(var_names=list(UNDECAYED))
     return optimizer
 
@@ -94,7 +99,7 @@ CLASSIC = Plan("classic", "SGD at a constant rate", classic)
 FEW = Plan(
     "few",
     "AdamW, its rate warming up and falling to near 0",
-    functools.partial(warm_cosine, warm_up=40, end=0.01, weight_decay=0.02),
+    functools.partial(warm_cosine, warm_up=40, end=0.01, weight_decay=0.02, backbone=0.1),
     layers="4+",
     epochs=30,
     learning_rate=1e-3,
