@@ -228,7 +228,8 @@ def test_the_options_of_a_plan():
     found = arguments.layers, arguments.epochs, arguments.batch, arguments.learning_rate
     assert found == ("4+", 30, 4, 1e-3)
     assert planning.text(plan.FEW, "as --plan says", arguments) == (
-        "Plan: few, as --plan says: AdamW, its rate warming up and falling to near 0, layers 4+, "
+        "Plan: few, as --plan says: AdamW, its rate warming up and falling to near 0, a tenth "
+        "of it for the backbone, layers 4+, "
         "30 epochs, photos changed each time they are seen"
     )
     arguments = planning.completed(started(layers="5+", batch=1), plan.FEW)

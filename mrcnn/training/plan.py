@@ -98,7 +98,7 @@ class Plan:
 CLASSIC = Plan("classic", "SGD at a constant rate", classic)
 FEW = Plan(
     "few",
-    "AdamW, its rate warming up and falling to near 0",
+    "AdamW, its rate warming up and falling to near 0, a tenth of it for the backbone",
     functools.partial(warm_cosine, warm_up=40, end=0.01, weight_decay=0.02, backbone=0.1),
     layers="4+",
     epochs=30,
