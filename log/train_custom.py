@@ -112,7 +112,11 @@ def render_sets(work: Path, photos: Sequence[Path], share: float) -> None:
 
 
 def keep_photos(work: Path, photos: Sequence[Path]) -> None:
-    """Note the folders of photos in the work's; raises ValueError where others are noted there."""
+    """Note the folders of photos in the work's; raises ValueError where others are noted there.
+
+    Raises RenderError for a folder without photos, which is not noted.
+    """
+    render.photos_in(photos)
     note, folders = work / "photos.json", sorted(str(folder.resolve()) for folder in photos)
     if not note.exists():
         atomic.write_json(note, folders)

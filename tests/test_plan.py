@@ -102,10 +102,7 @@ def test_the_backbone_learns_at_its_share_of_the_rate():
     optimizer = plan.warm_cosine(0.5, 100, 5.0, warm_up=1, weight_decay=0, backbone=0.1)
     optimizer.apply([keras.ops.ones(w.shape) for w in weights], weights)
     # Adam's first step is of the rate, whatever the gradients are.
-    moved = [
-        np.ptp(b - np.asarray(w)) + (b - np.asarray(w)).mean()
-        for b, w in zip(before, weights, strict=True)
-    ]
+    moved = [(old - np.asarray(new)).mean() for old, new in zip(before, weights, strict=True)]
     assert moved == pytest.approx([0.05, 0.05, 0.5, 0.5, 0.5], rel=1e-4)
     again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     assert again.backbone == 0.1 and isinstance(again, type(optimizer))

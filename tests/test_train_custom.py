@@ -69,6 +69,17 @@ def test_from_rendering_to_weights_and_nothing_twice(script, tmp_path, capsys):
     assert f"was begun with --photos {photos.resolve()}: say the same, or name another" in error
 
 
+def test_a_folder_of_photos_that_was_mistyped_is_not_kept(script, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    cv2.imwrite(str(photos / "red.png"), np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(ValueError, match="no photos .* in .*fotos"):
+        script["keep_photos"](tmp_path / "work", [tmp_path / "fotos"])
+    script["keep_photos"](tmp_path / "work", [photos])
+    with pytest.raises(ValueError, match="was begun with --photos"):
+        script["keep_photos"](tmp_path / "work", [])
+
+
 def test_scores_are_made_what_they_say(script):
     rng = np.random.default_rng(0)
     truth = rng.normal(0, 2, 20000)
