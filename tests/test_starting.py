@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from custom_training import SCRIPT, CustomConfig
+from custom_training import SCRIPT, CustomConfig, CustomDataset
 from mrcnn import devices, settings
-from mrcnn.commands import starting, weights
+from mrcnn.commands import planning, starting, weights
 from mrcnn.commands.starting import starting_point
 from mrcnn.commands.train_command import _stopped_text
 from mrcnn.commands.training_arguments import parse_arguments
 from mrcnn.config import Config
 from mrcnn.download import COCO_WEIGHTS
+from mrcnn.nn.backbones import BACKBONES
 from mrcnn.nn.weights_file import inspect
 from mrcnn.training import run_files
 from mrcnn.training.state import State
@@ -29,17 +30,46 @@ def start(words):
     return starting_point(SCRIPT, parse_arguments(words.split(), "", CustomConfig))
 
 
-def test_without_weights_coco_where_it_is_here_else_those_that_ship(tmp_path):
-    assert weights.default_start(tmp_path) == "coco"
+def test_without_weights_the_start_follows_from_what_is_here_and_the_classes(tmp_path):
+    remotes, cups = (lambda: ["AC Remote"]), (lambda: ["cup"])
+    small = str(BACKBONES["efficientnet_lite0"].pretrained.path())
+    assert weights.default_start(tmp_path, remotes) == small
     (tmp_path / "log").mkdir()
-    (tmp_path / "log" / "custom.h5").touch()
-    assert weights.default_start(tmp_path) == str(tmp_path / "log" / "custom.h5")
+    ours = tmp_path / "log" / "custom.h5"
+    ours.write_bytes(SHIPPED.read_bytes())
+    for classes, backbone, taken in (
+        (remotes, None, str(ours)),
+        (lambda: None, None, str(ours)),
+        (cups, None, small),
+        (lambda: ["AC Remote", "cup"], None, small),
+        (cups, "efficientnet_lite0", small),
+        (remotes, "resnet50", "imagenet"),
+        (remotes, "EfficientNetV2B0", "imagenet"),
+        (remotes, "resnet101", "coco"),
+        (cups, "own:backbone", str(ours)),
+    ):
+        assert weights.default_start(tmp_path, classes, backbone) == taken
     (tmp_path / COCO_WEIGHTS.name).touch()
-    assert weights.default_start(tmp_path) == "coco"
+    assert weights.default_start(tmp_path, cups) == "coco"
+
+
+@pytest.mark.parametrize("own", [None, ("cup",)])
+def test_the_annotations_or_the_script_name_the_classes_to_start_with(tmp_path, monkeypatch, own):
+    for module in (starting, planning):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / "custom.h5").write_bytes(SHIPPED.read_bytes())
+    monkeypatch.setattr(CustomDataset, "CLASSES", own)
+    begun = start(f"train --dataset {ROOT / 'dataset'}")
+    assert (begun.path.name == "custom.h5") == (own is None)
+    plan, why = planning.choose(begun, None)
+    said = {None: "log/custom.h5", ("cup",): "a backbone's weights"}[own]
+    assert (plan.name, why) == ("few", f"the default from {said}")
+    assert begun.text(begun.config()).endswith("; efficientnet_lite0, 512 px")
 
 
 def test_what_is_taken_is_said(monkeypatch):
-    monkeypatch.setattr(weights, "default_start", lambda root: str(SHIPPED))
+    monkeypatch.setattr(weights, "default_start", lambda *asked: str(SHIPPED))
     begun = start("train")
     said = f"Weights to start from (none are named): {SHIPPED}; efficientnet_lite0, 512 px"
     assert begun.text(begun.config()) == said

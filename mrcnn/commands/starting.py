@@ -4,11 +4,15 @@
 """
 
 import argparse
+import contextlib
+import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from mrcnn import settings
+from mrcnn.annotation.read import read_folder, subset_folder
+from mrcnn.annotation.records import AnnotationError
 from mrcnn.commands import weights
 from mrcnn.commands.arguments import LAYERS
 from mrcnn.commands.process import ROOT
@@ -142,11 +146,10 @@ class Start:
 def starting_point(script: Script, arguments: argparse.Namespace) -> Start:
     """Return what a training with these arguments starts from.
 
-    Without `--weights` that is COCO's where they are here already, else the weights that ship,
-    which need no download, and without those COCO's. Raises ValueError or OSError in a sentence.
+    Without `--weights` see `weights.default_start`. Raises ValueError or OSError in a sentence.
     """
     resume, of_imagenet = getattr(arguments, "resume", False), None
-    wanted = arguments.weights or ("last" if resume else weights.default_start(ROOT))
+    wanted = arguments.weights or ("last" if resume else _default(script, arguments))
     if wanted == "imagenet":
         of_imagenet = pretrained_backbone(arguments.backbone, settings.backbone(script.config))
     name = arguments.name or script.name
@@ -157,6 +160,23 @@ def starting_point(script: Script, arguments: argparse.Namespace) -> Start:
     if resume:
         _check_run(path, arguments.logs, name)
     return Start(script, arguments, wanted, path, info, of_imagenet)
+
+
+def _default(script, arguments):
+    """Return the weights to start from where none are named."""
+    classes = functools.partial(_classes, script, arguments)
+    backbone = arguments.backbone or settings.own_backbone(script.config)
+    return weights.default_start(ROOT, classes, backbone)
+
+
+def _classes(script, arguments):
+    """Return the classes to train; None where the annotations cannot be read: the check tells."""
+    if script.dataset.CLASSES:
+        return script.dataset.CLASSES
+    attribute = arguments.attribute or script.dataset.ATTRIBUTE
+    with contextlib.suppress(AnnotationError):
+        return read_folder(subset_folder(arguments.dataset, "train"), attribute).class_names
+    return None
 
 
 def _check_run(path: Path, logs: Path, name: str) -> None:

@@ -69,7 +69,8 @@ def parse_arguments(
             "--weights",
             metavar="WEIGHTS",
             help="where to start: coco or imagenet (downloaded), last or best of the newest run, "
-            "or a file; default: coco where it was downloaded before, else log/custom.h5",
+            "or a file; default: coco where it was downloaded before, else log/custom.h5 for its "
+            "class and for others imagenet of efficientnet_lite0, which is there already",
         )
         logs(add)
         kinds.add_name(add, default["name"])

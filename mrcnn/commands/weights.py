@@ -4,20 +4,22 @@ Every command and script asks here, so that what is measured is what predicts.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mrcnn.commands.arguments import FUNCTION
 from mrcnn.commands.process import LOG_FOLDER, of_checkout
 from mrcnn.download import COCO_WEIGHTS, fetch
 from mrcnn.nn import pretrained
-from mrcnn.nn.backbones import WORDS, is_known, resolve
-from mrcnn.nn.weights_file import WeightsInfo
+from mrcnn.nn.backbones import WORDS, is_known, named, resolve
+from mrcnn.nn.weights_file import WeightsInfo, inspect
 from mrcnn.quiet import start_keras
 from mrcnn.training import run_files
 
 # Words that `--weights` may be, of files that are published.
 PUBLISHED = ("coco", "imagenet")
+# The backbone of the weights that ship, whose ImageNet weights come with pip.
+SMALL = "efficientnet_lite0"
 
 
 def find(
@@ -78,13 +80,37 @@ def shipped(root: str | Path) -> Path:
     return of_checkout(LOG_FOLDER.name, "custom.h5", root=root)
 
 
-def default_start(root: str | Path) -> str:
+def default_start(
+    root: str | Path,
+    classes: Callable[[], Sequence[str] | None],
+    backbone: str | Callable | None = None,
+) -> str:
     """Return the weights that a training starts from where nothing is said.
 
-    COCO's where they were downloaded, since they suit most objects; else those that ship.
+    COCO's where they were downloaded, since they suit most objects. Else those that ship where
+    they know the classes, and for others ImageNet's, under heads that are new: of the backbone
+    that is asked for, or of the one that pip brings along.
+
+    Arguments:
+        root: the folder of the scripts.
+        classes: tells the classes to train, without the background, or None where they cannot be
+            told: then they count as known.
+        backbone: what `--backbone` says, or the BACKBONE of a Config where that is a function.
     """
-    downloaded = of_checkout(COCO_WEIGHTS.name, root=root).exists()
-    return "coco" if downloaded or not shipped(root).exists() else str(shipped(root))
+    ours = shipped(root)
+    if of_checkout(COCO_WEIGHTS.name, root=root).exists():
+        return "coco"
+    if backbone in (None, SMALL):
+        known = ours.exists() and _knows(ours, classes())
+        return str(ours if known else pretrained.place(SMALL, root))
+    if is_known(backbone):
+        return "imagenet" if named(backbone).pretrained else "coco"
+    return str(ours) if ours.exists() else "coco"
+
+
+def _knows(path: Path, class_names: Sequence[str] | None) -> bool:
+    """Tell whether a weights file is for these classes, without the background."""
+    return class_names is None or (inspect(path).class_names or [])[1:] == list(class_names)
 
 
 def present(
