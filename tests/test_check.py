@@ -319,7 +319,7 @@ def test_progress_and_threads_change_nothing(dataset):
 
 
 def test_long_lists_are_shortened_in_the_text(dataset):
-    make_subset(dataset / "train", {"0.png": [rect(200, 1, 5, 5)] * 30 + GOOD * 5})
+    make_subset(dataset / "train", {"0.png": [rect(200, y, 5, 5) for y in range(30)] + GOOD})
     text = check_dataset(dataset).text(limit=3)
     assert text.count("outside the image") == 3 and "and 27 more" in text
 

@@ -244,8 +244,9 @@ def test_via_3_checkbox_gives_the_names_of_its_options(tmp_path):
 
 
 def test_polylines_are_closed_with_a_warning(tmp_path):
-    line = words({**SQUARE, "name": "polyline"})
-    annotations = read(write(tmp_path, export(line, line)), default_class="plate")
+    lines = ({**SQUARE, "name": "polyline", "all_points_x": xs} for xs in ([1, 9, 5], [2, 9, 5]))
+    lines = (words({**line, "all_points_y": [1, 1, 9]}) for line in lines)
+    annotations = read(write(tmp_path, export(*lines)), default_class="plate")
     assert annotations.num_regions == 2
     assert "here called 'plate'" in annotations.warnings[0]
     assert annotations.warnings[1:] == ("polylines closed to polygons: 2",)
@@ -286,6 +287,25 @@ def test_an_image_that_stands_twice_is_joined_with_a_warning(tmp_path):
     annotations = read(write(tmp_path, document))
     assert len(annotations.images) == 1 and annotations.num_regions == 2
     assert "a.jpg stands twice" in annotations.warnings[0]
+    # What both entries say is there once.
+    document[next(iter(document))]["regions"].append(words(RECT, kind="a"))
+    assert read(write(tmp_path, document)).num_regions == 2
+
+
+def test_a_region_that_repeats_another_counts_once(tmp_path):
+    """Else a network that finds the object would be said to miss one of two."""
+    line = words({**SQUARE, "name": "polyline"}, kind="a")
+    other, moved = words(SQUARE, kind="b"), words({**RECT, "x": 3.5}, kind="a")
+    document = export(words(SQUARE, kind="a"), words(RECT, kind="a"), line, other, moved)
+    annotations = read(write(tmp_path, document, "a.json"))
+    assert [region.number for region in annotations.images[0].regions] == [1, 2, 4, 5]
+    (problem,) = annotations.problems
+    said = "a.jpg, region 3: the outline and class of region 1 again: it counts once"
+    assert (problem.kind, str(problem)) == ("drawn twice", said)
+    assert annotations.summary().endswith("left out: 1")
+    # A file beside it that has the region once says the same.
+    write(tmp_path, export(words(SQUARE, kind="a"), words(RECT, kind="a"), other, moved), "b.json")
+    assert read_folder(tmp_path).num_regions == 4
 
 
 # -- What is wrong is named ---------------------------------------------------------------------

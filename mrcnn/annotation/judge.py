@@ -19,7 +19,14 @@ from mrcnn.annotation.labels import (
 )
 from mrcnn.annotation.predicted import PREDICTED, compare
 from mrcnn.annotation.raw import RawImage, Source, in_words
-from mrcnn.annotation.records import AnnotatedImage, AnnotationError, Annotations, Problem, Region
+from mrcnn.annotation.records import (
+    REPEATED,
+    AnnotatedImage,
+    AnnotationError,
+    Annotations,
+    Problem,
+    Region,
+)
 from mrcnn.annotation.shapes import WITHOUT_AREA, Shape, ShapeError, build_shape, region_mask
 from mrcnn.outlines import encode_rle
 from mrcnn.tables import few
@@ -78,7 +85,7 @@ def judge(
         if name in images:
             warnings.append(f"{name} stands twice in the file; its regions are joined")
             image = image._replace(regions=images[name].regions + image.regions)
-        images[name] = image
+        images[name] = image._replace(regions=tuple(_once(name, image.regions, problems)))
     # 3. What is worth saying about the whole.
     regions = [region for image in images.values() for region in image.regions]
     polylines = sum(region.shape == "polyline" for region in regions)
@@ -164,6 +171,20 @@ def _joined(labelled):
         key = region.number if whole is None else (region.label, whole)
         objects.setdefault(key, []).append(region)
     return [_join(parts) if len(parts) > 1 else parts[0] for parts in objects.values()]
+
+
+def _once(name, regions, problems):
+    """Yield the regions of an image without those that repeat another one, class and outline."""
+    seen = {}
+    for region in regions:
+        points = tuple(outline.tobytes() for outline in region.outlines)
+        lengths = region.rle and tuple(region.rle["counts"])
+        first = seen.setdefault((region.label, region.crowd, points, lengths), region)
+        if first is region:
+            yield region
+        else:
+            reason = f"the outline and class of region {first.number} again: it counts once"
+            problems.append(Problem(name, region.number, REPEATED, reason))
 
 
 def _join(parts: list[Region]) -> Region:

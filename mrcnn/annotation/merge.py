@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from mrcnn.annotation.formats import RANKS
 from mrcnn.annotation.labels import in_order
 from mrcnn.annotation.raw import Rank
-from mrcnn.annotation.records import AnnotationError, Annotations
+from mrcnn.annotation.records import REPEATED, AnnotationError, Annotations
 from mrcnn.annotation.shapes import bounds
 from mrcnn.tables import few
 
@@ -46,7 +46,11 @@ def without_repeats(candidates: Sequence[Annotations]) -> tuple[list[Annotations
 
 def _statements(annotations, labels):
     """Return what is said, in comparable form: images, regions (class, box, mask), problems."""
-    said = {(problem.image, problem.region) for problem in annotations.problems}
+    said = {
+        (problem.image, problem.region)
+        for problem in annotations.problems
+        if problem.kind != REPEATED
+    }
     for image in annotations.images:
         name = image.filename.casefold()
         said.add(name)

@@ -12,6 +12,9 @@ import numpy as np
 
 from mrcnn.tables import few
 
+# The kind of the problem of a region that says what another one of its image says.
+REPEATED = "drawn twice"
+
 
 class AnnotationError(ValueError):
     """An annotation file, or a part of it, cannot be used; the message says which and why."""
@@ -91,7 +94,8 @@ class Problem(NamedTuple):
 
     image: str
     region: int | None
-    kind: str  # "no label", "under 3 points", "zero area", "unknown shape", "value", "file name"
+    # "no label", "under 3 points", "zero area", "unknown shape", "value", "file name", REPEATED
+    kind: str
     reason: str
 
     def __str__(self):
@@ -125,5 +129,5 @@ class Annotations:
         parts = [f"images: {len(self.images)}", f"regions: {self.num_regions}", classes + carried]
         parts += [f"skipped {shape}: {count}" for shape, count in self.skipped.items()]
         if self.problems:
-            parts.append(f"unusable: {len(self.problems)}")
+            parts.append(f"left out: {len(self.problems)}")
         return f"{names}: {self.form}, {', '.join(parts)}"

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mrcnn.annotation.records import AnnotatedImage, Region
+from mrcnn.annotation.records import REPEATED, AnnotatedImage, Region
 from mrcnn.annotation.shapes import bounds, crossing, region_mask
 from mrcnn.boxes import overlaps
 
@@ -91,7 +91,7 @@ def _drawn_twice(placed, height, width):
             if both >= SAME * (size.area + first_size.area - both):
                 like = "" if first.label == region.label else f", there as {first.label!r}"
                 reason = f"covers the same as region {first.number}{like}: was it drawn twice?"
-                yield RegionFault(region.number, "drawn twice", reason)
+                yield RegionFault(region.number, REPEATED, reason)
                 break
 
 

@@ -147,7 +147,7 @@ def _counts(subsets):
     rows += [[title, *(getattr(s, name) for s in subsets)] for title, name in COUNTS]
     problems = [s.annotations.problems if s.annotations else () for s in subsets]
     rows.append(["regions", *(sum(map(len, s.regions.values())) for s in subsets)])
-    rows.append(["  unusable", *(sum(p.region is not None for p in group) for group in problems)])
+    rows.append(["  left out", *(sum(p.region is not None for p in group) for group in problems)])
     return as_lines(rows, left=1)
 
 
