@@ -213,6 +213,7 @@ def planning(config) -> dict:
         "learning_rate": config.LEARNING_RATE,
         "weight_decay": config.WEIGHT_DECAY,
         "momentum": config.LEARNING_MOMENTUM,
+        "loss_weights": config.LOSS_WEIGHTS,
     }
 
 

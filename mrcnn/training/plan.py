@@ -15,7 +15,7 @@ and so goes on where it was.
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mrcnn.data.jitter import Jitter
 
@@ -82,6 +82,7 @@ class Plan:
     learning_rate, batch: the highest, and images a batch; None for those of the Config.
     augmentation: a `Jitter` or an imgaug augmenter; None leaves the images as they are.
     weight_decay: of the loss, None for the Config's; 0 where the optimizer lets weights decay.
+    loss_weights: factors of losses by name, besides LOSS_WEIGHTS of the Config.
     """
 
     name: str | None
@@ -93,6 +94,7 @@ class Plan:
     batch: int | None = None
     augmentation: object = None
     weight_decay: float | None = None
+    loss_weights: Mapping[str, float] = field(default_factory=dict)
 
 
 CLASSIC = Plan("classic", "SGD at a constant rate", classic)
@@ -106,6 +108,8 @@ FEW = Plan(
     batch=4,
     augmentation=Jitter(),
     weight_decay=0.0,
+    # It is the largest of the losses by far, and what the heads should learn comes short.
+    loss_weights={"rpn_bbox_loss": 0.2},
 )
 PLANS = {plan.name: plan for plan in (CLASSIC, FEW)}
 
@@ -125,6 +129,7 @@ def settled(
     learning_rate: float,
     weight_decay: float,
     momentum: float,
+    loss_weights: Mapping[str, float],
 ) -> Plan:
     """Return the whole plan of a training.
 
@@ -135,6 +140,7 @@ def settled(
         kept: what the state of a run that is resumed says of its `plan` and `highest_rate`, where
             it does.
         learning_rate, weight_decay, momentum: the Config's, where nothing else says them.
+        loss_weights: the Config's, which the plan's are multiplied by.
 
     Raises ValueError for a name that is not known, and for another than that of the run.
     """
@@ -157,6 +163,8 @@ def settled(
         changes["learning_rate"] = learning_rate if rate is None else rate
     if plan.weight_decay is None:
         changes["weight_decay"] = weight_decay
+    own = {name: loss_weights.get(name, 1.0) * each for name, each in plan.loss_weights.items()}
+    changes["loss_weights"] = {**loss_weights, **own}
     return dataclasses.replace(plan, **changes)
 
 

@@ -173,10 +173,10 @@ class Run:
 
     def compile(self, plan: Plan, **minimised) -> None:
         """Compile by a plan; `minimised` are further keywords of `compile_model`."""
-        self.plan = {"plan": plan.name, "highest_rate": plan.learning_rate}
-        self.plan |= {"layers": plan.layers, "epochs": self.epochs}
-        self.plan["accumulate"] = minimised["accumulate"]
-        minimised |= {"weight_decay": plan.weight_decay, "state": self.state}
+        self.plan = {"plan": plan.name, "highest_rate": plan.learning_rate, "layers": plan.layers}
+        self.plan |= {"epochs": self.epochs, "accumulate": minimised["accumulate"]}
+        minimised |= {"weight_decay": plan.weight_decay, "loss_weights": plan.loss_weights}
+        minimised["state"] = self.state
         minimised["batches"] = (self.epochs - self.first_epoch) * len(self.batches)
         refuse_no_step(minimised["batches"], minimised["accumulate"])
         if not compile_model(self.model, plan.optimizer, plan.learning_rate, **minimised):
