@@ -164,7 +164,7 @@ def test_what_is_given_wins_and_the_rest_is_the_plans():
     assert (few.layers, few.learning_rate, few.weight_decay) == ("4+", 1e-3, 0.0)
     assert few.augmentation == Jitter()
     assert classic.loss_weights == OF_CONFIG["loss_weights"]
-    assert few.loss_weights == {"rpn_bbox_loss": 0.1, "mrcnn_mask_loss": 2.0}
+    assert few.loss_weights == {"rpn_bbox_loss": 0.025, "mrcnn_mask_loss": 2.0}
     given = settled("few", layers="all", learning_rate=0.0, epochs=3, augmentation=False)
     assert (given.layers, given.learning_rate, given.epochs) == ("all", 0.0, 3)
     assert given.augmentation is None and given.optimizer is plan.FEW.optimizer

@@ -617,7 +617,7 @@ def test_a_plan_says_what_is_not_given(model, monkeypatch):
     assert set(changed) == {Jitter()}
     assert isinstance(model.keras_model.optimizer, keras.optimizers.AdamW)
     assert model.keras_model.weight_decay == 0.0
-    assert model.keras_model.loss_weights["rpn_bbox_loss"] == 0.2
+    assert model.keras_model.loss_weights["rpn_bbox_loss"] == 0.05
     header = run_files.read_header(model.log_dir)
     assert (header["plan"], header["highest_rate"]) == ("few", 1e-3)
 
