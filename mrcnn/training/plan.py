@@ -108,8 +108,8 @@ FEW = Plan(
     batch=4,
     augmentation=Jitter(),
     weight_decay=0.0,
-    # As large as all other losses together, it would have the features for itself. Divided by all
-    # anchors chosen for training, as Faster R-CNN's (Ren et al. 2015, equation 1), it is so small.
+    # The largest of the losses, it holds up the others where photos are few. Divided by all anchors
+    # chosen for training, not by those with an object (Ren et al. 2015), it would be so small.
     loss_weights={"rpn_bbox_loss": 0.05},
 )
 PLANS = {plan.name: plan for plan in (CLASSIC, FEW)}
