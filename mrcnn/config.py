@@ -188,8 +188,8 @@ class Config:
     # Weight decay of kernels and biases, of the plan `classic`; `few` has AdamW's own.
     # Change: higher where the validation loss rises early.
     WEIGHT_DECAY = 0.0001
-    # How much each loss counts; one that is left out counts 1. The plan `few` takes a twentieth of it
-    # for rpn_bbox_loss.
+    # How much each loss counts; one that is left out counts 1. The plan `few` takes a twentieth of
+    # it for rpn_bbox_loss.
     # Change: higher where that part is what matters, such as mrcnn_mask_loss for outlines.
     LOSS_WEIGHTS = {
         "rpn_class_loss": 1.0,
