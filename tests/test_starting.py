@@ -68,6 +68,19 @@ def test_the_annotations_or_the_script_name_the_classes_to_start_with(tmp_path, 
     assert begun.text(begun.config()).endswith("; efficientnet_lite0, 512 px")
 
 
+def test_a_backbone_that_a_script_sets_is_started_from(tmp_path, monkeypatch):
+    monkeypatch.setattr(starting, "ROOT", tmp_path)
+
+    class Own(CustomConfig):
+        BACKBONE = "resnet50"
+
+    script = dataclasses.replace(SCRIPT, config=Own)
+    words = f"train --dataset {ROOT / 'dataset'}"
+    begun = starting_point(script, parse_arguments(words.split(), "", Own))
+    assert (begun.wanted, begun.of_imagenet) == ("imagenet", "resnet50")
+    assert begun.config().BACKBONE == "resnet50"
+
+
 def test_what_is_taken_is_said(monkeypatch):
     monkeypatch.setattr(weights, "default_start", lambda *asked: str(SHIPPED))
     begun = start("train")

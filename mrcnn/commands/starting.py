@@ -165,8 +165,8 @@ def starting_point(script: Script, arguments: argparse.Namespace) -> Start:
 def _default(script, arguments):
     """Return the weights to start from where none are named."""
     classes = functools.partial(_classes, script, arguments)
-    backbone = arguments.backbone or settings.own_backbone(script.config)
-    return weights.default_start(ROOT, classes, backbone)
+    own = None if left_alone(script.config, ["BACKBONE"]) else settings.backbone(script.config)
+    return weights.default_start(ROOT, classes, arguments.backbone or own)
 
 
 def _classes(script, arguments):

@@ -95,7 +95,7 @@ def default_start(
         root: the folder of the scripts.
         classes: tells the classes to train, without the background, or None where they cannot be
             told: then they count as known.
-        backbone: what `--backbone` says, or the BACKBONE of a Config where that is a function.
+        backbone: what `--backbone` says, or the BACKBONE that a script sets.
     """
     ours = shipped(root)
     if of_checkout(COCO_WEIGHTS.name, root=root).exists():
