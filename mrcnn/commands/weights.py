@@ -18,8 +18,6 @@ from mrcnn.training import run_files
 
 # Words that `--weights` may be, of files that are published.
 PUBLISHED = ("coco", "imagenet")
-# The backbone of the weights that ship, whose ImageNet weights come with pip.
-SMALL = "efficientnet_lite0"
 
 
 def find(
@@ -100,9 +98,9 @@ def default_start(
     ours = shipped(root)
     if of_checkout(COCO_WEIGHTS.name, root=root).exists():
         return "coco"
-    if backbone in (None, SMALL):
+    if backbone in (None, pretrained.PACKAGED):
         known = ours.exists() and _knows(ours, classes())
-        return str(ours if known else pretrained.place(SMALL, root))
+        return str(ours if known else pretrained.place(pretrained.PACKAGED, root))
     if is_known(backbone):
         return "imagenet" if named(backbone).pretrained else "coco"
     return str(ours) if ours.exists() else "coco"

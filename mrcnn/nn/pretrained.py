@@ -8,6 +8,11 @@ from mrcnn.nn import weights_file
 from mrcnn.nn.backbones import BACKBONES, is_known, named
 from mrcnn.quiet import start_keras
 
+# The backbone whose weights pip brings along, that of the weights that ship.
+PACKAGED = next(
+    name for name, record in BACKBONES.items() if isinstance(record.pretrained, PackageFile)
+)
+
 
 def backbone(asked: str | Callable | None, own: str | Callable | None = None) -> str:
     """Return the name of the backbone whose ImageNet weights are meant.
