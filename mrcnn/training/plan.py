@@ -108,8 +108,8 @@ FEW = Plan(
     batch=4,
     augmentation=Jitter(),
     weight_decay=0.0,
-    # The largest of the losses, it holds up the others where photos are few. Divided by all anchors
-    # chosen for training, not by those with an object (Ren et al. 2015), it would be so small.
+    # The largest of the losses, it holds up the others where photos are few. Ren et al. 2015 divide
+    # by about all anchors, not by those with an object, which makes it smaller still.
     loss_weights={"rpn_bbox_loss": 0.05},
 )
 PLANS = {plan.name: plan for plan in (CLASSIC, FEW)}
