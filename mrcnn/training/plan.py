@@ -108,8 +108,8 @@ FEW = Plan(
     batch=4,
     augmentation=Jitter(),
     weight_decay=0.0,
-    # The largest of the losses, it holds up the others where photos are few. Ren et al. 2015 divide
-    # by about all anchors, not by those with an object, which makes it smaller still.
+    # The largest of the losses, it holds up the others where photos are few. Ren et al. 2015
+    # (equation 1) take 10/2400 of its sum, not its mean over the few anchors with an object.
     loss_weights={"rpn_bbox_loss": 0.05},
 )
 PLANS = {plan.name: plan for plan in (CLASSIC, FEW)}
