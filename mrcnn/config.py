@@ -152,6 +152,9 @@ class Config:
     # (height, width) of a predicted mask: twice MASK_POOL_SIZE. [px of the mask]
     # Change: together with MASK_POOL_SIZE.
     MASK_SHAPE = [28, 28]
+    # Side of the RoIs that are cut out of P4 for the mask head; of half of it, out of P3. [px]
+    # Change: larger, for finer outlines of large objects; weights of another value fit less well.
+    MASK_CANONICAL_SIDE = 224
     # Objects of one image that training uses; further ones are left out.
     # Change: higher where `check` says that photos have more.
     MAX_GT_INSTANCES = 100

@@ -143,6 +143,7 @@ RULES = {
     "POOL_SIZE": WHOLE,
     "MASK_POOL_SIZE": WHOLE,
     "MASK_SHAPE": _list_of(2, WHOLE),
+    "MASK_CANONICAL_SIDE": POSITIVE,
     "MAX_GT_INSTANCES": WHOLE,
     "RPN_BBOX_STD_DEV": _list_of(4, POSITIVE),
     "BBOX_STD_DEV": _list_of(4, POSITIVE),

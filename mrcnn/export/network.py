@@ -105,7 +105,7 @@ class ExportedNetwork(keras.Model):
     def _cut(self, rois, maps, shape, layer):
         """Do what a `PyramidROIAlign` does."""
         area = ops.cast(shape[0] * shape[1], "float32")
-        levels = roi_align.assign_levels(rois, area)
+        levels = roi_align.assign_levels(rois, area, layer.canonical_side)
         pieces = roi_align.align_portable(rois, maps, levels, layer.pool_shape)
         return ops.reshape(pieces, (1, ops.shape(rois)[1], *layer.pool_shape, maps[0].shape[-1]))
 

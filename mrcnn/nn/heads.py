@@ -8,7 +8,7 @@ from keras import layers, ops
 
 from mrcnn.nn import kernels
 from mrcnn.nn.blocks import ConfiguredLayer, EachRoI, conv_norm, registered
-from mrcnn.nn.roi_align import PyramidROIAlign
+from mrcnn.nn.roi_align import CANONICAL_SIDE, PyramidROIAlign
 
 
 def of_own_class(per_class, class_ids, axis):
@@ -96,16 +96,22 @@ def fpn_classifier_graph(
 
 
 def build_fpn_mask_graph(
-    rois, feature_maps, image_meta, pool_size, num_classes, train_bn=True, conv_layers_size=256
+    rois,
+    feature_maps,
+    image_meta,
+    pool_size,
+    num_classes,
+    train_bn=True,
+    conv_layers_size=256,
+    canonical_side=CANONICAL_SIDE,
 ):
     """Predict a mask a class for each RoI; `fpn_classifier_graph` tells the arguments.
 
-    `conv_layers_size` is the width of the convolutions. Returns `[B, N, 2 * pool_size,
-    2 * pool_size, K]`, float32 in 0..1.
+    `conv_layers_size` is the width of the convolutions, `canonical_side` the side in pixels of the
+    RoIs that are cut from P4. Returns `[B, N, 2 * pool_size, 2 * pool_size, K]`, float32 in 0..1.
     """
-    x = PyramidROIAlign([pool_size, pool_size], name="roi_align_mask")(
-        [rois, image_meta, *feature_maps]
-    )
+    align = PyramidROIAlign([pool_size, pool_size], canonical_side, name="roi_align_mask")
+    x = align([rois, image_meta, *feature_maps])
     for index in (1, 2, 3, 4):
         name = f"mrcnn_mask_conv{index}"
         norm = conv_norm(

@@ -257,6 +257,7 @@ def _heads(feature_maps, image_meta, config):
             heads.build_fpn_mask_graph,
             pool_size=config.MASK_POOL_SIZE,
             conv_layers_size=config.MASK_CONV_LAYERS_SIZE,
+            canonical_side=config.MASK_CANONICAL_SIDE,
             **common,
         ),
     )

@@ -11,7 +11,7 @@ from keras import ops
 from mrcnn import image_meta as meta_rows
 from mrcnn.nn.blocks import ConfiguredLayer, registered
 
-# RoIs of this side, in pixels, belong to level 4 (equation 1 of the FPN paper).
+# RoIs of this side, in pixels, belong to level 4 unless another one is given.
 CANONICAL_SIDE = 224.0
 CANONICAL_LEVEL = 4
 LEVELS = (2, 3, 4, 5)
@@ -30,16 +30,17 @@ def log2_graph(x):
     return ops.log2(x)
 
 
-def assign_levels(rois, image_area):
-    """Return the pyramid level 2..5, int32 `[B, N]`, of each RoI.
+def assign_levels(rois, image_area, canonical_side=CANONICAL_SIDE):
+    """Return the pyramid level 2..5, int32 `[B, N]`, of each RoI (FPN paper, equation 1).
 
     Arguments:
         rois: `[B, N, 4]`, fractions.
         image_area: a scalar, pixels of the molded image.
+        canonical_side: of RoIs of level 4, in pixels.
     """
     height, width = rois[..., 2] - rois[..., 0], rois[..., 3] - rois[..., 1]
     side = ops.sqrt(ops.maximum(height * width, SMALLEST_SIDE**2))
-    step = log2_graph(side * ops.sqrt(ops.cast(image_area, side.dtype)) / CANONICAL_SIDE)
+    step = log2_graph(side * ops.sqrt(ops.cast(image_area, side.dtype)) / canonical_side)
     level = CANONICAL_LEVEL + ops.cast(ops.round(step), "int32")
     return ops.clip(level, LEVELS[0], LEVELS[-1])
 
@@ -186,22 +187,24 @@ def align_portable(rois, feature_maps, levels, size):
 
 @registered
 class PyramidROIAlign(ConfiguredLayer):
-    """RoIAlign on the pyramid: each RoI is cut from the level that suits its size.
+    """RoIAlign on the pyramid: each RoI is cut from its `assign_levels`.
 
     Call with `[rois, image_meta, P2, P3, P4, P5]`: RoIs `[B, N, 4]` in fractions, rows of
     `image_meta`, maps `[B, H, W, C]`. Returns `[B, N, *pool_shape, C]`. No gradient reaches the
     RoIs.
     """
 
-    def __init__(self, pool_shape, **kwargs):
+    def __init__(self, pool_shape, canonical_side=CANONICAL_SIDE, **kwargs):
         super().__init__(autocast=False, **kwargs)
         self.pool_shape = tuple(pool_shape)
+        self.canonical_side = canonical_side
         self.supports_jit = keras.backend.backend() != "tensorflow"
 
     def call(self, inputs):
         rois, image_meta, *feature_maps = inputs
         height, width = meta_rows.molded_shape(image_meta)
-        levels = assign_levels(rois, ops.cast(height, "float32") * ops.cast(width, "float32"))
+        area = ops.cast(height, "float32") * ops.cast(width, "float32")
+        levels = assign_levels(rois, area, self.canonical_side)
         pieces = pyramid_roi_align(
             ops.stop_gradient(rois), feature_maps, ops.stop_gradient(levels), self.pool_shape
         )
