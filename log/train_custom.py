@@ -41,6 +41,7 @@ from mrcnn.data.jitter import Jitter
 from mrcnn.nn.backbones import BACKBONES
 from mrcnn.settings import with_settings
 from mrcnn.training import run_files
+from mrcnn.training.plan import Plan, warm_cosine
 from rendering import render
 
 ROOT = process.ROOT
@@ -63,10 +64,18 @@ PICTURE_SIDE = 512
 PHOTO_SHARE, PHOTO_TIMES = 0.4, 4
 BACKBONE = BACKBONES["efficientnet_lite0"]
 # The rate falls to near 0 in each round, and starts anew (Loshchilov and Hutter 2017).
-EPOCHS_OF_ROUNDS, LEARNING_RATE = (20, 12), 5e-4
-# Features of real photos stay; what is higher up learns.
-LAYERS = "4+"
-AUGMENTATION = Jitter(scale=(0.5, 1.4), turn=25.0)
+EPOCHS_OF_ROUNDS = (20,)
+PLAN = Plan(
+    None,
+    "",
+    functools.partial(warm_cosine, warm_up=200, backbone=0.2),
+    # Features of real photos stay; what is higher up learns.
+    layers="4+",
+    learning_rate=1e-3,
+    augmentation=Jitter(scale=(0.5, 1.4), turn=25.0),
+    weight_decay=0.0,
+    loss_weights={"rpn_bbox_loss": 0.05, "mrcnn_mask_loss": 2.0},
+)
 
 
 class RemoteConfig(Config):
@@ -79,6 +88,8 @@ class RemoteConfig(Config):
     RPN_ANCHOR_RATIOS = [0.4, 1, 2.5]
     # Most of what looks like a remote is not one.
     ROI_POSITIVE_RATIO = 0.2
+    # Outlines are to be fine: masks of 56 x 56, from features of 4 and 8 pixels.
+    MASK_POOL_SIZE, MASK_SHAPE, MASK_CANONICAL_SIDE = 28, [56, 56], 896
     MAX_GT_INSTANCES = 8
     DETECTION_MAX_INSTANCES = 20
     DETECTION_MIN_CONFIDENCE = 0.9
@@ -154,7 +165,6 @@ def train_round(runs: Path, start: Path, epochs: int, work: Path, photos: Sequen
     import keras
 
     from mrcnn.model import MaskRCNN
-    from mrcnn.training.plan import warm_cosine
 
     config = with_settings(RemoteConfig, BACKBONE.settings)
     keras.utils.set_random_seed(SEED)
@@ -170,14 +180,11 @@ def train_round(runs: Path, start: Path, epochs: int, work: Path, photos: Sequen
         model.train(
             load_sets(work, *TO_LEARN, photos=photos, times=PHOTO_TIMES),
             load_sets(work, "val"),
-            learning_rate=LEARNING_RATE,
             epochs=epochs,
-            layers=LAYERS,
-            augmentation=AUGMENTATION,
             resume=last is not None and model.epoch < epochs,
             seed=SEED,
             keep_negatives=True,
-            plan=functools.partial(warm_cosine, warm_up=200),
+            plan=PLAN,
             stop=stop,
         )
     return run_files.find_last(runs, config.NAME)

@@ -22,7 +22,7 @@ VIEWS_AT_A_TIME = 4
 
 
 def unmold(
-    detections, masks, image_shape, molded_shape, window, min_confidence=0.0, fade=True
+    detections, masks, image_shape, molded_shape, window, min_confidence=0.0, cut_from=None
 ) -> Detections:
     """Bring the network's output for one image back to that image.
 
@@ -34,7 +34,7 @@ def unmold(
         molded_shape: the same of the molded image.
         window: (y1, x1, y2, x2) in pixels, the part of it that is not padding.
         min_confidence: what scores less is `below`.
-        fade: see `masks.paste_pieces`.
+        cut_from: see `masks.paste_pieces`.
 
     Boxes that have no area left in the image's pixels are left out.
     """
@@ -52,7 +52,7 @@ def unmold(
 
     keep = np.flatnonzero(there & (scores >= min_confidence) & (box_math.area(boxes) > 0))
     boxes = boxes[keep]
-    pieces = paste_pieces(masks[keep], boxes, image_shape, fade)
+    pieces = paste_pieces(masks[keep], boxes, image_shape, cut_from)
     shape = int(image_shape[0]), int(image_shape[1])
     return Detections(shape, boxes, class_ids[keep], scores[keep], pieces, below)
 
@@ -73,8 +73,9 @@ class Detector:
     """
 
     def __init__(self, network, config, fade: bool = True):
-        self.network, self.fade = network, fade
+        self.network = network
         self.config = config
+        self.cut_from = None if fade else settings.masks_cut_from(config)
         self.min_confidence = config.DETECTION_MIN_CONFIDENCE or 0.0
         self.max_instances = config.DETECTION_MAX_INSTANCES
         self.looking = {"tiles": None, "overlap": None, "tta": False}
@@ -182,7 +183,7 @@ class Detector:
             found, masks = self._run(molded, metas, min_confidence, report)
             for row, (index, shape) in enumerate(zip(indices, shapes, strict=True)):
                 parts = found[row], masks[row], shape, molded.shape[1:], windows[row]
-                results[index] = unmold(*parts, min_confidence, self.fade)
+                results[index] = unmold(*parts, min_confidence, self.cut_from)
             batch.clear()
 
         for index, (image, side) in enumerate(shown):
@@ -205,7 +206,7 @@ class Detector:
         shape = molded.shape[1:]
         whole = [0, 0, *shape[:2]]
         return [
-            unmold(rows, own, shape, shape, whole, self.min_confidence, self.fade)
+            unmold(rows, own, shape, shape, whole, self.min_confidence, self.cut_from)
             for rows, own in zip(found, masks, strict=True)
         ]
 

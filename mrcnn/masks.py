@@ -10,8 +10,8 @@ import numpy as np
 
 # A probability from here on is mask. Rounding, which the mini masks do, sends a tie to background.
 MASK_THRESHOLD = 0.5
-# Rows of the mini masks that targets are cut from, by default.
-MINI_MASK_SIDE = 56
+# (height, width) of the mini masks that targets are cut from, by default.
+MINI_MASK_SHAPE = (56, 56)
 
 
 def extract_bboxes(mask: np.ndarray) -> np.ndarray:
@@ -30,19 +30,19 @@ def extract_bboxes(mask: np.ndarray) -> np.ndarray:
 
 
 def _linear_weights(
-    target: int, source: int, start: int = 0, stop: int | None = None, fade: bool = True
+    target: int, source: int, start: int = 0, stop: int | None = None, cut_from: int | None = None
 ):
     """Return the weights `[stop - start, source]` of bilinear resizing to rows start..stop.
 
     Pixel centres lie on halves, and beyond the first and last centre the image fades to zero.
-    Without `fade` the rows of the source are where training takes those of a target from: evenly
-    from the first row of a mini mask to the last (`crop_and_resize`). Beyond them they stay.
+    With `cut_from` the rows of the source are where training takes those of a target from: evenly
+    from the first to the last of so many rows (`crop_and_resize`). Beyond them they stay.
     """
     centres = (np.arange(start, target if stop is None else stop) + 0.5) / target
     position = centres * source - 0.5
-    if not fade:
-        of_mini_mask = centres * MINI_MASK_SIDE - 0.5
-        position = np.clip(of_mini_mask * (source - 1) / (MINI_MASK_SIDE - 1), 0, source - 1)
+    if cut_from is not None:
+        row = centres * cut_from - 0.5
+        position = np.clip(row * (source - 1) / max(cut_from - 1, 1), 0, source - 1)
     return np.maximum(0, 1 - np.abs(position[:, None] - np.arange(source)))
 
 
@@ -92,7 +92,7 @@ def paste_masks(masks: np.ndarray, boxes: np.ndarray, image_shape) -> np.ndarray
 
 
 def paste_pieces(
-    masks: np.ndarray, boxes: np.ndarray, image_shape, fade: bool = True
+    masks: np.ndarray, boxes: np.ndarray, image_shape, cut_from: tuple[int, int] | None = None
 ) -> list[np.ndarray]:
     """Resize predicted masks to their boxes: the pieces of the image that `windows_of` tells.
 
@@ -100,10 +100,12 @@ def paste_pieces(
         masks: float `[N, h, w]`, probabilities.
         boxes: int `[N, 4]` in pixels; what lies outside the image is cut off.
         image_shape: (height, width, ...).
-        fade: lay the outermost probabilities half a cell inside the box and let them fall to half
-            at its edge, as in the older package, which loses an object's last pixels.
+        cut_from: (rows, columns) of the objects' masks that the network's targets were cut from: of
+            mini masks, or (0, 0) where these were as large as in the image. None lays the outermost
+            probabilities half a cell inside the box and lets them fall to half at its edge, as the
+            older package does, which loses an object's last pixels.
     """
-    return _paste(masks, boxes, image_shape, np.greater_equal, np.float32, fade)
+    return _paste(masks, boxes, image_shape, np.greater_equal, np.float32, cut_from)
 
 
 def unmold_mask(mask: np.ndarray, bbox, image_shape) -> np.ndarray:
@@ -111,7 +113,7 @@ def unmold_mask(mask: np.ndarray, bbox, image_shape) -> np.ndarray:
     return paste_masks(np.asarray(mask)[None], np.asarray(bbox)[None], image_shape)[..., 0]
 
 
-def _paste(masks, boxes, image_shape, compare, dtype, fade=True):
+def _paste(masks, boxes, image_shape, compare, dtype, cut_from=None):
     pieces = []
     windows = windows_of(boxes, image_shape).tolist()
     for mask, box, window in zip(masks, np.asarray(boxes).astype(int), windows, strict=True):
@@ -119,9 +121,12 @@ def _paste(masks, boxes, image_shape, compare, dtype, fade=True):
         if top >= bottom or left >= right:
             pieces.append(np.zeros((bottom - top, right - left), bool))
             continue
-        down = _linear_weights(y2 - y1, mask.shape[0], top - y1, bottom - y1, fade).astype(dtype)
-        across = _linear_weights(x2 - x1, mask.shape[1], left - x1, right - x1, fade).astype(dtype)
-        values = weighted_sum(down, mask.astype(dtype), across)
+        size, rows, columns = (y2 - y1, x2 - x1), None, None
+        if cut_from is not None:
+            rows, columns = (side or own for side, own in zip(cut_from, size, strict=True))
+        down = _linear_weights(size[0], mask.shape[0], top - y1, bottom - y1, rows)
+        across = _linear_weights(size[1], mask.shape[1], left - x1, right - x1, columns)
+        values = weighted_sum(down.astype(dtype), mask.astype(dtype), across.astype(dtype))
         pieces.append(compare(values, MASK_THRESHOLD))
     return pieces
 

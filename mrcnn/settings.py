@@ -227,6 +227,11 @@ def minimising(config) -> dict:
     }
 
 
+def masks_cut_from(config) -> tuple[int, int]:
+    """Return (rows, columns) of the masks that targets are cut from, as of `masks.paste_pieces`."""
+    return tuple(config.MINI_MASK_SHAPE) if config.USE_MINI_MASK else (0, 0)
+
+
 def checking(config) -> dict:
     """Return the keywords of `check.check.check_dataset`."""
     return {

@@ -111,28 +111,42 @@ def test_a_probability_of_a_half_is_mask():
 def test_a_mask_reaches_its_box_unless_it_fades_as_the_older_ones(box):
     mask = np.full((1, 14, 14), 0.6, np.float32)
     shape, boxes = (40, 300), np.array([box])
-    (whole,) = masks.paste_pieces(mask, boxes, shape, fade=False)
+    (whole,) = masks.paste_pieces(mask, boxes, shape, cut_from=(56, 56))
     (faded,) = masks.paste_pieces(mask, boxes, shape)
     assert whole.all() and whole.shape == faded.shape
     assert faded.any() and faded.all() == (box[2] - box[0] < 14)  # where it is enlarged
 
 
+@pytest.mark.parametrize("cut_from", [(56, 56), (80, 112), (0, 0)])
 @pytest.mark.parametrize("axes", [(24, 60), (50, 50), (140, 35)])
-def test_what_a_network_is_taught_is_pasted_as_large_as_it_was(axes):
+def test_what_a_network_is_taught_is_pasted_as_large_as_it_was(axes, cut_from):
     from mrcnn.nn.roi_align import crop_and_resize
 
     image = np.zeros((300, 320), np.uint8)
     truth = cv2.ellipse(image, (160, 150), axes, 20, 0, 360, 1, -1).astype(bool)
     boxes = masks.extract_bboxes(truth[..., None])
-    mini = masks.minimize_mask(boxes, truth[..., None], (56, 56)).astype(np.float32)
+    y1, x1, y2, x2 = boxes[0]
+    shape = cut_from if any(cut_from) else (y2 - y1, x2 - x1)
+    mini = masks.minimize_mask(boxes, truth[..., None], shape).astype(np.float32)
     whole_box = np.array([[0, 0, 1, 1]], np.float32)
     target = crop_and_resize(mini[None], whole_box, np.zeros(1, np.int32), (28, 28))
     said = np.asarray(target)[..., 0].round()
-    (piece,) = masks.paste_pieces(said, boxes, image.shape, fade=False)
-    (faded,) = masks.paste_pieces(said, boxes, image.shape)
-    # Rounding, of the mini mask and of the target, loses some.
-    assert 0.965 < piece.sum() / truth.sum() < 1
-    assert faded.sum() / truth.sum() < 0.965
+    sources = cut_from, (56, 56), None
+    piece, as_mini_masks, faded = (
+        masks.paste_pieces(said, boxes, image.shape, source)[0] for source in sources
+    )
+    own = truth[y1:y2, x1:x2]
+    # Rounding, of the mini mask and of the target, loses or adds some.
+    assert 0.965 < piece.sum() / own.sum() < 1.015
+    assert faded.sum() / own.sum() < 0.965
+    assert overlap(piece, own) > 0.955
+    assert overlap(piece, own) >= overlap(as_mini_masks, own) > overlap(faded, own)
+    assert (cut_from == (56, 56)) == np.array_equal(piece, as_mini_masks)
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the intersection over union of two masks of one shape."""
+    return np.count_nonzero(one & other) / np.count_nonzero(one | other)
 
 
 def test_a_box_without_area_pastes_nothing():

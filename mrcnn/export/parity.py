@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from mrcnn import boxes as box_math
-from mrcnn.masks import paste_pieces, piece_overlaps, windows_of
+from mrcnn.masks import MINI_MASK_SHAPE, paste_pieces, piece_overlaps, windows_of
 
 # The most that boxes (fractions of the image), scores and mask probabilities may differ in float.
 TOLERANCE = 1e-3
@@ -213,4 +213,4 @@ def _alone(overlaps):
 
 def _pieces(rows, masks, shape):
     boxes = box_math.denormalize(rows[:, :4], shape)
-    return windows_of(boxes, shape), paste_pieces(masks, boxes, shape, fade=False)
+    return windows_of(boxes, shape), paste_pieces(masks, boxes, shape, MINI_MASK_SHAPE)
