@@ -9,6 +9,28 @@ from mrcnn.coco_classes import COCO_CLASS_NAMES
 from mrcnn.config import Config
 from mrcnn.nn.weights_file import WeightsInfo, inspect
 
+# What trained weights mean depends on, though no shape shows it.
+MEANINGS = (
+    "BACKBONE_STRIDES",
+    "RPN_ANCHOR_SCALES",
+    "RPN_ANCHOR_RATIOS",
+    "RPN_ANCHOR_STRIDE",
+    "RPN_BBOX_STD_DEV",
+    "BBOX_STD_DEV",
+    "MASK_CANONICAL_SIDE",
+    "MEAN_PIXEL",
+)
+
+
+def other_settings(info: WeightsInfo, config) -> list[str]:
+    """Return a line for each setting of MEANINGS that weights were trained with another of."""
+    theirs, ours = info.settings or {}, settings.stored(config)
+    return [
+        f"  trained with {name} {theirs[name]}, the Config has {ours[name]}"
+        for name in MEANINGS
+        if name in theirs and theirs[name] != ours[name]
+    ]
+
 
 def model_of(
     cls,

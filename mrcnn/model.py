@@ -89,10 +89,10 @@ class MaskRCNN:
         Returns a `nn.weights.LoadReport`. Raises `nn.weights.WeightsError` where the file cannot
         be read, or where a weight that the network needs would stay random unasked.
         """
-        training = self.mode == "training"
+        training, info = self.mode == "training", weights.inspect(filepath)
         report = self.keras_model.load_published(filepath, exclude or (), training)
-        print(report)
-        self.class_names = None if exclude else weights.inspect(filepath).class_names
+        print("\n".join([str(report), *from_file.other_settings(info, self.config)]))
+        self.class_names = None if exclude else info.class_names
         self.set_log_dir(None if exclude else filepath)
         return report
 

@@ -57,6 +57,23 @@ def test_the_graph_has_the_older_names(small):
     assert small.keras_model.get_layer("mrcnn_class_bn2").layer.gamma.shape == (64,)
 
 
+def test_loading_names_the_settings_that_no_shape_shows(small, tmp_path, capsys):
+    class Other(SmallConfig):
+        MEAN_PIXEL = np.array([1.0, 2.0, 3.0])
+        MASK_CANONICAL_SIDE = 448
+        LEARNING_RATE = 0.5
+
+    path = str(tmp_path / "other.h5")
+    MaskRCNN("inference", Other(), tmp_path).save_weights(path)
+    capsys.readouterr()
+    small.load_weights(path)
+    _, *told = capsys.readouterr().out.splitlines()
+    assert told == [
+        "  trained with MASK_CANONICAL_SIDE 448, the Config has 224",
+        "  trained with MEAN_PIXEL [1.0, 2.0, 3.0], the Config has [40, 40, 40]",
+    ]
+
+
 @pytest.mark.parametrize("stride", [1, 2])
 def test_any_anchor_stride(stride, photos):
     class Strided(SmallConfig):
