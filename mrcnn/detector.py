@@ -129,7 +129,7 @@ class Detector:
                 computed and is `below`.
             report: called with the name of each array that goes into the network, and the array.
             tiles: the side of tiles in pixels of the image, which are looked at besides all of it;
-                True for one that shows objects as large as in training; False for no tiles.
+                True for `tiles.automatic_side`; False for no tiles.
                 DETECTION_MAX_INSTANCES counts for each of them.
             overlap: the least share of a tile that its neighbour sees too, from 0 to 0.5; unless
                 given it follows from the objects of the training.

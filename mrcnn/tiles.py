@@ -20,6 +20,9 @@ OVERLAP, MOST_OVERLAP = 0.25, 0.5
 LEAST_SIDE = 32
 # A second look at the whole photo shows it so much larger, in a multiple of what networks take.
 LARGER, SIZE_MULTIPLE = 1.25, 64
+# Objects of this side, in pixels as the network sees them, are found as well as larger ones. For it
+# a photo is enlarged so many times at the most, if training did not enlarge it more.
+WANTED, MOST_SCALE = 32, 4
 # The shares of the objects that are smaller than what `object_sides` tells: a tenth, half, ...
 QUANTILES = (0.1, 0.5, 0.9)
 
@@ -125,7 +128,10 @@ def _starts(length: int, side: int, overlap: float) -> list[int]:
 
 
 def automatic_side(network_side: int, object_sides: Mapping | None) -> int:
-    """Return the side of a tile that shows objects as large as training did, in pixels.
+    """Return the side of a tile, in pixels, that shows objects as large as training did.
+
+    Those of less than WANTED pixels it shows as large as that: though training showed them smaller,
+    they are found better so.
 
     Arguments:
         network_side: of the image as the network sees it.
@@ -133,7 +139,9 @@ def automatic_side(network_side: int, object_sides: Mapping | None) -> int:
     """
     if not object_sides:
         return network_side
-    return max(1, round(network_side * object_sides["photo"][1] / object_sides["molded"][1]))
+    own, shown = (object_sides[name][1] for name in ("photo", "molded"))
+    shown = max(shown, min(WANTED, MOST_SCALE * own))
+    return max(1, round(network_side * own / shown))
 
 
 def automatic_overlap(side: int, object_sides: Mapping | None) -> float:

@@ -11,7 +11,7 @@ from mrcnn.masks import piece_overlaps
 from mrcnn.merging import merge
 from mrcnn.tiles import View, automatic_overlap, automatic_side, object_sides, views
 
-SIDES = {"photo": [20.0, 60.0, 200.0], "molded": [10.0, 30.0, 100.0]}
+SIDES = {"photo": [20.0, 80.0, 200.0], "molded": [10.0, 40.0, 100.0]}
 NETWORK = {"network_side": 512, "object_sides": None}
 
 
@@ -67,6 +67,19 @@ def test_the_side_shows_objects_as_large_as_in_training():
     assert automatic_overlap(500, SIDES) == 0.4 and automatic_overlap(256, SIDES) == 0.5
     *tiles, _ = views((1700, 1024), True, None, False, network_side=512, object_sides=SIDES)
     assert boxes_of(tiles).tolist() == [[0, 0, 1024, 1024], [676, 0, 1700, 1024]]
+
+
+@pytest.mark.parametrize(
+    ("photo", "molded", "side"),
+    [
+        (20, 13, 320),  # 32 px in place of 13
+        (60, 30, 960),  # hardly larger
+        (3, 3, 128),  # enlarged four times, no more
+        (3, 18, 85),  # by as much as training did
+    ],
+)
+def test_small_objects_are_shown_larger_than_in_training(photo, molded, side):
+    assert automatic_side(512, {"photo": [1, photo, 9], "molded": [1, molded, 9]}) == side
 
 
 def test_sides_of_objects():

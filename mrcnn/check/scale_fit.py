@@ -5,12 +5,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# Objects of this many pixels or more are found as well as larger ones; at 14 px little is left.
-SMALL, WANTED = 20, 32
+from mrcnn.tiles import MOST_SCALE, WANTED
+
+# Objects of so many pixels and more can be learned as the network sees them; at 14 little is left.
+SMALL = 20
 # Fewer objects do not tell what is usual.
 FEWEST = 10
-# The side of a cut, in pixels as the network sees it, and how much photos are enlarged at most.
-CUT, MOST_SCALE = 512, 4
+# The side of a cut, in pixels as the network sees it.
+CUT = 512
 # Pixels of the photo that a smaller picture has lost, as a ratio of sides, before it matters.
 SHRUNK = 1.25
 

@@ -39,7 +39,7 @@ def add_tiles(add: Callable, image: str):
         type=tile,
         help=f"look at overlapping tiles of the {image} too, for objects that are small in it: the "
         "side of a tile; auto, or no number, for the one that shows objects as large as in "
-        "training",
+        "training, 32 px or more",
     )
     add(
         "--overlap",
