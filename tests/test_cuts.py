@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from custom_training import CustomDataset
 from mrcnn import settings
-from mrcnn.check.scale_fit import advise_crops
+from mrcnn.check.check import check_dataset
+from mrcnn.check.scale_fit import advise_tiles
 from mrcnn.config import Config
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.samples import load_resized, place_cut
@@ -196,19 +197,29 @@ SQUARE = {"min_dim": 512, "max_dim": 1024, "mode": "square"}
     ("trained", "photo", "options"),
     [
         (14, 60, "objects are 14 px at training size, 60 px in the photos .*(--crops 512), pred"),
-        (14, 14, "(--crops 512 --scale 2.5), predict with --tiles"),
-        (5, 4, "(--crops 512 --scale 4)"),
+        (13, 20, "20 px in the photos (half of them are smaller): predict with --tiles"),
+        (5, 4, "4 px in the photos (half of them are smaller): predict with --tiles"),
         (25, 100, None),
-        (19, 20, None),
+        (20, 20, None),
     ],
 )
-def test_small_objects_are_better_trained_on_cuts(trained, photo, options):
+def test_small_objects_are_better_seen_in_tiles(trained, photo, options):
     sizes = [[(side, side)] * 11 for side in (trained, photo)]
-    text = advise_crops(*sizes, SQUARE)
+    text = advise_tiles(*sizes, SQUARE)
     if options is None:
         assert text is None
     else:
         for part in options.split(".*"):
             assert part in text
-    assert advise_crops(*sizes, SQUARE | {"mode": "crop"}) is None
-    assert advise_crops(sizes[0][:5], sizes[1][:5], SQUARE) is None
+    assert advise_tiles(*sizes, SQUARE | {"mode": "crop"}) is None
+    assert advise_tiles(sizes[0][:5], sizes[1][:5], SQUARE) is None
+
+
+def test_who_looks_in_tiles_needs_no_smaller_anchors(tmp_path):
+    squares = [rect(x, y, 10, 10) for x in (5, 35, 65) for y in (5, 35)]
+    for number, subset in enumerate(("train", "val")):
+        make_subset(tmp_path / subset, {f"{i}.png": squares for i in range(5)}, 50 * number)
+    for side, kinds in ((128, {"scale"}), (192, {"anchors"})):
+        sizes = {"min_dim": side, "max_dim": side, "mode": "square"}
+        report = check_dataset(tmp_path, resizing=sizes)
+        assert {finding.kind for finding in report.findings} == kinds

@@ -31,7 +31,7 @@ from mrcnn.check.judge import (
 from mrcnn.check.preview import Preview
 from mrcnn.check.regions import RegionFault, RegionSize, measure
 from mrcnn.check.report import CheckReport, Finding, SubsetReport
-from mrcnn.check.scale_fit import advise_crops
+from mrcnn.check.scale_fit import advise_tiles
 from mrcnn.data.images import ImageError, read_image
 from mrcnn.data.resizing import scaled_size
 from mrcnn.data.sources import find_images
@@ -115,13 +115,13 @@ def check_dataset(
         judge_duplicates(folder, val, duplicates)
     boxes = [box for subset in reports for box in subset.object_boxes]
     anchors = fit_anchors(boxes, anchor_scales, anchor_ratios)
-    if anchors.suggestion:
-        place = " and ".join(subset.folder.name for subset in reports)
-        findings.append(Finding(place, None, None, "anchors", anchors.suggestion))
     sizes = [size.box for subset in reports for group in subset.regions.values() for size in group]
-    if advice := advise_crops(boxes, sizes, resizing):
-        place = " and ".join(subset.folder.name for subset in reports)
+    place = " and ".join(subset.folder.name for subset in reports)
+    # Tiles and cuts show objects in other sizes than those that the anchors were compared with.
+    if advice := advise_tiles(boxes, sizes, resizing):
         findings.append(Finding(place, None, None, "scale", advice))
+    elif anchors.suggestion:
+        findings.append(Finding(place, None, None, "anchors", anchors.suggestion))
     return CheckReport(folder, reports, findings, duplicates, anchors)
 
 
