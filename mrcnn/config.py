@@ -126,7 +126,7 @@ class Config:
     # Change: smaller is faster and takes less memory, larger finds smaller objects; `--image-size`.
     IMAGE_MAX_DIM = 1024
     # Enlarge at least so many times, whatever IMAGE_MIN_DIM asks for; 0 is off.
-    # Change: above 1 where objects are too small in their own pixels; `--scale`.
+    # Change: rarely; above 1 to train on enlarged crops (`--scale`).
     IMAGE_MIN_SCALE = 0
     # Channels: 3 is RGB, 1 is grey, 4 has one more. Anything but 3 needs a MEAN_PIXEL of that
     # length.

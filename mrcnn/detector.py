@@ -34,7 +34,8 @@ def unmold(
         molded_shape: the same of the molded image.
         window: (y1, x1, y2, x2) in pixels, the part of it that is not padding.
         min_confidence: what scores less is `below`.
-        cut_from: see `masks.paste_pieces`.
+        cut_from: (rows, columns) of the mini masks that targets were cut from, (0, 0) where they
+            were cut from masks of the molded image; None pastes as the older package.
 
     Boxes that have no area left in the image's pixels are left out.
     """
@@ -45,13 +46,17 @@ def unmold(
     below = tuple((float(scores[row]), int(class_ids[row])) for row in low)
 
     # The window, not the padded image, is what the original image fills.
-    window = box_math.normalize(np.asarray(window), molded_shape)
+    window = np.asarray(window)
+    scale = (window[2:] - window[:2]) / np.asarray(image_shape[:2])
+    window = box_math.normalize(window, molded_shape)
     # That of a very long photo is a line of pixels, which has no extent.
     origin, size = window[[0, 1, 0, 1]], np.maximum(window[2:] - window[:2], 1e-6)[[0, 1, 0, 1]]
     boxes = box_math.denormalize((detections[:, :4] - origin) / size, image_shape)
 
     keep = np.flatnonzero(there & (scores >= min_confidence) & (box_math.area(boxes) > 0))
     boxes = boxes[keep]
+    if cut_from is not None and not any(cut_from):
+        cut_from = np.maximum(1, np.rint((boxes[:, 2:] - boxes[:, :2]) * scale)).astype(int)
     pieces = paste_pieces(masks[keep], boxes, image_shape, cut_from)
     shape = int(image_shape[0]), int(image_shape[1])
     return Detections(shape, boxes, class_ids[keep], scores[keep], pieces, below)

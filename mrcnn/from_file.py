@@ -4,6 +4,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from mrcnn import settings
 from mrcnn.coco_classes import COCO_CLASS_NAMES
 from mrcnn.config import Config
@@ -17,6 +19,7 @@ MEANINGS = (
     "RPN_ANCHOR_STRIDE",
     "RPN_BBOX_STD_DEV",
     "BBOX_STD_DEV",
+    "MASK_SHAPE",
     "MASK_CANONICAL_SIDE",
     "MEAN_PIXEL",
 )
@@ -28,8 +31,14 @@ def other_settings(info: WeightsInfo, config) -> list[str]:
     return [
         f"  trained with {name} {theirs[name]}, the Config has {ours[name]}"
         for name in MEANINGS
-        if name in theirs and theirs[name] != ours[name]
+        if name in theirs and name in ours and not _same(theirs[name], ours[name])
     ]
+
+
+def _same(one, other) -> bool:
+    """Tell whether two settings are the same numbers, as float32 has them."""
+    one, other = (np.asarray(each, np.float32) for each in (one, other))
+    return np.shape(one) in ((), np.shape(other)) and np.allclose(one, other, rtol=1e-6)
 
 
 def model_of(

@@ -92,7 +92,7 @@ def paste_masks(masks: np.ndarray, boxes: np.ndarray, image_shape) -> np.ndarray
 
 
 def paste_pieces(
-    masks: np.ndarray, boxes: np.ndarray, image_shape, cut_from: tuple[int, int] | None = None
+    masks: np.ndarray, boxes: np.ndarray, image_shape, cut_from: np.ndarray | None = None
 ) -> list[np.ndarray]:
     """Resize predicted masks to their boxes: the pieces of the image that `windows_of` tells.
 
@@ -100,10 +100,10 @@ def paste_pieces(
         masks: float `[N, h, w]`, probabilities.
         boxes: int `[N, 4]` in pixels; what lies outside the image is cut off.
         image_shape: (height, width, ...).
-        cut_from: (rows, columns) of the objects' masks that the network's targets were cut from: of
-            mini masks, or (0, 0) where these were as large as in the image. None lays the outermost
-            probabilities half a cell inside the box and lets them fall to half at its edge, as the
-            older package does, which loses an object's last pixels.
+        cut_from: int `[2]` or `[N, 2]`, rows and columns of the objects' masks that the network's
+            targets were cut from. None lays the outermost probabilities half a cell inside the box
+            and lets them fall to half at its edge, as the older package does, which loses an
+            object's last pixels.
     """
     return _paste(masks, boxes, image_shape, np.greater_equal, np.float32, cut_from)
 
@@ -115,17 +115,15 @@ def unmold_mask(mask: np.ndarray, bbox, image_shape) -> np.ndarray:
 
 def _paste(masks, boxes, image_shape, compare, dtype, cut_from=None):
     pieces = []
-    windows = windows_of(boxes, image_shape).tolist()
-    for mask, box, window in zip(masks, np.asarray(boxes).astype(int), windows, strict=True):
-        (y1, x1, y2, x2), (top, left, bottom, right) = box.tolist(), window
+    boxes, windows = np.asarray(boxes).astype(int), windows_of(boxes, image_shape)
+    sources = np.broadcast_to([None, None] if cut_from is None else cut_from, (len(boxes), 2))
+    for mask, *places, (rows, columns) in zip(masks, boxes, windows, sources, strict=True):
+        (y1, x1, y2, x2), (top, left, bottom, right) = (place.tolist() for place in places)
         if top >= bottom or left >= right:
             pieces.append(np.zeros((bottom - top, right - left), bool))
             continue
-        size, rows, columns = (y2 - y1, x2 - x1), None, None
-        if cut_from is not None:
-            rows, columns = (side or own for side, own in zip(cut_from, size, strict=True))
-        down = _linear_weights(size[0], mask.shape[0], top - y1, bottom - y1, rows)
-        across = _linear_weights(size[1], mask.shape[1], left - x1, right - x1, columns)
+        down = _linear_weights(y2 - y1, mask.shape[0], top - y1, bottom - y1, rows)
+        across = _linear_weights(x2 - x1, mask.shape[1], left - x1, right - x1, columns)
         values = weighted_sum(down.astype(dtype), mask.astype(dtype), across.astype(dtype))
         pieces.append(compare(values, MASK_THRESHOLD))
     return pieces

@@ -55,12 +55,11 @@ class MaskAP:
         self.config = copy.copy(config)
         self.config.GPU_COUNT = self.config.IMAGES_PER_GPU = self.config.BATCH_SIZE = 1
         self.config.DETECTION_MIN_CONFIDENCE = LEAST_SCORE
-        # Random cuts are for training; tiles show the objects as large.
-        self.tiles = None
-        if config.IMAGE_RESIZE_MODE == "crop":
+        # Random cuts are for training; who learned from them looks at tiles.
+        self.learning, self.tiles = config, config.IMAGE_RESIZE_MODE == "crop"
+        if self.tiles:
             self.config.IMAGE_RESIZE_MODE = "square"
-            self.config.IMAGE_MAX_DIM = side = config.IMAGE_MIN_DIM
-            self.tiles = round(side / max(1, config.IMAGE_MIN_SCALE or 1))
+            self.config.IMAGE_MAX_DIM = config.IMAGE_MIN_DIM
         self.count = None
         self.detector = None
         self.watch = lambda image, truth, found: None
@@ -80,6 +79,8 @@ class MaskAP:
             self.detector = Detector(model, self.config, fade=False)
             self.detector.looking["tiles"] = self.tiles
         copy_weights(self.trained, self.detector.network)
+        # Known after the first epoch; the side of a tile follows from it.
+        self.config.OBJECT_SIDES = self.learning.OBJECT_SIDES
         image_ids = self.dataset.image_ids
         if self.count is None:
             self.count = self._affordable(seconds)

@@ -58,7 +58,7 @@ def with_settings(
         if name in COMPUTED or not name.isupper() or not hasattr(config_class, name):
             continue
         if isinstance(getattr(config_class, name), np.ndarray) and are_numbers(value):
-            value = np.asarray(value, np.float64)
+            value = np.asarray(value)
         # A function is none of the class's methods.
         attributes[name] = staticmethod(value) if callable(value) else value
     if image_size:
@@ -228,7 +228,7 @@ def minimising(config) -> dict:
 
 
 def masks_cut_from(config) -> tuple[int, int]:
-    """Return (rows, columns) of the masks that targets are cut from, as of `masks.paste_pieces`."""
+    """Return (rows, columns) of the masks that targets are cut from, as of `detector.unmold`."""
     return tuple(config.MINI_MASK_SHAPE) if config.USE_MINI_MASK else (0, 0)
 
 

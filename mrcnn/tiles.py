@@ -141,7 +141,7 @@ def automatic_side(network_side: int, object_sides: Mapping | None) -> int:
         return network_side
     own, shown = (object_sides[name][1] for name in ("photo", "molded"))
     shown = max(shown, min(WANTED, MOST_SCALE * own))
-    return max(1, round(network_side * own / shown))
+    return max(LEAST_SIDE, round(network_side * own / shown))
 
 
 def automatic_overlap(side: int, object_sides: Mapping | None) -> float:

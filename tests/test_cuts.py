@@ -15,6 +15,7 @@ from mrcnn.config import Config
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.samples import load_resized, place_cut
 from mrcnn.model import MaskRCNN
+from mrcnn.nn import network
 from mrcnn.nn.weights import inspect
 from mrcnn.scoring import MaskAP
 from mrcnn.training.sizes import ObjectSides
@@ -183,9 +184,18 @@ def test_weights_of_a_training_on_cuts_tell_how_large_tiles_are(tmp_path):
 def test_the_validation_of_cuts_looks_at_tiles():
     config = settings.with_settings(SmallConfig, CUTS | {"IMAGE_MIN_SCALE": 2})
     score = MaskAP(None, config, None, print)
-    assert score.tiles == 32 and score.config.IMAGE_RESIZE_MODE == "square"
+    assert score.tiles and score.config.IMAGE_RESIZE_MODE == "square"
     assert settings.tiling(score.config)["network_side"] == 64
-    assert MaskAP(None, SmallConfig(), None, print).tiles is None
+    assert not MaskAP(None, SmallConfig(), None, print).tiles
+
+
+def test_the_validation_of_cuts_has_the_tiles_that_detecting_has():
+    config = settings.with_settings(SmallConfig, CUTS)
+    score = MaskAP(network.build("training", config), config, Shapes(2), print)
+    config.OBJECT_SIDES = {"photo": [10, 20, 30], "molded": [10, 20, 30]}
+    assert score(1.0) is not None
+    assert settings.tiling(score.detector.config)["object_sides"] == config.OBJECT_SIDES
+    assert score.detector.looking["tiles"] is True
 
 
 # -- What check says ---------------------------------------------------------------------------
@@ -220,6 +230,20 @@ def test_who_looks_in_tiles_needs_no_smaller_anchors(tmp_path):
     for number, subset in enumerate(("train", "val")):
         make_subset(tmp_path / subset, {f"{i}.png": squares for i in range(5)}, 50 * number)
     for side, kinds in ((128, {"scale"}), (192, {"anchors"})):
-        sizes = {"min_dim": side, "max_dim": side, "mode": "square"}
-        report = check_dataset(tmp_path, resizing=sizes)
-        assert {finding.kind for finding in report.findings} == kinds
+        assert kinds_at(side, tmp_path, 32) == kinds
+    # Of another shape they stay.
+    needles = [rect(2, y, 40, 2) for y in (5, 20, 35)]
+    for subset in ("train", "val"):
+        make_subset(tmp_path / subset, {f"{i}.png": needles for i in range(5)}, 7)
+    assert kinds_at(128, tmp_path, 16) >= {"scale", "anchors"}
+
+
+def kinds_at(side, folder, smallest):
+    """Return of what kinds the findings are where photos are trained at `side` pixels.
+
+    `smallest` is the side of the smallest anchors.
+    """
+    sizes = {"min_dim": side, "max_dim": side, "mode": "square"}
+    scales = [smallest * 2**step for step in range(5)]
+    report = check_dataset(folder, anchor_scales=scales, resizing=sizes)
+    return {finding.kind for finding in report.findings}

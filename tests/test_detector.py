@@ -7,7 +7,7 @@ import pytest
 from mrcnn import boxes as box_math
 from mrcnn.detections import BELOW
 from mrcnn.detector import Detector, unmold
-from mrcnn.masks import paste_masks
+from mrcnn.masks import paste_masks, paste_pieces
 from mrcnn.nn import network
 from tests.small import SmallConfig
 
@@ -47,6 +47,19 @@ def test_pieces_are_the_pixels_of_the_pasted_masks():
     sizes = box_math.area(result.windows)
     assert [piece.size for piece in result.pieces] == sizes.tolist()
     assert result.masks.any()
+
+
+@pytest.mark.parametrize("photo_side", [64, 128, 512])
+def test_masks_cut_from_the_molded_image_are_pasted_by_its_pixels(photo_side):
+    found, masks = raw(8)
+    sizes = (photo_side, photo_side, 3), (128, 128, 3), [0, 0, 128, 128]
+    result = unmold(found, masks, *sizes, cut_from=(0, 0))
+    factor = 128 / photo_side
+    rows = np.maximum(1, np.rint((result.rois[:, 2:] - result.rois[:, :2]) * factor)).astype(int)
+    wanted = paste_pieces(masks[:8], result.rois, sizes[0], rows)
+    mini = unmold(found, masks, *sizes, cut_from=(56, 56))
+    assert all(map(np.array_equal, result.pieces, wanted))
+    assert not all(map(np.array_equal, result.pieces, mini.pieces))
 
 
 @pytest.mark.filterwarnings("error")

@@ -60,7 +60,7 @@ def test_the_graph_has_the_older_names(small):
 def test_loading_names_the_settings_that_no_shape_shows(small, tmp_path, capsys):
     class Other(SmallConfig):
         MEAN_PIXEL = np.array([1.0, 2.0, 3.0])
-        MASK_CANONICAL_SIDE = 448
+        MASK_POOL_SIZE, MASK_SHAPE, MASK_CANONICAL_SIDE = 28, [56, 56], 448
         LEARNING_RATE = 0.5
 
     path = str(tmp_path / "other.h5")
@@ -69,6 +69,7 @@ def test_loading_names_the_settings_that_no_shape_shows(small, tmp_path, capsys)
     small.load_weights(path)
     _, *told = capsys.readouterr().out.splitlines()
     assert told == [
+        "  trained with MASK_SHAPE [56, 56], the Config has [28, 28]",
         "  trained with MASK_CANONICAL_SIDE 448, the Config has 224",
         "  trained with MEAN_PIXEL [1.0, 2.0, 3.0], the Config has [40, 40, 40]",
     ]

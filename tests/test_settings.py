@@ -33,6 +33,19 @@ def test_settings_survive_json():
     again.check()
 
 
+def test_whole_numbers_of_an_array_stay_whole():
+    class Arrays(Config):
+        MINI_MASK_SHAPE = np.array([112, 112])
+        BACKBONE_STRIDES = np.array([4, 8, 16, 32, 64])
+
+    again = settings.with_settings(Arrays, json.loads(json.dumps(Arrays().to_json())))
+    assert settings.masks_cut_from(again) == (112, 112)
+    assert settings.masks_cut_from(make(USE_MINI_MASK=False)) == (0, 0)
+    # Nor are a file's numbers rounded to those of the class.
+    mean = settings.with_settings(SmallConfig, {"MEAN_PIXEL": [1.5, 2, 3]}).MEAN_PIXEL
+    assert mean.tolist() == [1.5, 2, 3]
+
+
 def test_stored_settings_of_a_wrong_kind_are_refused():
     with pytest.raises(ValueError, match="NUM_CLASSES is 'two'"):
         settings.with_settings(Config, {"NUM_CLASSES": "two"})

@@ -1,6 +1,7 @@
 """Settings that are stored in a weights file later: the weights stay, and predicting takes them."""
 
 import errno
+import json
 import shutil
 from pathlib import Path
 
@@ -11,9 +12,11 @@ import pytest
 from mrcnn import hdf5
 from mrcnn.commands import evaluate_command
 from mrcnn.commands.opening import open_model
+from mrcnn.config import Config
 from mrcnn.nn import weights_file
 from mrcnn.nn.weights_file import WeightsError
 from mrcnn.nn.weights_notes import note_settings
+from mrcnn.settings import to_detect
 
 SHIPPED = Path(__file__).parent.parent / "log" / "custom.h5"
 
@@ -26,6 +29,20 @@ def weights(tmp_path):
 def arrays(path):
     with h5py.File(path) as file:
         return {key: dataset[()].tobytes() for key, dataset in weights_file.datasets(file).items()}
+
+
+def test_a_setting_that_is_younger_than_the_file_is_what_it_was_before(weights):
+    with h5py.File(weights, "r+") as file:
+        metadata = json.loads(weights_file.text_of(file.attrs[weights_file.METADATA]))
+        metadata["settings"].pop("MASK_CANONICAL_SIDE", None)
+        file.attrs[weights_file.METADATA] = np.bytes_(json.dumps(metadata).encode())
+    info = weights_file.inspect(weights)
+    assert info.settings["MASK_CANONICAL_SIDE"] == 224
+
+    class Finer(Config):
+        MASK_CANONICAL_SIDE = 448
+
+    assert to_detect(Finer, info.settings, BACKBONE=info.backbone).MASK_CANONICAL_SIDE == 224
 
 
 def test_the_weights_stay_to_the_bit_and_predicting_takes_the_threshold(weights):
@@ -46,7 +63,7 @@ def test_a_file_that_noted_nothing(tmp_path):
     weights_file.write(path, {"mrcnn_class_logits": {"mrcnn_class_logits/bias:0": bias}})
     note_settings(path, DETECTION_MIN_CONFIDENCE=0.3)
     info = weights_file.inspect(path)
-    assert info.settings == {"DETECTION_MIN_CONFIDENCE": 0.3}
+    assert info.settings == weights_file.EARLIER | {"DETECTION_MIN_CONFIDENCE": 0.3}
     assert info.class_names is None and info.num_classes == 2
 
 

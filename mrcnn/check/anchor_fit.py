@@ -48,7 +48,10 @@ class AnchorFit(NamedTuple):
 
 
 def fit_anchors(
-    boxes: Sequence[tuple[float, float]], scales: Sequence[float], ratios: Sequence[float]
+    boxes: Sequence[tuple[float, float]],
+    scales: Sequence[float],
+    ratios: Sequence[float],
+    tiled: bool = False,
 ) -> AnchorFit:
     """Compare the objects with the anchors, as if both had the same centre.
 
@@ -56,13 +59,16 @@ def fit_anchors(
         boxes: (height, width) of each object's box, in pixels of the molded image.
         scales: RPN_ANCHOR_SCALES, ascending.
         ratios: RPN_ANCHOR_RATIOS, width over height.
+        tiled: whether tiles shall show the objects in another size: no other scales are suggested.
     """
     boxes = np.asarray(boxes, np.float64).reshape(-1, 2)
     bins = np.digitize(np.sqrt(boxes.prod(axis=1)), _edges(scales))
     counts = np.bincount(bins, minlength=len(scales) + 2)
     inside = boxes[(bins > 0) & (bins <= len(scales))]
     thin = int(np.sum(~_reached(inside, scales, ratios)))
-    advice = [_other_scales(boxes, scales, counts), _other_ratios(inside, scales, ratios, thin)]
+    advice = [_other_ratios(inside, scales, ratios, thin)]
+    if not tiled:
+        advice.insert(0, _other_scales(boxes, scales, counts))
     suggestion = ". ".join(filter(None, advice)) or None
     return AnchorFit(tuple(scales), tuple(counts.tolist()), thin, suggestion)
 

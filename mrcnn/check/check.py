@@ -114,14 +114,13 @@ def check_dataset(
         duplicates = find_duplicates(train.fingerprints, val.fingerprints)
         judge_duplicates(folder, val, duplicates)
     boxes = [box for subset in reports for box in subset.object_boxes]
-    anchors = fit_anchors(boxes, anchor_scales, anchor_ratios)
     sizes = [size.box for subset in reports for group in subset.regions.values() for size in group]
     place = " and ".join(subset.folder.name for subset in reports)
-    # Tiles and cuts show objects in other sizes than those that the anchors were compared with.
-    if advice := advise_tiles(boxes, sizes, resizing):
-        findings.append(Finding(place, None, None, "scale", advice))
-    elif anchors.suggestion:
-        findings.append(Finding(place, None, None, "anchors", anchors.suggestion))
+    advice = advise_tiles(boxes, sizes, resizing)
+    anchors = fit_anchors(boxes, anchor_scales, anchor_ratios, tiled=advice is not None)
+    for kind, reason in (("anchors", anchors.suggestion), ("scale", advice)):
+        if reason:
+            findings.append(Finding(place, None, None, kind, reason))
     return CheckReport(folder, reports, findings, duplicates, anchors)
 
 

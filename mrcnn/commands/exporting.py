@@ -16,6 +16,7 @@ from mrcnn.commands.process import of_checkout
 from mrcnn.commands.starting import NETWORK_SETTINGS
 from mrcnn.data.images import read_image
 from mrcnn.data.sources import find_images
+from mrcnn.nn.weights_file import EARLIER
 from mrcnn.progress import Progress
 from mrcnn.runtimes import description
 from mrcnn.runtimes.exported import Exported
@@ -176,7 +177,8 @@ def _serves(found, config) -> bool:
     """Tell whether an export is of the network that a Config asks for."""
     wanted = json.loads(json.dumps(settings.exporting(config)))
     own, theirs = (
-        [each.get(name) for name in BAKED] for each in (wanted["settings"], found.settings)
+        [each.get(name) for name in BAKED]
+        for each in (wanted["settings"], EARLIER | found.settings)
     )
     alike = own == theirs and found.molding == wanted["molding"]
     return alike and found.max_instances >= wanted["max_instances"]

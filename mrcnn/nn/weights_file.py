@@ -27,6 +27,8 @@ from mrcnn.nn import backbones, efficientnet_lite_file, hdf5_texts, torch_file, 
 
 # A root attribute that other readers pass over: class names and settings, as JSON.
 METADATA = "mask_rcnn"
+# What weights were trained with whose settings were written before there was the name.
+EARLIER = {"MASK_CANONICAL_SIDE": 224}
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 LAYER_NAMES, WEIGHT_NAMES = "layer_names", "weight_names"
 # HDF5 takes no longer value of one length.
@@ -215,6 +217,7 @@ def inspect(path) -> WeightsInfo:
         shapes = {key: dataset.shape for key, dataset in found.items()}
     logits = shapes.get(("mrcnn_class_logits", "bias"))
     settings = metadata.get("settings")
+    settings = None if settings is None else EARLIER | settings
     return WeightsInfo(
         path=Path(path),
         backbone=backbones.of_layers(layer for layer, _ in shapes) or _own_backbone(settings),
