@@ -5,7 +5,8 @@
     python log/train_custom.py --photos holiday/ street/
 
 1. renders 6000 pictures to learn from and four sets to measure with, from other seeds;
-2. trains from ImageNet weights, the first stages of the backbone as they are;
+2. trains from ImageNet weights, the first stages of the backbone as they are, at last the masks
+   alone, finer;
 3. makes the scores mean what they say, and writes log/custom.h5;
 4. evaluates it: 500 pictures with remotes, 200 of look-alikes and empty rooms.
 
@@ -18,6 +19,7 @@ again: the same command goes on after a stop. --images 0.1 --epochs 0.1 is a tri
 """
 
 import argparse
+import dataclasses
 import functools
 import itertools
 import json
@@ -41,7 +43,6 @@ from mrcnn.data.jitter import Jitter
 from mrcnn.nn.backbones import BACKBONES
 from mrcnn.settings import with_settings
 from mrcnn.training import run_files
-from mrcnn.training.plan import Plan, warm_cosine
 from rendering import render
 
 ROOT = process.ROOT
@@ -63,19 +64,7 @@ PICTURE_SIDE = 512
 # Of the pictures, those on a photo, and how often in an epoch each photo is learned from.
 PHOTO_SHARE, PHOTO_TIMES = 0.4, 4
 BACKBONE = BACKBONES["efficientnet_lite0"]
-# The rate falls to near 0 in each round, and starts anew (Loshchilov and Hutter 2017).
-EPOCHS_OF_ROUNDS = (20,)
-PLAN = Plan(
-    None,
-    "",
-    functools.partial(warm_cosine, warm_up=200, backbone=0.2),
-    # Features of real photos stay; what is higher up learns.
-    layers="4+",
-    learning_rate=1e-3,
-    augmentation=Jitter(scale=(0.5, 1.4), turn=25.0),
-    weight_decay=0.0,
-    loss_weights={"rpn_bbox_loss": 0.05, "mrcnn_mask_loss": 2.0},
-)
+AUGMENTATION = Jitter(scale=(0.5, 1.4), turn=25.0)
 
 
 class RemoteConfig(Config):
@@ -88,8 +77,6 @@ class RemoteConfig(Config):
     RPN_ANCHOR_RATIOS = [0.4, 1, 2.5]
     # Most of what looks like a remote is not one.
     ROI_POSITIVE_RATIO = 0.2
-    # Outlines are to be fine: masks of 56 x 56, from features of 4 and 8 pixels.
-    MASK_POOL_SIZE, MASK_SHAPE, MASK_CANONICAL_SIDE = 28, [56, 56], 896
     MAX_GT_INSTANCES = 8
     DETECTION_MAX_INSTANCES = 20
     DETECTION_MIN_CONFIDENCE = 0.9
@@ -98,6 +85,35 @@ class RemoteConfig(Config):
     VALIDATION_STEPS = None
     WEIGHT_DECAY = 0.0
     PRECISION = "auto"
+
+
+class FineConfig(RemoteConfig):
+    """The same with finer outlines: masks of 56 x 56, from the levels of 4 and 8 pixels a cell."""
+
+    MASK_POOL_SIZE, MASK_SHAPE, MASK_CANONICAL_SIDE = 28, [56, 56], 896
+
+
+@dataclasses.dataclass(frozen=True)
+class Round:
+    """A part of the training, in which the rate falls to near 0 (Loshchilov and Hutter 2017).
+
+    negatives: whether pictures and photos without a remote are learned from.
+    """
+
+    config: type[Config]
+    epochs: int
+    layers: str
+    learning_rate: float
+    negatives: bool = True
+
+
+ROUNDS = (
+    # Features of real photos stay; what is higher up learns.
+    Round(RemoteConfig, 20, "4+", 5e-4),
+    Round(RemoteConfig, 12, "4+", 5e-4),
+    # What is found, and how surely, stays as it is.
+    Round(FineConfig, 5, "mrcnn_mask.*", 1e-3, negatives=False),
+)
 
 
 def render_sets(work: Path, photos: Sequence[Path], share: float) -> None:
@@ -138,15 +154,20 @@ def keep_photos(work: Path, photos: Sequence[Path]) -> None:
 
 
 def load_sets(
-    work: Path, *names: str, photos: Sequence[Path] = (), times: int = 1
+    work: Path, *names: str, photos: Sequence[Path] = (), times: int = 1, negatives: bool = True
 ) -> CustomDataset:
-    """Return rendered sets, and so many times what is in folders of photos without a remote."""
+    """Return rendered sets, and so many times what is in folders of photos without a remote.
+
+    Without `negatives` no picture without a remote is among them.
+    """
     dataset = CustomDataset()
     for name in names:
         dataset.load_custom(work, name, ["AC Remote"])
     empty = {"regions": [], "polygons": [], "class_ids": []}
     for path in times * render.photos_in(photos):
         dataset.add_image("object", image_id=str(path), path=str(path), **empty)
+    if not negatives:
+        dataset.image_info = [info for info in dataset.image_info if info["regions"]]
     dataset.prepare()
     return dataset
 
@@ -154,19 +175,20 @@ def load_sets(
 def train(work: Path, photos: Sequence[Path], share: float) -> Path:
     """Train from ImageNet weights, or go on with what is there; return the last checkpoint."""
     weights = BACKBONE.pretrained.path()
-    for number, epochs in enumerate(EPOCHS_OF_ROUNDS, start=1):
-        runs = work / f"round{number}"
-        weights = train_round(runs, weights, max(1, round(epochs * share)), work, photos)
+    for number, part in enumerate(ROUNDS, start=1):
+        part = dataclasses.replace(part, epochs=max(1, round(part.epochs * share)))
+        weights = train_round(part, work / f"round{number}", weights, work, photos)
     return weights
 
 
-def train_round(runs: Path, start: Path, epochs: int, work: Path, photos: Sequence[Path]) -> Path:
+def train_round(part: Round, runs: Path, start: Path, work: Path, photos: Sequence[Path]) -> Path:
     """Train from weights, or go on with the run in the folder; return its last checkpoint."""
     import keras
 
     from mrcnn.model import MaskRCNN
+    from mrcnn.training.plan import warm_cosine
 
-    config = with_settings(RemoteConfig, BACKBONE.settings)
+    config = with_settings(part.config, BACKBONE.settings)
     keras.utils.set_random_seed(SEED)
     model = MaskRCNN("training", config, runs)
     newest = next(run_files.runs(runs, config.NAME), None)
@@ -178,13 +200,16 @@ def train_round(runs: Path, start: Path, epochs: int, work: Path, photos: Sequen
         model.set_log_dir()
     with process.stop_on_signal("\nStopping after this step.\n") as stop:
         model.train(
-            load_sets(work, *TO_LEARN, photos=photos, times=PHOTO_TIMES),
+            load_sets(work, *TO_LEARN, photos=photos, times=PHOTO_TIMES, negatives=part.negatives),
             load_sets(work, "val"),
-            epochs=epochs,
-            resume=last is not None and model.epoch < epochs,
+            learning_rate=part.learning_rate,
+            epochs=part.epochs,
+            layers=part.layers,
+            augmentation=AUGMENTATION,
+            resume=last is not None and model.epoch < part.epochs,
             seed=SEED,
             keep_negatives=True,
-            plan=PLAN,
+            plan=functools.partial(warm_cosine, warm_up=200),
             stop=stop,
         )
     return run_files.find_last(runs, config.NAME)
@@ -196,7 +221,7 @@ def ship(weights: Path, work: Path, photos: Sequence[Path], output: Path) -> Non
     from mrcnn.evaluation.measure import evaluate
     from mrcnn.model import MaskRCNN
 
-    model = MaskRCNN("inference", with_settings(RemoteConfig, BACKBONE.settings), ROOT / "log")
+    model = MaskRCNN("inference", with_settings(FineConfig, BACKBONE.settings), ROOT / "log")
     model.load_weights(str(weights))
     detector = open_model(weights, min_confidence=LEAST_SCORE, precision="auto").detector
     found = evaluate(detector, load_sets(work, "scores", photos=photos))

@@ -28,8 +28,9 @@ def script(monkeypatch):
     monkeypatch.setitem(used, "PICTURE_SIDE", 96)
     counts = {"train": 6, "lookalikes": 2, "val": 2, "scores": 2, "test": 2, "empty": 1}
     sets = {name: (counts[name], *rest) for name, (_, *rest) in used["SETS"].items()}
-    rounds = {"EPOCHS_OF_ROUNDS": (1, 2)}
-    replaced = {"SETS": sets, "BACKBONE": small(used["BACKBONE"]), **rounds}
+    epochs = zip(used["ROUNDS"], (1, 2, 1), strict=True)
+    rounds = tuple(dataclasses.replace(part, epochs=count) for part, count in epochs)
+    replaced = {"SETS": sets, "BACKBONE": small(used["BACKBONE"]), "ROUNDS": rounds}
     for name, value in replaced.items():
         monkeypatch.setitem(used, name, value)
     for name, value in {"IMAGES_PER_GPU": 2, "STEPS_PER_EPOCH": 1, "VALIDATION_STEPS": 1}.items():
@@ -54,7 +55,8 @@ def test_from_rendering_to_weights_and_nothing_twice(script, tmp_path, capsys):
     info = inspect(output)
     assert info.backbone == "efficientnet_lite0" and info.class_names == ["BG", "AC Remote"]
     assert info.settings["TOP_DOWN_PYRAMID_SIZE"] == 64
-    for number, epochs in ((1, 1), (2, 2)):
+    assert info.settings["MASK_SHAPE"] == [56, 56]
+    for number, epochs in ((1, 1), (2, 2), (3, 1)):
         (run,) = (work / f"round{number}").iterdir()
         assert len(list(run.glob("mask_rcnn_remote_00*.h5"))) == epochs
 
