@@ -37,7 +37,10 @@ def other_settings(info: WeightsInfo, config) -> list[str]:
 
 def _same(one, other) -> bool:
     """Tell whether two settings are the same numbers, as float32 has them."""
-    one, other = (np.asarray(each, np.float32) for each in (one, other))
+    try:
+        one, other = (np.asarray(each, np.float32) for each in (one, other))
+    except (TypeError, ValueError):  # a file may say anything
+        return one == other
     return np.shape(one) in ((), np.shape(other)) and np.allclose(one, other, rtol=1e-6)
 
 

@@ -1,15 +1,17 @@
 import datetime
 import os
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from mrcnn import boxes, detector
+from mrcnn import boxes, detector, from_file
 from mrcnn import model as modellib
 from mrcnn.config import Config
 from mrcnn.model import MaskRCNN
+from mrcnn.nn.weights_file import WeightsInfo
 from tests.small import SmallConfig
 
 
@@ -73,6 +75,13 @@ def test_loading_names_the_settings_that_no_shape_shows(small, tmp_path, capsys)
         "  trained with MASK_CANONICAL_SIDE 448, the Config has 224",
         "  trained with MEAN_PIXEL [1.0, 2.0, 3.0], the Config has [40, 40, 40]",
     ]
+
+
+@pytest.mark.parametrize("odd", ["wide", None, {"a": 1}, [[1], [2, 3]], [1.0, 2.0]])
+def test_settings_of_a_strange_file_are_named_too(odd):
+    info = WeightsInfo(Path("odd.h5"), None, 2, None, {"MEAN_PIXEL": odd})
+    (told,) = from_file.other_settings(info, SmallConfig())
+    assert told == f"  trained with MEAN_PIXEL {odd}, the Config has [40, 40, 40]"
 
 
 @pytest.mark.parametrize("stride", [1, 2])

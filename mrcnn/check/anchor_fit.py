@@ -66,9 +66,8 @@ def fit_anchors(
     counts = np.bincount(bins, minlength=len(scales) + 2)
     inside = boxes[(bins > 0) & (bins <= len(scales))]
     thin = int(np.sum(~_reached(inside, scales, ratios)))
-    advice = [_other_ratios(inside, scales, ratios, thin)]
-    if not tiled:
-        advice.insert(0, _other_scales(boxes, scales, counts))
+    other_scales = None if tiled else _other_scales(boxes, scales, counts)
+    advice = other_scales, _other_ratios(inside, scales, ratios, thin)
     suggestion = ". ".join(filter(None, advice)) or None
     return AnchorFit(tuple(scales), tuple(counts.tolist()), thin, suggestion)
 

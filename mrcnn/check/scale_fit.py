@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# Objects of so many pixels and more can be learned as the network sees them; at 14 little is left.
+# Smaller objects, in pixels as the network sees whole photos, are found better in tiles.
 SMALL = 20
 # Fewer objects do not tell what is usual.
 FEWEST = 10
