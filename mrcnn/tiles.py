@@ -22,7 +22,7 @@ LEAST_SIDE = 32
 LARGER, SIZE_MULTIPLE = 1.25, 64
 # Objects of this side, in pixels as the network sees them, are found as well as larger ones. For it
 # a photo is enlarged so many times at the most, if training did not enlarge it more.
-WANTED, MOST_SCALE = 32, 4
+WANTED, MOST_SCALE = 32, 2
 # The shares of the objects that are smaller than what `object_sides` tells: a tenth, half, ...
 QUANTILES = (0.1, 0.5, 0.9)
 

@@ -74,7 +74,7 @@ def test_the_side_shows_objects_as_large_as_in_training():
     [
         (20, 13, 320),  # 32 px in place of 13
         (60, 30, 960),  # hardly larger
-        (3, 3, 128),  # enlarged four times, no more
+        (3, 3, 256),  # enlarged twice, no more
         (3, 90, 32),  # what is a tile at all
         (3, 18, 85),  # by as much as training did
     ],
