@@ -354,6 +354,8 @@ def test_small_objects_suggest_smaller_anchors():
         in suggestion
     )
     assert "larger --image-size" in suggestion
+    cut = fit_anchors(squares(14, 15, 16, 40), SCALES, RATIOS, cut=True).suggestion
+    assert "--anchor-scales" in cut and "--image-size" not in cut
 
 
 def test_large_objects_suggest_larger_anchors():

@@ -211,6 +211,7 @@ SQUARE = {"min_dim": 512, "max_dim": 1024, "mode": "square"}
         (5, 4, "4 px in the photos (half of them are smaller): predict with --tiles"),
         (25, 100, None),
         (20, 20, None),
+        (12, 6, None),  # Tiles enlarge no more than training does here.
     ],
 )
 def test_small_objects_are_better_seen_in_tiles(trained, photo, options):

@@ -52,6 +52,7 @@ def fit_anchors(
     scales: Sequence[float],
     ratios: Sequence[float],
     tiled: bool = False,
+    cut: bool = False,
 ) -> AnchorFit:
     """Compare the objects with the anchors, as if both had the same centre.
 
@@ -60,13 +61,14 @@ def fit_anchors(
         scales: RPN_ANCHOR_SCALES, ascending.
         ratios: RPN_ANCHOR_RATIOS, width over height.
         tiled: whether tiles shall show the objects in another size: no other scales are suggested.
+        cut: whether training cuts photos: a larger image then shows more, not larger objects.
     """
     boxes = np.asarray(boxes, np.float64).reshape(-1, 2)
     bins = np.digitize(np.sqrt(boxes.prod(axis=1)), _edges(scales))
     counts = np.bincount(bins, minlength=len(scales) + 2)
     inside = boxes[(bins > 0) & (bins <= len(scales))]
     thin = int(np.sum(~_reached(inside, scales, ratios)))
-    other_scales = None if tiled else _other_scales(boxes, scales, counts)
+    other_scales = None if tiled else _other_scales(boxes, scales, counts, cut)
     advice = other_scales, _other_ratios(inside, scales, ratios, thin)
     suggestion = ". ".join(filter(None, advice)) or None
     return AnchorFit(tuple(scales), tuple(counts.tolist()), thin, suggestion)
@@ -84,7 +86,7 @@ def _reached(boxes, scales, ratios):
     return overlaps(*around).max(axis=1) >= LEAST_OVERLAP - 1e-6
 
 
-def _other_scales(boxes, scales, counts):
+def _other_scales(boxes, scales, counts, cut):
     """Return a sentence where many objects are of a size out of the anchors' reach, else None."""
     if not len(boxes) or (counts[0] + counts[-1]) / len(boxes) <= TOLERATED:
         return None
@@ -106,7 +108,7 @@ def _other_scales(boxes, scales, counts):
         advice.append(
             f"--anchor-scales {better} (RPN_ANCHOR_SCALES) reaches {then:.0%} instead of {now:.0%}"
         )
-    if too_small:
+    if too_small and not cut:
         advice.append("a larger --image-size (IMAGE_MAX_DIM) makes objects larger")
     return f"{sentence}: {'; or '.join(advice)}" if advice else sentence
 

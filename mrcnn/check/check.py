@@ -117,7 +117,8 @@ def check_dataset(
     sizes = [size.box for subset in reports for group in subset.regions.values() for size in group]
     place = " and ".join(subset.folder.name for subset in reports)
     advice = advise_tiles(boxes, sizes, resizing)
-    anchors = fit_anchors(boxes, anchor_scales, anchor_ratios, tiled=advice is not None)
+    tiled, cut = advice is not None, resizing.get("mode") == "crop"
+    anchors = fit_anchors(boxes, anchor_scales, anchor_ratios, tiled=tiled, cut=cut)
     for kind, reason in (("anchors", anchors.suggestion), ("scale", advice)):
         if reason:
             findings.append(Finding(place, None, None, kind, reason))

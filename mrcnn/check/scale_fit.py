@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mrcnn.tiles import MOST_SCALE
+
 # Smaller objects, in pixels as the network sees whole photos, are found better in tiles.
 SMALL = 20
 # Fewer objects do not tell what is usual.
@@ -17,7 +19,7 @@ SHRUNK = 2
 def advise_tiles(
     trained: Sequence[tuple[float, float]], photo: Sequence[tuple[float, float]], resizing
 ) -> str | None:
-    """Return a sentence where objects are small as the network sees whole photos, else None.
+    """Return a sentence where objects are small and tiles would show them larger, else None.
 
     Arguments:
         trained: (height, width) of each object's box, in pixels of the molded image.
@@ -27,7 +29,7 @@ def advise_tiles(
     if len(trained) < FEWEST or resizing.get("mode") == "crop":
         return None
     now, own = (float(np.median(np.sqrt(np.prod(boxes, axis=1)))) for boxes in (trained, photo))
-    if now >= SMALL:
+    if now >= min(SMALL, MOST_SCALE * own):
         return None
     crops = f"train on crops (--crops {min(CUT, resizing['max_dim'])}), "
     return (
