@@ -125,6 +125,47 @@ def test_without_a_word_the_best_of_the_newest_run_comes_before_what_ships(tmp_p
     assert weights.find(None, tmp_path / "runs", "object", tmp_path) == shipped
 
 
+def test_a_name_that_was_typed_must_have_a_run(tmp_path):
+    make_run(tmp_path / "log" / "object20260101T0000", [1])
+    # The folds of a cross-validation are no runs of the name.
+    make_run(tmp_path / "log" / "crossval_cups20260101T0000" / "fold_1" / "cups20260101T0000", [1])
+    (tmp_path / "log" / "custom.h5").touch()
+    for name in ("nosuch", "cups"):
+        with pytest.raises(FileNotFoundError, match=f"no checkpoint of '{name}' under .*log: tra"):
+            find(None, tmp_path, name, typed=True)
+    assert find(None, tmp_path, "object", typed=True).name == "mask_rcnn_object_0001.h5"
+    # Where a file is named, nothing depends on the name.
+    assert find("some.h5", tmp_path, "nosuch", typed=True) == Path("some.h5")
+
+
+def test_each_command_refuses_a_name_without_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    pictures.write("photo.png", np.zeros((40, 60, 3), np.uint8))
+    clip, name = str(write_clip(tmp_path / "clip.avi", grey_frames(3))), ["--name", "nosuch"]
+    train = custom_training.SCRIPT
+    codes = (
+        maskrcnn_predict_for_images.main(["photo.png", "--no-pictures", *name]),
+        video_mask.main([clip, *name]),
+        prediction_for_video.main([clip, "--output", "masked.avi", *name]),
+        training_script.main(train, ["evaluate", *name]),
+        training_script.main(train, ["export", "--format", "savedmodel", *name]),
+        training_script.main(train, ["splash", "--image", "photo.png", *name]),
+    )
+    said = capsys.readouterr().err.splitlines()
+    assert codes == (1,) * 6 and len(said) == 6
+    assert all("no checkpoint of 'nosuch' under" in line for line in said)
+
+
+@pytest.mark.parametrize("command", ["evaluate", "export", "splash"])
+def test_a_name_is_of_a_new_run_only_where_there_is_one(command, capsys):
+    for words, new in (([command], False), (["train"], True)):
+        with pytest.raises(SystemExit):
+            training_script.main(custom_training.SCRIPT, [*words, "--help"])
+        said = " ".join(capsys.readouterr().out.split())
+        assert ("of a new one" in said) == new
+        assert "runs that last" in said
+
+
 def test_a_run_of_the_older_package_has_no_best(tmp_path):
     folder = make_run(tmp_path / "log" / "object20260101T0000", [1, 2])
     assert find(None, tmp_path) == find("best", tmp_path) == folder / "mask_rcnn_object_0002.h5"
@@ -171,7 +212,7 @@ def test_what_is_measured_is_what_predicts(tmp_path, monkeypatch, options):
 def test_the_name_of_the_training_scripts_config_tells_its_runs(tmp_path, monkeypatch):
     asked = []
 
-    def find(wanted, log_folder, name, root):
+    def find(wanted, log_folder, name, root, typed):
         asked.append(name)
         raise ValueError("seen enough")
 

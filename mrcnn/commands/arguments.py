@@ -189,9 +189,10 @@ def add_device(add: Callable):
     add("--device", metavar="DEVICE", type=device, help=text)
 
 
-def add_name(add: Callable, default: str | None):
-    """Add `--name`, by which runs are told apart."""
-    text = f"of the runs that last and best are about, and of a new one; default: {default}"
+def add_name(add: Callable, default: str | None, trains: bool = False):
+    """Add `--name`, by which runs are told apart; `trains` says whether one may be made."""
+    new = ", and of a new one" if trains else ""
+    text = f"of the runs that last and best are about{new}; default: {default}"
     add("--name", metavar="NAME", type=run_name, help=text)
 
 

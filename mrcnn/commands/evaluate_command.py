@@ -1,7 +1,6 @@
 """The command `evaluate`: how good weights are, on a subset of the data set."""
 
 import argparse
-import math
 
 from mrcnn import settings
 from mrcnn.commands import weights
@@ -10,6 +9,7 @@ from mrcnn.commands.check_command import check, refuse_errors
 from mrcnn.commands.opening import Opened, open_model
 from mrcnn.commands.process import ROOT
 from mrcnn.commands.script import Script
+from mrcnn.evaluation.text import rounded_down
 from mrcnn.nn.weights_notes import note_settings
 from mrcnn.progress import Progress
 from mrcnn.runtimes import description
@@ -81,8 +81,7 @@ def _beside_the_weights(script, arguments, opened, evaluation, dataset) -> str:
 def _kept(opened: Opened, threshold: float, keep: bool) -> str:
     """Store the threshold with the weights if `keep`; return what to say of it."""
     path = opened.info.path
-    # Rounded down, so that the detection that it is the score of stays.
-    rounded = math.floor(threshold * 1000) / 1000
+    rounded = rounded_down(threshold)
     if not keep:
         return (
             f"To predict with that threshold: --min-confidence {rounded:.3f}, or once for all "
@@ -106,7 +105,8 @@ def measure(opened: Opened, dataset, **options):
 
 def open_for(script: Script, arguments: argparse.Namespace) -> Opened:
     """Open the weights that a command of a training script asks for, and say which they are."""
-    path = weights.find(arguments.weights, arguments.logs, arguments.name or script.name, ROOT)
+    name, typed = arguments.name or script.name, bool(arguments.name)
+    path = weights.find(arguments.weights, arguments.logs, name, ROOT, typed=typed)
     print(f"Weights: {path}", flush=True)
     weights.present(arguments.weights, path)
     return open_model(path, script.config, **detection_options(arguments))

@@ -55,9 +55,8 @@ def run(arguments: argparse.Namespace, config_class: type, start: Callable = sta
     if not named:
         raise ValueError("; ".join(missing))
     photos = Photos(named, arguments, missing)
-    path = weights.find(
-        arguments.weights, LOG_FOLDER, arguments.name or settings.name(config_class), ROOT
-    )
+    name = arguments.name or settings.name(config_class)
+    path = weights.find(arguments.weights, LOG_FOLDER, name, ROOT, typed=bool(arguments.name))
     check_files(arguments, FORMATS, itertools.chain(photos.harmed(), [path]))
     if not arguments.no_pictures:
         make_folder(arguments)

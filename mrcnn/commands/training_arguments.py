@@ -73,7 +73,7 @@ def parse_arguments(
             "class and for others imagenet of efficientnet_lite0, which is there already",
         )
         logs(add)
-        kinds.add_name(add, default["name"])
+        kinds.add_name(add, default["name"], trains=True)
         add(
             "--backbone",
             metavar="NAME",
@@ -137,7 +137,9 @@ def parse_arguments(
         add("--best-by", choices=("ap", "loss"), default="ap", help=text)
         text = "stop after so many epochs without a better one"
         add("--patience", metavar="N", type=kinds.count, help=text)
-        text = "makes runs alike: order of images, augmentation, new layers"
+        text = (
+            "the same order of images, changes of them, new layers; losses still differ by rounding"
+        )
         add("--seed", metavar="N", type=kinds.whole, help=text)
         kinds.add_precision(add, None, default["precision"])
         kinds.add_device(add)

@@ -95,9 +95,8 @@ def run(arguments: argparse.Namespace, config_class: type, video: Video, window=
     OSError in one sentence. However it ends, what was masked until then is in files that can be
     used.
     """
-    path = weights.find(
-        arguments.weights, LOG_FOLDER, arguments.name or settings.name(config_class), ROOT
-    )
+    name = arguments.name or settings.name(config_class)
+    path = weights.find(arguments.weights, LOG_FOLDER, name, ROOT, typed=bool(arguments.name))
     _check_outputs(arguments, [path, *([Path(video.source)] if video.is_file else [])])
     start, end = getattr(arguments, "start", 0.0), getattr(arguments, "end", None)
     if video.duration and start >= video.duration:

@@ -27,6 +27,7 @@ def find(
     root: str | Path,
     resume: bool = False,
     backbone: str | None = None,
+    typed: bool = False,
 ) -> Path:
     """Return the weights file that `--weights` means; see `present` for those to download.
 
@@ -38,6 +39,7 @@ def find(
         root: the folder of the scripts.
         resume: of a run, the checkpoint that its optimizer's state belongs to.
         backbone: whose ImageNet weights are meant, see `pretrained.backbone`.
+        typed: whether a person has typed `name`: the weights that ship are none of its runs.
 
     Raises FileNotFoundError where there is no run or a package is missing, ValueError for what
     cannot be resumed.
@@ -53,7 +55,7 @@ def find(
     if wanted is None or wanted in ("last", "best"):
         of_run = run_files.find_last if wanted == "last" else run_files.find_best
         path = of_run(log_folder, name)
-        if path is None and wanted is None and shipped(root).exists():
+        if path is None and wanted is None and not typed and shipped(root).exists():
             path = shipped(root)
         if path is None:
             raise FileNotFoundError(
