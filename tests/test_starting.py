@@ -150,6 +150,34 @@ def test_anchors_are_options():
 
 
 @pytest.mark.parametrize(
+    ("theirs", "asked", "other"),
+    [
+        ("efficientnet_lite0", "resnet101", "coco"),
+        ("resnet50", "resnet101", "coco"),
+        ("resnet101", "efficientnet_lite0", "imagenet"),
+        ("own:graph", "resnet50", "imagenet"),
+        ("EfficientNetV2B0", "EfficientNetV2B1", "imagenet"),
+    ],
+)
+def test_a_backbone_that_the_weights_are_not_of_is_refused_by_its_option(theirs, asked, other):
+    begun = start(f"train --weights {SHIPPED} --backbone {asked}")
+    begun.info = dataclasses.replace(begun.info, backbone=theirs)
+    with pytest.raises(ValueError) as refused:
+        begun.config()
+    assert str(refused.value) == (
+        f"--backbone {asked}: {SHIPPED} has weights of {theirs}, leave --backbone out or start "
+        f"from --weights {other}"
+    )
+
+
+@pytest.mark.parametrize("asked", ["resnet50", "resnet101"])
+def test_the_weights_of_a_deeper_backbone_are_a_start(asked):
+    begun = start(f"train --weights {SHIPPED} --backbone {asked}")
+    begun.info = dataclasses.replace(begun.info, backbone="resnet101")
+    assert settings.backbone(begun.config()) == asked
+
+
+@pytest.mark.parametrize(
     ("words", "reason"),
     [
         ("--anchor-scales 1,2,3", "1,2,3 is not 5 numbers"),

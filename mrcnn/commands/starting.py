@@ -19,7 +19,7 @@ from mrcnn.commands.process import ROOT
 from mrcnn.commands.script import Script
 from mrcnn.commands.training_arguments import OPTIONS
 from mrcnn.config import Config
-from mrcnn.nn.backbones import is_known, named
+from mrcnn.nn.backbones import BACKBONES, is_known, named
 from mrcnn.nn.pretrained import backbone as pretrained_backbone
 from mrcnn.nn.weights_file import WeightsInfo, datasets, inspect, opened
 from mrcnn.training import run_files
@@ -97,6 +97,7 @@ class Start:
         options, given = vars(self.arguments), {}
         if self.info:
             resume = options.get("resume", False)
+            self._check_backbone(options["backbone"])
             given = inherited_settings(self.info, self.script.config, resume, options["backbone"])
             self._check_ratios(options["anchor_ratios"], given)
         elif self.of_imagenet and not settings.own_backbone(self.script.config):
@@ -108,6 +109,21 @@ class Start:
             given |= settings.cropping(options["crops"])
         given |= others | {name: value for name, value in chosen.items() if value is not None}
         return settings.with_settings(self.script.config, given, options["image_size"])
+
+    def _check_backbone(self, asked) -> None:
+        """Raise ValueError where the weights are of another backbone than `--backbone` names."""
+        theirs = self.info.backbone
+        if not theirs or not is_known(asked) or asked == theirs:
+            return
+        # A ResNet has all layers of those that are less deep, which come first.
+        resnets = [name for name in BACKBONES if name.startswith("resnet")]
+        if theirs in resnets and asked in resnets[: resnets.index(theirs)]:
+            return
+        other = "imagenet" if named(asked).pretrained else "coco"
+        raise ValueError(
+            f"--backbone {asked}: {self.path} has weights of {theirs}, leave --backbone out or "
+            f"start from --weights {other}"
+        )
 
     def _check_ratios(self, asked, given) -> None:
         """Raise ValueError where the weights of the RPN are for another number of ratios."""
