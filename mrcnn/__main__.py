@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from mrcnn import __version__
-from mrcnn.quiet import ENGINES, engine, start_keras
+from mrcnn.quiet import ENGINES, check_engine, engine, start_keras
 
 # The packages and the modules to import; None where that is slow: the network shows then whether
 # they work.
@@ -46,8 +46,13 @@ def main(argv=None) -> int:
     ).parse_args(argv)
     print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
     print(f"mrcnn {__version__} in {Path(__file__).parent}")
-    packages = engine(), *PACKAGES
-    faults = [fault for package in packages for fault in _check_package(package)]
+    faults, packages = [], [engine(), *PACKAGES]
+    try:
+        check_engine()
+    except ValueError as error:
+        faults.append(str(error))
+        del packages[0]
+    faults += [fault for package in packages for fault in _check_package(package)]
     faults += [
         f"{rival} is installed beside {needed} and they share their files: pip uninstall {rival}, "
         f"then pip install --force-reinstall --no-deps {needed}"

@@ -52,9 +52,14 @@ def start_keras(device: str | None = None) -> None:
     os.write(2, b"".join(lines))
 
 
-def _import_keras():
+def check_engine() -> None:
+    """Raise ValueError where Keras knows no engine of the name that is asked for."""
     if engine() not in ENGINES:
         raise ValueError(f"KERAS_BACKEND is {engine()}, it must be one of {', '.join(ENGINES)}")
+
+
+def _import_keras():
+    check_engine()
     try:
         import keras  # noqa: F401
     except ModuleNotFoundError as error:

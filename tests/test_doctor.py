@@ -50,6 +50,15 @@ def test_what_is_missing_or_in_the_way(versions, capsys, package, version, advic
     assert re.search(advice, err)
 
 
+def test_an_engine_that_keras_does_not_know(monkeypatch, capsys):
+    monkeypatch.setenv("KERAS_BACKEND", "foo")
+    assert doctor.main([]) == 1
+    out, err = capsys.readouterr()
+    assert "FAULT: KERAS_BACKEND is foo, it must be one of tensorflow, jax, torch\n" in err
+    assert "foo is not installed" not in err and "foo" not in out
+    assert "random weights" not in out
+
+
 def test_the_runtimes_of_exported_networks(monkeypatch):
     there = {"onnxruntime", "ai_edge_litert"}
     monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: name in there or None)
