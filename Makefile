@@ -18,7 +18,7 @@ demo: $(VENV)/installed
 	$(BIN)/python -m mrcnn
 	$(BIN)/python maskrcnn_predict_for_images.py dataset/val --weights log/custom.h5 \
 		--output demo/photos --overwrite
-	$(BIN)/python video_mask.py dataset/clip.mp4 --weights log/custom.h5 --min-confidence 0.8 \
+	$(BIN)/python video_mask.py dataset/clip.mp4 --weights log/custom.h5 --min-confidence 0.6 \
 		--output demo/clip_masked.mp4 --overwrite
 	$(BIN)/python custom_training.py train --dataset dataset --weights imagenet \
 		--backbone efficientnet_lite0 --logs demo/log --epochs 20 --seed 1

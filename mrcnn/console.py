@@ -48,9 +48,11 @@ class Console(keras.callbacks.Callback):
         each = self.seconds / (self.steps - 2)
         steps = len(self.batches) * (self.epochs - self.epoch) - batch - 1
         left = duration(each * steps + self.aside * (self.epochs - self.epoch))
-        self.progress.update(f"{text}, {duration(each)} a step, {left} in all")
+        self.progress.update(f"{text}, {duration(each)} a step, {left} left in all")
         if self.steps == 3 and steps:
-            self.line(f"A step takes about {duration(each)}: {left} to epoch {self.epochs}")
+            self.line(
+                f"A step takes about {duration(each)}: {left} of steps to epoch {self.epochs}"
+            )
 
     def on_epoch_end(self, epoch, logs=None):
         now = time.perf_counter()

@@ -43,20 +43,26 @@ def test_the_third_step_tells_how_long_it_takes(clock):
     assert train(clock, Batches([0] * 3), 2, 10)[:4] == [
         "Compiled in 1 min 10 s",
         "epoch 1/2 [1/3] loss 3.0000",
-        "A step takes about 10 s: 30 s to epoch 2",
+        "A step takes about 10 s: 30 s of steps to epoch 2",
         "epoch 1/2: 1 min 35 s  loss 2.5000  val_loss 3.0000",
     ]
 
 
 def test_what_comes_between_epochs_counts_from_the_second_on(clock):
     lines = train(clock, Batches([0] * 12), 2, 10)
-    assert "epoch 1/2 [3/12, 1 min 30 s left] loss 3.0000, 10 s a step, 3 min 30 s in all" in lines
-    assert "epoch 2/2 [3/12, 1 min 30 s left] loss 2.0000, 10 s a step, 1 min 35 s in all" in lines
+    assert (
+        "epoch 1/2 [3/12, 1 min 30 s left] loss 3.0000, 10 s a step, 3 min 30 s left in all"
+        in lines
+    )
+    assert (
+        "epoch 2/2 [3/12, 1 min 30 s left] loss 2.0000, 10 s a step, 1 min 35 s left in all"
+        in lines
+    )
 
 
 def test_epochs_of_two_steps_have_an_estimate_too(clock):
     lines = train(clock, Batches([0] * 2), 3, 10)
-    assert "A step takes about 10 s: 40 s to epoch 3" in lines
+    assert "A step takes about 10 s: 40 s of steps to epoch 3" in lines
 
 
 def test_which_side_waits(clock):

@@ -136,6 +136,13 @@ def test_nothing_at_all_is_none_and_still_a_table():
     json.dumps(summary, allow_nan=False)
 
 
+def test_the_threshold_is_printed_as_it_can_be_typed():
+    """Rounded up, what scores just so much would be lost by it."""
+    evaluation = Evaluation(NAMES)
+    evaluation.add("one", _side([(1, *A)]), _side([(1, *A), (1, *B)], [0.9236, 0.9231]))
+    assert " 0.923 " in evaluation.text() and "0.924" not in evaluation.text()
+
+
 def test_the_summary_is_plain_json():
     summary = _three_images().summary()
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary

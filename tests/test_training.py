@@ -547,7 +547,7 @@ def test_training_needs_a_training_model():
 def test_progress_is_told_without_a_terminal(model, capsys):
     model.train(Shapes(4), None, 0.01, 1, "heads", seed=SEED)
     printed = capsys.readouterr().out
-    assert re.search(r"^A step takes about [\d.]+ s: [\d.]+ s to epoch 1$", printed, re.M)
+    assert re.search(r"^A step takes about [\d.]+ s: [\d.]+ s of steps to epoch 1$", printed, re.M)
     assert "epoch 1/1: " in printed and "sets the pace" in printed
 
 

@@ -138,7 +138,7 @@ def parse_arguments(
         text = "stop after so many epochs without a better one"
         add("--patience", metavar="N", type=kinds.count, help=text)
         text = (
-            "the same order of images, changes of them, new layers; losses still differ by rounding"
+            "the same order and changes of images, new layers; losses still differ by rounding"
         )
         add("--seed", metavar="N", type=kinds.whole, help=text)
         kinds.add_precision(add, None, default["precision"])

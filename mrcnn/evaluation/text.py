@@ -1,5 +1,7 @@
 """The summary of an evaluation as plain text: what a terminal shows."""
 
+import math
+
 from mrcnn.tables import as_lines, shortened
 
 MOST_CONFUSIONS = 10
@@ -25,16 +27,18 @@ def _average_precision(summary):
 def _classes(summary):
     keys = [f"{kind}_{name}" for kind in ("box", "mask") for name in ("AP", "AP50")]
     keys = [key for key in keys if key in summary["classes"][0]]
-    numbers = ["threshold", "precision", "recall", "f1"]
+    numbers = ["precision", "recall", "f1"]
     head = ["class", "objects", "detections", *(key.replace("_", " ") for key in keys)]
     rows = [[*head, "threshold", "precision", "recall", "F1"]]
     for row in summary["classes"]:
         counts = [shortened(row["name"]), row["objects"], row["detections"]]
-        rows.append(counts + [_number(row[key]) for key in (*keys, *numbers)])
+        values = [_number(row[key]) for key in keys], [_number(row[key]) for key in numbers]
+        rows.append([*counts, *values[0], _threshold(row["threshold"]), *values[1]])
     if len(summary["classes"]) > 1:
         row = summary["overall"]
         counts = ["all together", row["objects"], row["detections"], *[""] * len(keys)]
-        rows.append(counts + [_number(row[key]) for key in numbers])
+        numbers = [_number(row[key]) for key in numbers]
+        rows.append([*counts, _threshold(row["threshold"]), *numbers])
     title = (
         "Each class at the threshold of its best F1 (a detection is right from "
         f"{summary['compared']} IoU {summary['iou_threshold']})"
@@ -64,10 +68,20 @@ def _confusions(confusion):
     wrong.sort(key=lambda each: -each[0])
     rows = [["object", "detected as", "times"]]
     rows += [[shortened(true), shortened(taken), n] for n, true, taken in wrong[:MOST_CONFUSIONS]]
-    title = f"What went wrong at the threshold {confusion['threshold']:.3f}"
+    title = f"What went wrong at the threshold {_threshold(confusion['threshold'])}"
     if len(wrong) > MOST_CONFUSIONS:
         title += f" (the {MOST_CONFUSIONS} most frequent of {len(wrong)} kinds)"
     return "\n".join([title, *as_lines(rows, left=2)])
+
+
+def rounded_down(threshold: float) -> float:
+    """Return a threshold with three decimals, not above it: what scores just so much stays."""
+    # What float32 makes of 0.6 may be a little less.
+    return math.floor(threshold * 1000 + 1e-4) / 1000
+
+
+def _threshold(value):
+    return "-" if value is None else f"{rounded_down(value):.3f}"
 
 
 def _number(value):
