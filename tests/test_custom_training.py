@@ -522,6 +522,27 @@ def test_splash_of_an_image_and_of_a_video(dataset, tmp_path, detector, capsys):
     assert splash("--image", photo, "--output", tmp_path / "s.png", "--overwrite") == 0
 
 
+@pytest.mark.parametrize(
+    ("option", "name", "reason"),
+    [
+        ("--image", "none.jpg", "none.jpg: no such file"),
+        ("--image", "text.jpg", "text.jpg: not an image"),
+        ("--video", "text.jpg", "text.jpg holds no frame that can be decoded"),
+        ("--video", "none.mp4", "none.mp4: no such file"),
+    ],
+)
+def test_splash_looks_at_its_source_before_the_network(
+    tmp_path, monkeypatch, capsys, option, name, reason
+):
+    monkeypatch.chdir(tmp_path)
+    Path("text.jpg").write_text("no picture\n")
+    # Weights that are not there would be found as the first thing of the network.
+    words = ["splash", option, name, "--weights", "nosuch.h5"]
+    assert training_script.main(custom_training.SCRIPT, words) == 1
+    out, err = capsys.readouterr()
+    assert reason in err and err.count("\n") == 1 and not out
+
+
 def test_color_splash_keeps_the_colour_of_the_objects_alone():
     image = np.zeros((4, 6, 3), np.uint8)
     image[..., 0] = 200

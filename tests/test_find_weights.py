@@ -198,7 +198,7 @@ def test_what_is_measured_is_what_predicts(tmp_path, monkeypatch, options):
             custom_training.SCRIPT, ["evaluate", "--logs", str(log), *options]
         ),
         lambda: training_script.main(
-            custom_training.SCRIPT, ["splash", "--image", "a", "--logs", str(log), *options]
+            custom_training.SCRIPT, ["splash", "--image", "photo.png", "--logs", str(log), *options]
         ),
         lambda: maskrcnn_predict_for_images.main(["photo.png", *options]),
         lambda: video_mask.main([str(clip), *options]),

@@ -19,6 +19,11 @@ def run_splash(script: Script, arguments: argparse.Namespace) -> int:
     output = arguments.output
     if output and output.exists() and not arguments.overwrite:
         raise ValueError(f"--output {output} exists already: take another name, or add --overwrite")
+    # What cannot be read is found before the network is there.
+    if arguments.image:
+        read_image(arguments.image)
+    else:
+        Video(arguments.video).close()
     detector = open_for(script, arguments).detector
 
     def splash(image):
