@@ -352,6 +352,27 @@ def test_what_cannot_be_trained_is_one_sentence(run, options, sentence):
     assert re.search(sentence, err)
 
 
+@pytest.mark.parametrize("command", ["train", "crossval"])
+def test_a_file_in_the_place_of_the_runs_is_found_at_once(run, tmp_path, many_classes, command):
+    (tmp_path / "log").write_text("a file")
+    code, out, err = run(command, "--weights", many_classes)
+    assert code == 1 and not out
+    assert err.count("\n") == 1
+    assert f"{tmp_path / 'log'} is no folder: name one for the runs with --logs" in err
+
+
+def test_a_run_that_wrote_nothing_is_not_said_to_have_stopped(
+    run, tmp_path, many_classes, monkeypatch
+):
+    def full(*_):
+        raise OSError("the disk is full: make room")
+
+    monkeypatch.setattr(run_files, "disk_text", full)
+    code, out, err = run("train", "--weights", many_classes)
+    assert code == 1 and "the disk is full: make room" in err
+    assert "Stopped" not in out
+
+
 def test_a_loss_that_is_not_finite_is_one_sentence(run, many_classes, eager):
     code, _, err = run("train", "--weights", many_classes, "--learning-rate", 1e30, "--batch", 1)
     assert code == 1

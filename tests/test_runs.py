@@ -56,6 +56,19 @@ def test_a_folder_of_ones_own_name_is_used_as_it_is(tmp_path):
             runs.claim_folder(tmp_path / path)
 
 
+def test_a_place_where_no_folder_can_be_made_is_told_before(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    for path in ("file", "file/runs/new"):
+        with pytest.raises(OSError, match=r"file is no folder: name one for the runs with --logs"):
+            runs.check_place(tmp_path / path)
+    runs.check_place(tmp_path)
+    runs.check_place(tmp_path / "new" / "runs")
+    assert not (tmp_path / "new").exists()
+    monkeypatch.setattr(runs.os, "access", lambda path, mode: False)
+    with pytest.raises(OSError, match=f"{tmp_path} cannot be written to: name another folder with"):
+        runs.check_place(tmp_path / "new" / "runs")
+
+
 # -- Which checkpoint --------------------------------------------------------------------------
 
 

@@ -45,7 +45,9 @@ def _run_train(script, arguments, together):
                 raise
             return INTERRUPTED
         except (ValueError, OSError):
-            print(f"\n{_stopped_text(model.log_dir)}")
+            # Where nothing was begun, nothing has stopped.
+            if Path(model.log_dir).is_dir():
+                print(f"\n{_stopped_text(model.log_dir)}")
             raise
     cut = settings.resizing(model.config)["mode"] == "crop"
     print(_finished_text(model.log_dir, arguments.dataset, cut))
@@ -64,6 +66,7 @@ class Training:
     @classmethod
     def of(cls, script: Script, arguments: argparse.Namespace) -> "Training":
         """Return the training, and print what it is; raises ValueError or OSError in a sentence."""
+        run_files.check_place(arguments.logs)
         start = starting_point(script, arguments)
         plan, why = planning.choose(start, arguments.plan)
         arguments = start.arguments = planning.completed(start, plan)

@@ -13,6 +13,7 @@ import datetime
 import io
 import json
 import math
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -45,6 +46,16 @@ def new_folder(model_dir: str | Path, name: str, time: datetime.datetime | None 
     while (folder := Path(model_dir) / f"{name.lower()}{time.strftime(TIME)}").exists():
         time += datetime.timedelta(minutes=1)
     return folder
+
+
+def check_place(model_dir: str | Path) -> None:
+    """Raise OSError where no folder of a run can be made in `model_dir`; nothing is made yet."""
+    folder = Path(model_dir).absolute()
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not there.is_dir():
+        raise OSError(f"{there} is no folder: name one for the runs with --logs")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise OSError(f"{there} cannot be written to: name another folder with --logs")
 
 
 def claim_folder(folder: str | Path) -> Path:
