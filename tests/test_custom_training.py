@@ -352,6 +352,38 @@ def test_what_cannot_be_trained_is_one_sentence(run, options, sentence):
     assert re.search(sentence, err)
 
 
+@pytest.mark.parametrize("command", ["check", "train", "crossval", "evaluate"])
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("nosuch", "--dataset nosuch: there is no such folder"),
+        ("file.jpg", "--dataset file.jpg is a file: name the folder with train/ and val/"),
+        ("empty", "--dataset empty has no folder {}: photos and their annotations belong there"),
+    ],
+)
+def test_a_data_set_that_is_not_there_is_one_sentence(
+    tmp_path, monkeypatch, capsys, many_classes, command, place, reason
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file.jpg").touch()
+    (tmp_path / "empty").mkdir()
+    words = [command, "--dataset", place, "--weights", str(many_classes)]
+    assert training_script.main(SCRIPT, words) == 1
+    out, err = capsys.readouterr()
+    assert reason.format("val" if command == "evaluate" else "train") in err
+    assert err.count("\n") == 1 and "photos" not in out
+    assert (out == "") == (command != "evaluate")
+
+
+def test_further_errors_are_counted(run, dataset, many_classes):
+    for count, more in ((1, ""), (2, " (and 1 more error)"), (3, " (and 2 more errors)")):
+        (dataset / "train" / f"{count - 1}.png").write_bytes(b"no photo")
+        _, _, err = run("train", "--weights", many_classes)
+        assert err.count("\n") == 1 and err.endswith(
+            f"not an image, or broken, or of an unknown format{more}\n"
+        )
+
+
 @pytest.mark.parametrize("command", ["train", "crossval"])
 def test_a_file_in_the_place_of_the_runs_is_found_at_once(run, tmp_path, many_classes, command):
     (tmp_path / "log").write_text("a file")

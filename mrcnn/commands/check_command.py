@@ -22,6 +22,7 @@ from mrcnn.progress import Progress
 
 def run_check(script: Script, arguments: argparse.Namespace) -> int:
     """Print what there is to know of the data set; return the exit code."""
+    refuse_no_dataset(arguments.dataset)
     start = starting_point(script, arguments)
     config = start.config()
     print(start.text(config), flush=True)
@@ -72,11 +73,25 @@ def check(
         )
 
 
+def refuse_no_dataset(dataset: Path, subsets: Sequence[str] = SUBSETS) -> None:
+    """Raise ValueError where there is no data set, or none of its `subsets`."""
+    if not dataset.exists():
+        raise ValueError(f"--dataset {dataset}: there is no such folder")
+    if not dataset.is_dir():
+        raise ValueError(f"--dataset {dataset} is a file: name the folder with train/ and val/")
+    if not any(subset_folder(dataset, name).is_dir() for name in subsets):
+        raise ValueError(
+            f"--dataset {dataset} has no folder {subsets[0]}: photos and their annotations belong "
+            "there"
+        )
+
+
 def refuse_errors(report: CheckReport, why: str) -> None:
     """Raise ValueError where a check found errors."""
     errors = report.errors
     if errors:
-        more = f" (and {len(errors) - 1} more errors)" if len(errors) > 1 else ""
+        left = len(errors) - 1
+        more = f" (and {left} more error{'s' * (left > 1)})" if left else ""
         raise ValueError(f"{why}: {errors[0]}{more}")
 
 

@@ -13,7 +13,7 @@ from mrcnn.annotation.read import subset_folder
 from mrcnn.check import folds as folding
 from mrcnn.check.check import SUBSETS
 from mrcnn.check.report import CheckReport
-from mrcnn.commands.check_command import check, refuse_errors
+from mrcnn.commands.check_command import check, refuse_errors, refuse_no_dataset
 from mrcnn.commands.crossval_files import Crossval
 from mrcnn.commands.evaluate_command import measure
 from mrcnn.commands.opening import open_model
@@ -31,6 +31,7 @@ FREE = ("command", "resume", "logs", "device")
 
 def run_crossval(script: Script, arguments: argparse.Namespace) -> int:
     """Train and measure each fold that is not done, print the table; return the exit code."""
+    refuse_no_dataset(arguments.dataset)
     name = arguments.name or script.name
     # A fold that is trained has a run of its own to go on with; the whole starts from the weights.
     first = argparse.Namespace(**vars(arguments) | {"resume": False})

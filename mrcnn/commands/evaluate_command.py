@@ -5,7 +5,7 @@ import argparse
 from mrcnn import settings
 from mrcnn.commands import weights
 from mrcnn.commands.arguments import detection_options
-from mrcnn.commands.check_command import check, refuse_errors
+from mrcnn.commands.check_command import check, refuse_errors, refuse_no_dataset
 from mrcnn.commands.opening import Opened, open_model
 from mrcnn.commands.process import ROOT
 from mrcnn.commands.script import Script
@@ -25,6 +25,7 @@ def run_evaluate(script: Script, arguments: argparse.Namespace) -> int:
 
     opened = open_for(script, arguments)
     classes, subset = opened.class_names[1:], arguments.subset
+    refuse_no_dataset(arguments.dataset, (subset,))
     config = settings.with_settings(script.config, {}, arguments.image_size)
     report = check(script, arguments, config, subsets=(subset,), classes=classes)
     refuse_errors(report, "nothing is measured on wrong data")

@@ -9,7 +9,7 @@ from pathlib import Path
 from mrcnn import settings
 from mrcnn.check.report import CheckReport
 from mrcnn.commands import planning
-from mrcnn.commands.check_command import check, refuse_errors
+from mrcnn.commands.check_command import check, refuse_errors, refuse_no_dataset
 from mrcnn.commands.process import INTERRUPTED, stop_on_signal
 from mrcnn.commands.script import Script
 from mrcnn.commands.starting import Start, starting_point
@@ -31,6 +31,7 @@ def run_train(script: Script, arguments: argparse.Namespace) -> int:
 
 
 def _run_train(script, arguments, together):
+    refuse_no_dataset(arguments.dataset)
     training = Training.of(script, arguments)
     report = check(script, arguments, training.config())
     print(report.text(), flush=True)
