@@ -165,6 +165,15 @@ def test_photos_are_counted(dataset):
     assert rows["photos"] == ["9", "1"] and rows["unreadable"] == ["2", "0"]
 
 
+def test_nothing_is_counted_by_annotations_that_cannot_be_read(dataset):
+    report = check_dataset(dataset, attribute="nosuch")
+    lines = report.text().split("\n")[3:11]
+    cells = {line.rsplit(maxsplit=2)[0].strip(): line.split()[-2:] for line in lines}
+    assert cells["photos"] == ["5", "1"] and cells["unreadable"] == ["0", "0"]
+    del cells["photos"], cells["unreadable"]
+    assert len(cells) == 6 and all(pair == ["-", "-"] for pair in cells.values())
+
+
 def test_an_image_whose_regions_are_all_unusable_is_not_without_objects(dataset):
     make_subset(dataset / "val", {"v.png": GOOD, "b.png": [polygon([1, 5], [1, 5])]}, 50)
     val = check_dataset(dataset).subsets[1]

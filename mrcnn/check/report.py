@@ -140,15 +140,22 @@ COUNTS = (
     ("  unreadable", "unreadable"),
     ("missing photos", "missing"),
 )
+COUNTED_IN_THE_FOLDER = ("images", "unreadable")
 
 
 def _counts(subsets):
-    rows = [["", *(subset.name for subset in subsets)]]
-    rows += [[title, *(getattr(s, name) for s in subsets)] for title, name in COUNTS]
-    problems = [s.annotations.problems if s.annotations else () for s in subsets]
-    rows.append(["regions", *(sum(map(len, s.regions.values())) for s in subsets)])
-    rows.append(["  left out", *(sum(p.region is not None for p in group) for group in problems)])
-    return as_lines(rows, left=1)
+    columns = [["", *(title for title, _ in COUNTS), "regions", "  left out"]]
+    for subset in subsets:
+        # Only annotations that were read tell what is in them.
+        read = subset.annotations is not None
+        cells = [
+            getattr(subset, name) if read or name in COUNTED_IN_THE_FOLDER else "-"
+            for _, name in COUNTS
+        ]
+        left_out = sum(p.region is not None for p in subset.annotations.problems) if read else "-"
+        regions = sum(map(len, subset.regions.values())) if read else "-"
+        columns.append([subset.name, *cells, regions, left_out])
+    return as_lines(list(zip(*columns, strict=True)), left=1)
 
 
 def _classes(subsets):
