@@ -63,7 +63,8 @@ def main(argv=None) -> int:
         except VideoError as error:
             if not sample.exists():
                 raise
-            print(f"{error}: this is the sample clip, {sample}")
+            why = str(error)
+            print(f"{why[:1].upper()}{why[1:]}, so this is the sample clip: {sample}")
             return Video(sample)
 
     def body():

@@ -1,6 +1,9 @@
 """Mistakes on a command line: one sentence, what was meant, and which script is for what."""
 
+from pathlib import Path
+
 import pytest
+from PIL import Image
 
 import maskrcnn_predict_for_images as photos
 import prediction_for_video
@@ -53,6 +56,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("clip.MP4", "a.jpg", "b.gif", "7"):
         (tmp_path / name).write_bytes(b"?")
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.jpg")
     (tmp_path / "photos").mkdir()
 
 
@@ -68,6 +72,16 @@ def test_which_script_is_for_what():
         assert not any(no_video(each, camera) for each in ("clip.MP4", "7", "b.gif", "no.mp4"))
     assert "prediction_for_video.py 0" in no_video("0", False) and not no_video("0", True)
     assert no_video("rtsp://camera/live", False) and not no_video("rtsp://camera/live", True)
+
+
+@pytest.mark.usefixtures("place")
+def test_what_is_named_like_a_photo_is_one_only_if_it_holds_one(capsys):
+    Path("text.jpg").write_text("plain text\n")
+    assert no_video("text.jpg", True) is None
+    for main, words in ((video_mask.main, []), (prediction_for_video.main, ["--json", "a.json"])):
+        assert main(["text.jpg", *words]) == 1
+        (sentence,) = capsys.readouterr().err.splitlines()
+        assert sentence.endswith("text.jpg holds no frame that can be decoded")
 
 
 @pytest.mark.usefixtures("place")

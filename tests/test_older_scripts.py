@@ -313,7 +313,7 @@ def test_without_a_camera_the_sample_clip(monkeypatch, capsys, display):
     assert prediction_for_video.main([]) == 0
     ((arguments, video),) = taken
     out = capsys.readouterr().out
-    assert f"camera 0 cannot be opened: this is the sample clip, {video.source}" in out
+    assert f"Camera 0 cannot be opened, so this is the sample clip: {video.source}\n" in out
     assert arguments.output == (None if display else Path("clip_masked.mp4"))
     assert display or "There is no display to show it on: see clip_masked.mp4" in out
     assert prediction_for_video.main(["0"]) == 1

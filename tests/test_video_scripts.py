@@ -24,6 +24,7 @@ from mrcnn.commands.opening import Opened
 from mrcnn.commands.tally import Tally, clock
 from mrcnn.config import Config
 from mrcnn.video import ffmpeg
+from mrcnn.video.reading import Video, VideoError
 from tests.video_clips import RedDetector, read_all, remote_frames, write_clip
 
 ROOT = Path(video_mask.__file__).parent
@@ -336,7 +337,9 @@ def test_a_display_that_nobody_serves(monkeypatch):
 
 def test_no_such_camera(tmp_path, capsys):
     error = sentence(capsys, prediction_for_video.main(["97", "--json", str(tmp_path / "a.json")]))
-    assert "there is no camera 97" in error
+    assert "there is no camera 97, or another program has it: the first one is 0" in error
+    with pytest.raises(VideoError, match="there is no camera 0, or another program has it$"):
+        Video(0)
 
 
 def test_an_opencv_without_windows(clip, weights, detector, monkeypatch, capsys):

@@ -43,7 +43,7 @@ def no_video(source: str | Path, camera: bool) -> str | None:
     path = Path(source)
     if path.is_dir():
         return f"{path} is a folder: maskrcnn_predict_for_images.py {path} looks at its photos"
-    if path.suffix.casefold() in EXTENSIONS - {".gif"} and path.is_file():
+    if path.suffix.casefold() in EXTENSIONS - {".gif"} and path.is_file() and _holds_photo(path):
         return f"{path} is a photo: maskrcnn_predict_for_images.py {path} looks at it"
     if not camera and is_camera(source):
         return (
@@ -53,3 +53,14 @@ def no_video(source: str | Path, camera: bool) -> str | None:
     if not camera and "://" in str(source):
         return f"{source} is an address: prediction_for_video.py takes streams, this script files"
     return None
+
+
+def _holds_photo(path):
+    """Tell whether a file that is named like a photo is one."""
+    from mrcnn.data.images import ImageError, read_shape  # slow to import, rarely needed
+
+    try:
+        read_shape(path)
+    except ImageError:
+        return False
+    return True

@@ -138,9 +138,8 @@ class Video(contextlib.AbstractContextManager):
         if capture.isOpened():
             return capture
         if isinstance(source, int):
-            raise VideoError(
-                f"there is no camera {source}, or another program has it: 0 is the first one"
-            )
+            first = ": the first one is 0" if source else ""
+            raise VideoError(f"there is no camera {source}, or another program has it{first}")
         if self.is_file:
             raise VideoError(f"{source} is not a video, or is cut off where its description stood")
         raise VideoError(f"{source} does not answer, or sends no video")
