@@ -195,6 +195,14 @@ def test_one_fold_holds_out_everything(capsys):
     assert "--folds 1 holds out everything: take 2 or more" in capsys.readouterr().err
 
 
+def test_too_many_folds_are_refused_before_the_report(dataset, tmp_path, capsys):
+    words = ["crossval", "--dataset", str(dataset), "--logs", str(tmp_path), "--folds", "500"]
+    assert training_script.main(SCRIPT, words) == 1
+    out, err = capsys.readouterr()
+    assert "has 12 different photos with objects: that is too few for 500 folds" in err
+    assert err.count("\n") == 1 and "Verdict" not in out
+
+
 def test_from_photos_to_the_table_with_a_stop_on_the_way(dataset, tmp_path, capsys):
     weights = tmp_path / "start.h5"
     keras.utils.set_random_seed(1)

@@ -375,6 +375,13 @@ def test_a_data_set_that_is_not_there_is_one_sentence(
     assert (out == "") == (command != "evaluate")
 
 
+def test_several_processes_on_another_engine_are_refused_at_once(run, monkeypatch, many_classes):
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    code, out, err = run("train", "--weights", many_classes, "--hosts", "127.0.0.1:4321,2,0")
+    assert code == 1 and not out and err.count("\n") == 1
+    assert "--hosts: several processes train together on JAX alone: set KERAS_BACKEND=jax" in err
+
+
 def test_further_errors_are_counted(run, dataset, many_classes):
     for count, more in ((1, ""), (2, " (and 1 more error)"), (3, " (and 2 more errors)")):
         (dataset / "train" / f"{count - 1}.png").write_bytes(b"no photo")

@@ -12,7 +12,6 @@ from pathlib import Path
 from mrcnn.annotation.read import subset_folder
 from mrcnn.check import folds as folding
 from mrcnn.check.check import SUBSETS
-from mrcnn.check.report import CheckReport
 from mrcnn.commands.check_command import check, refuse_errors, refuse_no_dataset
 from mrcnn.commands.crossval_files import Crossval
 from mrcnn.commands.evaluate_command import measure
@@ -39,12 +38,11 @@ def run_crossval(script: Script, arguments: argparse.Namespace) -> int:
     if crossval:
         first.weights = crossval.weights
     training = Training.of(script, first)
-    report = _checked(script, arguments, training.config())
+    report, parts = _checked(script, arguments, training.config(), splits=crossval is None)
     wanted = {name: _plain(value) for name, value in vars(arguments).items() if name not in FREE}
     if crossval:
         crossval.refuse_others(wanted, folding.digests_of(report))
     else:
-        parts = folding.split(report, arguments.folds, arguments.seed or 0)
         weights = str(training.start.path) if training.start.wanted in ("last", "best") else None
         weights = weights or training.start.wanted
         regions = folding.digests_of(report)
@@ -61,16 +59,22 @@ def run_crossval(script: Script, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _checked(script, arguments, config) -> CheckReport:
-    """Return the report of the subsets that are there, once it has no errors, and print it."""
+def _checked(script, arguments, config, splits: bool):
+    """Return the report of the subsets that are there, once it has no errors, and print it.
+
+    With it come the photos of each fold where it `splits` them.
+    """
     there = [name for name in SUBSETS if subset_folder(arguments.dataset, name).is_dir()]
     report = check(script, arguments, config, subsets=there or SUBSETS[:1], pooled=True)
+    # Too few photos are told before a report that would hide it.
+    splits = splits and not report.errors
+    parts = folding.split(report, arguments.folds, arguments.seed or 0) if splits else []
     print(report.text(), flush=True)
     refuse_errors(report, "nothing is trained on wrong data")
     of = " and ".join(subset.folder.name for subset in report.subsets)
     photos = len(folding.photos_of(report))
     print(f"\nCross-validation: the {photos} annotated photos of {of}, in {arguments.folds} folds")
-    return report
+    return report, parts
 
 
 def _plain(value):

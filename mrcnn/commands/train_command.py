@@ -26,6 +26,8 @@ from mrcnn.training.plan import Plan
 def run_train(script: Script, arguments: argparse.Namespace) -> int:
     """Check the data set, build the model, train it; return the exit code."""
     together = arguments.hosts or hosts.Hosts.started(os.environ)
+    if together:
+        hosts.check_engine()
     with hosts.silent(together):
         return _run_train(script, arguments, together)
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrcnn.quiet import start_keras
+from mrcnn.quiet import engine, start_keras
 
 # Seconds until a machine that fell silent counts as lost: a first probe after 10, then 4.
 PROBES = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}
@@ -81,6 +81,14 @@ def silent(hosts: Hosts | None) -> Iterator[None]:
         yield
 
 
+def check_engine() -> None:
+    """Raise ValueError where Keras runs, or will run, on an engine that joins no processes."""
+    if engine() != "jax":
+        raise ValueError(
+            "--hosts: several processes train together on JAX alone: set KERAS_BACKEND=jax"
+        )
+
+
 @contextlib.contextmanager
 def joined(hosts: Hosts | None, device: str | None = None) -> Iterator[None]:
     """Start Keras and join the processes meanwhile; one that fails, or is gone, ends them all.
@@ -91,12 +99,10 @@ def joined(hosts: Hosts | None, device: str | None = None) -> Iterator[None]:
     if hosts is None:
         yield
         return
+    check_engine()
     start_keras(device)
-    import keras
-
-    if keras.backend.backend() != "jax":
-        raise ValueError("several processes train together on JAX alone: set KERAS_BACKEND=jax")
     import jax
+    import keras
 
     options = {"initialization_timeout": PATIENCE}
     if hosts.coordinator:
