@@ -241,7 +241,7 @@ def test_a_source_without_photos_does_not_stop_the_others(place, monkeypatch, ca
     opened = SimpleNamespace(detector=Finder(), class_names=["BG", "mug"], min_confidence=0.7)
     monkeypatch.setattr(photo_run, "open_model", lambda *_, **__: opened)
     arguments = ["nowhere", "album", "--weights", str(place / "album"), "--via", "v.json"]
-    monkeypatch.setattr(photo_run.weights, "find", lambda *_: place / "w.h5")
+    monkeypatch.setattr(photo_run.weights, "find", lambda *_, **__: place / "w.h5")
     monkeypatch.setattr(photo_run.weights, "present", lambda *_: None)
     assert photo_run.run(script.parse_arguments(arguments), CustomConfig) == 1
     captured = capsys.readouterr()
@@ -314,7 +314,7 @@ def start(place, monkeypatch):
     """A function that runs the command on the folder `photos`; it returns what it looked at."""
     weights = place / "w.h5"
     weights.write_bytes(b"weights")
-    monkeypatch.setattr(photo_run.weights, "find", lambda *_: weights)
+    monkeypatch.setattr(photo_run.weights, "find", lambda *_, **__: weights)
     monkeypatch.setattr(photo_run.weights, "present", lambda *_: None)
 
     def start(*options, kills=None, least=0.7):
@@ -368,6 +368,37 @@ def test_no_pictures_are_drawn(place, start):
     lines = [json.loads(line) for line in (place / "a.jsonl").read_text().splitlines()]
     assert [line for line in lines if "failed" not in line] == images
     assert {image["picture"] for image in images} == {None}
+
+
+def test_each_file_that_was_written_is_named_at_the_end(place, start, capsys):
+    options = ["--json", "a.json", "--via", "out/via.json", "--html", "a.html", "--uncertain", "2"]
+    assert start(*options, "--jsonl", "a.jsonl", "--coco-results", "c.json", "--no-pictures")[0]
+    said = "Written: a.json, a.jsonl, c.json, a.html, out/via.json (2 photos)"
+    assert capsys.readouterr().out.splitlines()[-1] == said
+    assert start("--via", "b.json", "--uncertain", "1", "--no-pictures")[0]
+    assert capsys.readouterr().out.splitlines()[-1] == "Written: b.json (1 photo)"
+    # Pictures are named with their photos.
+    assert start()[0]
+    assert "Written" not in capsys.readouterr().out
+    assert start("--jsonl", "b.jsonl", kills=2)[0] == process.INTERRUPTED
+    assert capsys.readouterr().out.splitlines()[-2] == "Written: b.jsonl"
+
+
+def test_a_run_with_nothing_left_needs_no_network(place, start, monkeypatch, capsys):
+    options = ["--jsonl", "a.jsonl", "--no-pictures", "--resume"]
+    assert start(*options)[0] == 1
+    capsys.readouterr()
+
+    def load(*_):
+        raise AssertionError("the network is loaded")
+
+    monkeypatch.setattr(photo_run.run, "__defaults__", (load,))
+    assert start(*options) == (0, 0)
+    assert capsys.readouterr().out == "All 7 photos are in a.jsonl already: nothing is left to do\n"
+    saved(place / "photos" / "9.png")
+    with pytest.raises(AssertionError, match="is loaded"):
+        start(*options)
+    assert capsys.readouterr().out == "7 photos are in a.jsonl already\n"
 
 
 def test_a_damaged_result_is_not_gone_on_with(place, start):

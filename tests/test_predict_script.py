@@ -94,7 +94,8 @@ def test_one_line_an_image_and_a_summary(run):
     assert sum(int(word.split()[0]) for word in words[1:-2]) == total
     assert words[-2].endswith("s each")
     assert words[-1] == "1 failed"
-    assert len(lines) == 6
+    written = f"{Path('out', 'found.json')}, via.json (5 photos)"
+    assert lines[6:] == [f"Written: {written}"]
 
 
 def test_pictures_have_names_of_their_own_and_the_size_of_the_photo(run):

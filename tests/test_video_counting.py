@@ -169,7 +169,7 @@ def run(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(Opened, "detector", RedDetector())
     monkeypatch.setattr(video_run, "open_model", lambda *_, **__: opened)
     monkeypatch.setattr(video_run, "_device", lambda _: "none")
-    monkeypatch.setattr(video_run.weights, "find", lambda *_: clip.with_name("a.h5"))
+    monkeypatch.setattr(video_run.weights, "find", lambda *_, **__: clip.with_name("a.h5"))
     monkeypatch.setattr("mrcnn.commands.display.has_display", lambda: False)
 
     def run(script, *options):

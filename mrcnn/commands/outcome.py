@@ -1,5 +1,6 @@
 """What came of a run over photos, and the words for it."""
 
+import argparse
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from mrcnn.detections import Detections
 from mrcnn.progress import Progress, duration
 from mrcnn.results.photos import Writer
 from mrcnn.results.records import count_classes, counts_text
+from mrcnn.results.via_project import ViaProject
 
 SCORES_SHOWN = 5
 
@@ -109,3 +111,16 @@ def summary_text(outcome: Outcome, min_confidence: float) -> str:
     lines += [f"  {score:.2f} {name} in {path}" for score, name, path in outcome.closest]
     lines.append(f"To see it, add --min-confidence {outcome.closest[0][0] * 0.9:.2g}")
     return "\n".join(lines)
+
+
+def written_text(arguments: argparse.Namespace, writers: Sequence[Writer]) -> str:
+    """Return which files the closed writers have made, and how many photos are in those to correct.
+
+    `arguments` has the file of each writer under its name.
+    """
+    parts = []
+    for writer in writers:
+        count = writer.photos if isinstance(writer, ViaProject) else None
+        photos = "" if count is None else f" ({count} photo{'s' if count != 1 else ''})"
+        parts.append(f"{getattr(arguments, writer.name)}{photos}")
+    return f"Written: {', '.join(parts)}"

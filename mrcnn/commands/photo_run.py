@@ -19,7 +19,14 @@ from mrcnn.commands.arguments import detection_options
 from mrcnn.commands.display import check_display, show_picture
 from mrcnn.commands.opening import Opened, open_model
 from mrcnn.commands.other_script import no_photo
-from mrcnn.commands.outcome import Outcome, found_text, reason_of, stopped_text, summary_text
+from mrcnn.commands.outcome import (
+    Outcome,
+    found_text,
+    reason_of,
+    stopped_text,
+    summary_text,
+    written_text,
+)
 from mrcnn.commands.outputs import check_files, make_folder, picture_path
 from mrcnn.commands.process import INTERRUPTED, LOG_FOLDER, ROOT, stop_on_signal
 from mrcnn.commands.searching import Photos, run_facts
@@ -73,6 +80,9 @@ def run(arguments: argparse.Namespace, config_class: type, start: Callable = sta
     if resumes:
         ((name, result),) = resumable.items()
         photos.go_on(FORMATS[name], result, facts)
+        if not photos.are_left():
+            print(f"All {len(photos.done)} photos are in {result} already: nothing is left to do")
+            return 1 if missing else 0
         print(f"{len(photos.done)} photos are in {result} already")
     # Once all that can be wrong has been looked at.
     look = start(opened, arguments)
@@ -94,6 +104,8 @@ def run(arguments: argparse.Namespace, config_class: type, start: Callable = sta
                 write_note(result, facts)
         outcome = look(photos, opened.class_names, writers, arguments, stop)
         print(summary_text(outcome, opened.min_confidence))
+    if writers:
+        print(written_text(arguments, writers))
     if outcome.following:
         print(stopped_text(outcome, bool(resumable)))
         return INTERRUPTED

@@ -93,6 +93,14 @@ class Photos:
             if picture:
                 self.taken.add(key(Path(picture)))
 
+    def are_left(self) -> bool:
+        """Tell whether there is a photo that is not done; it still is the next one then."""
+        following = next(iter(self), None)
+        if following is None:
+            return False
+        self._found = itertools.chain([following], self._found)
+        return True
+
     @contextlib.contextmanager
     def counted(self, seconds: float) -> Iterator[None]:
         """Count the photos meanwhile, and wait for it so many seconds at most."""

@@ -50,6 +50,11 @@ class ViaProject:
         bisect.insort(self._ranked, (-unsure, self._file.count, key, most and image))
         del self._ranked[most or self._file.count :]
 
+    @property
+    def photos(self) -> int:
+        """How many photos are in it once it is closed."""
+        return len(self._ranked)
+
     def fail(self, failure: dict) -> None:
         pass
 
