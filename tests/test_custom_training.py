@@ -298,7 +298,7 @@ def test_a_run_keeps_its_plan(run, tmp_path, many_classes, eager):
     code, out, _ = run("train", *start, *options)
     assert code == 0
     summary = "AdamW, its rate warming up and falling to near 0, a tenth of it for the backbone"
-    assert f"Plan: few, as --plan says: {summary}, layers 4+, 1 epochs\n" in out
+    assert f"Plan: few, as --plan says: {summary}, layers 4+, 1 epoch\n" in out
     assert run_files.read_header(only_run(tmp_path))["plan"] == "few"
     code, _, err = run("train", "--resume", "--plan", "classic", "--epochs", 2, *options)
     assert code == 1 and "the run was started with the plan few and goes on with it" in err

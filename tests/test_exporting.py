@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import pytest
 
-from mrcnn.commands import exporting
+from mrcnn.commands import export_command, exporting
 from mrcnn.commands.export_command import run_export
 from mrcnn.commands.opening import open_model
 from mrcnn.export import forms, int8, parity
@@ -377,6 +377,23 @@ def test_a_missing_package_is_named_with_its_pip_line(monkeypatch):
         exporting.needs("openvino", True)
     with pytest.raises(ValueError, match="litert stays float"):
         exporting.needs("litert", True)
+
+
+def test_what_was_exported_is_counted_in_words(tmp_path, monkeypatch, capsys):
+    def export(opened, name, folder, *_):
+        folder.mkdir(parents=True)
+
+    for name in ("needs", "image_shape"):
+        monkeypatch.setattr(exporting, name, lambda *_: None)
+    monkeypatch.setattr(exporting, "export", export)
+    monkeypatch.setattr(export_command, "_photos", lambda _: [])
+    for names, words in ((["BG", "a"], "1 class,"), (["BG", "a", "b"], "2 classes,")):
+        info = SimpleNamespace(path=tmp_path / f"{len(names)}.h5")
+        found = SimpleNamespace(info=info, class_names=names, export=None, config=None)
+        monkeypatch.setattr(export_command, "open_for", lambda *_, found=found: found)
+        arguments = SimpleNamespace(format="onnx", int8=False, output=None, overwrite=False)
+        assert export_command.run_export(None, arguments) == 0
+        assert f"model.onnx: {words} 0 MB with model.json" in capsys.readouterr().out
 
 
 def test_int8_without_photos_is_refused(tmp_path, monkeypatch):

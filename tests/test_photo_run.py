@@ -394,7 +394,7 @@ def test_a_run_with_nothing_left_needs_no_network(place, start, monkeypatch, cap
 
     monkeypatch.setattr(photo_run.run, "__defaults__", (load,))
     assert start(*options) == (0, 0)
-    assert capsys.readouterr().out == "All 7 photos are in a.jsonl already: nothing is left to do\n"
+    assert capsys.readouterr().out == "Nothing is left to do: a.jsonl has all photos (7)\n"
     saved(place / "photos" / "9.png")
     with pytest.raises(AssertionError, match="is loaded"):
         start(*options)

@@ -63,7 +63,7 @@ def test_what_is_an_address_of_a_cluster(address):
 def test_without_ray_it_says_what_to_install(monkeypatch, capsys, tmp_path):
     monkeypatch.setitem(sys.modules, "ray", None)
     assert script.main(["p", "--jsonl", str(tmp_path / "a"), "--ray"]) == 1
-    assert '--ray needs Ray: pip install "ray[data]' in capsys.readouterr().err
+    assert '--ray needs Ray: pip install ".[ray]"\n' in capsys.readouterr().err
 
 
 # -- What runs where -------------------------------------------------------------------------------

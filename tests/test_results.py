@@ -2,6 +2,7 @@ import contextlib
 import io
 import json
 import re
+import sys
 import tempfile
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -19,6 +20,7 @@ from mrcnn.detections import Detections
 from mrcnn.outlines import decode_rle, mask_to_polygons, polygons_to_mask
 from mrcnn.results import via_project as via_project_module
 from mrcnn.results.formats import FORMATS
+from mrcnn.results.parquet_parts import arrow
 from mrcnn.results.photos import PhotoResult, RunInfo
 from mrcnn.results.records import MASKS, TOLERANCE_PX, count_classes, counts_text, object_records
 from mrcnn.results.via_project import common_folder, via_project, via_regions
@@ -437,6 +439,13 @@ def test_coco_takes_the_results(tmp_path, photos):
         truth.dataset |= {"annotations": []}
         truth.createIndex()
         assert truth.loadRes(str(path)).anns[1]["image_id"] == 42
+
+
+def test_without_pyarrow_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(ValueError, match=r'--parquet needs pyarrow: pip install "\.\[parquet\]"$'):
+        arrow()
 
 
 def test_parquet_has_what_json_lines_have(tmp_path, photos):

@@ -26,7 +26,8 @@ def run_export(script: Script, arguments: argparse.Namespace) -> int:
     folder = _folder(arguments, opened)
     exporting.export(opened, name, folder, photos, int8)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    print(f"{folder / FORMATS[name].file}: {len(opened.class_names) - 1} classes, ", end="")
+    classes = len(opened.class_names) - 1
+    print(f"{folder / FORMATS[name].file}: {classes} class{'es' if classes != 1 else ''}, ", end="")
     print(f"{size / 1e6:.0f} MB with {NAME}, which tells how to mold an image and the class names")
     if FORMATS[name].runs:
         print(f"To use it here: --weights {folder}; elsewhere see docs/deploy.md")

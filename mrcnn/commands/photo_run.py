@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace, config_class: type, start: Callable = sta
         ((name, result),) = resumable.items()
         photos.go_on(FORMATS[name], result, facts)
         if not photos.are_left():
-            print(f"All {len(photos.done)} photos are in {result} already: nothing is left to do")
+            print(f"Nothing is left to do: {result} has all photos ({len(photos.done)})")
             return 1 if missing else 0
         print(f"{len(photos.done)} photos are in {result} already")
     # Once all that can be wrong has been looked at.

@@ -58,7 +58,8 @@ def completed(start: Start, plan: Plan) -> argparse.Namespace:
 
 def text(plan: Plan, why: str, arguments: argparse.Namespace) -> str:
     """Say in a line which plan it is, why, and what it does."""
-    parts = [plan.summary, f"layers {arguments.layers}", f"{arguments.epochs} epochs"]
+    epochs = f"{arguments.epochs} epoch{'s' if arguments.epochs != 1 else ''}"
+    parts = [plan.summary, f"layers {arguments.layers}", epochs]
     if plan.augmentation is not None and not arguments.no_augmentation:
         parts.append("photos changed each time they are seen")
     return f"Plan: {plan.name}, {why}: {', '.join(parts)}"

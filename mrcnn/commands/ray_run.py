@@ -32,7 +32,7 @@ def library():
     try:
         import ray.data
     except ImportError as error:
-        raise ValueError('--ray needs Ray: pip install "ray[data]>=2.60,<3"') from error
+        raise ValueError('--ray needs Ray: pip install ".[ray]"') from error
     return ray
 
 

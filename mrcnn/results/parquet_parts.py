@@ -12,7 +12,7 @@ from mrcnn.results.records import photo_record
 PATTERN = "part-*.parquet"
 # A part is written at so many photos, bytes in memory, or seconds after the last one.
 PHOTOS, BYTES, SECONDS = 1000, 64_000_000, 60.0
-MISSING = '--parquet needs pyarrow: pip install "pyarrow>=18,<25"'
+MISSING = '--parquet needs pyarrow: pip install ".[parquet]"'
 
 
 def arrow():
