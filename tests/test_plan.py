@@ -192,12 +192,12 @@ def test_a_run_that_is_resumed_keeps_its_plan_and_its_highest_rate():
     assert settled("few", {"plan": None, "highest_rate": 0.1}).learning_rate == 0.1
 
 
-def started(path="weights.h5", of_imagenet=None, classes=3, config=Config, **arguments):
+def started(path="weights.h5", of_imagenet=None, classes=3, known=None, config=Config, **arguments):
     """A stand-in for what a training starts from."""
     names = ("layers", "epochs", "batch", "learning_rate")
     arguments = dict.fromkeys(names) | {"resume": False, "no_augmentation": False} | arguments
-    info = SimpleNamespace(num_classes=classes)
-    script = SimpleNamespace(config=config)
+    info = SimpleNamespace(num_classes=classes, class_names=known and ["BG", *known])
+    script = SimpleNamespace(config=config, dataset=SimpleNamespace(CLASSES=("leaf", "twig")))
     return SimpleNamespace(
         path=Path(path),
         of_imagenet=of_imagenet,
@@ -233,11 +233,17 @@ def test_the_options_of_a_plan():
     assert found == ("4+", 30, 4, 1e-3)
     assert planning.text(plan.FEW, "as --plan says", arguments) == (
         "Plan: few, as --plan says: AdamW, its rate warming up and falling to near 0, a tenth "
-        "of it for the backbone, layers 4+, "
+        "of it for the backbone, at most 0.001, layers 4+, "
         "30 epochs, photos changed each time they are seen"
     )
     arguments = planning.completed(started(layers="5+", batch=1), plan.FEW)
     assert (arguments.layers, arguments.epochs, arguments.batch) == ("5+", 30, 1)
+    # Weights that know the classes keep what they know.
+    assert planning.completed(started(known=["leaf", "twig"]), plan.FEW).learning_rate == 1e-4
+    for known in (["twig", "leaf"], ["leaf", "bud"]):
+        assert planning.completed(started(known=known), plan.FEW).learning_rate == 1e-3
+    given = started(known=["leaf", "twig"], learning_rate=0.01)
+    assert planning.completed(given, plan.FEW).learning_rate == 0.01
     own = type("Own", (Config,), {"IMAGES_PER_GPU": 8, "LEARNING_RATE": 0.1})
     for start in (started(config=own), started(resume=True)):
         arguments = planning.completed(start, plan.FEW)

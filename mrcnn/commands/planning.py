@@ -5,9 +5,12 @@ from pathlib import Path
 
 from mrcnn.commands import weights
 from mrcnn.commands.process import ROOT
-from mrcnn.commands.starting import Start, left_alone
+from mrcnn.commands.starting import Start, classes_to_train, left_alone
 from mrcnn.training import run_files
 from mrcnn.training.plan import CLASSIC, FEW, Plan, named, refuse_another
+
+# Of a plan's rate, where the weights know the classes: no layer is new, and what they know stays.
+KNOWN_SHARE = 0.1
 
 
 def choose(start: Start, asked: str | None) -> tuple[Plan, str]:
@@ -50,16 +53,27 @@ def completed(start: Start, plan: Plan) -> argparse.Namespace:
         settings = {"batch": "IMAGES_PER_GPU", "learning_rate": "LEARNING_RATE"}
         free = left_alone(config, settings.values())
         of_plan |= {each: getattr(plan, each) for each, name in settings.items() if name in free}
+        if of_plan.get("learning_rate") and _known(start):
+            of_plan["learning_rate"] *= KNOWN_SHARE
     for name, value in of_plan.items():
         if getattr(arguments, name) is None:
             setattr(arguments, name, value)
     return arguments
 
 
+def _known(start: Start) -> bool:
+    """Tell whether the weights are for the classes to train."""
+    names = start.info and start.info.class_names
+    if not names:
+        return False
+    return list(names[1:]) == list(classes_to_train(start.script, start.arguments) or [])
+
+
 def text(plan: Plan, why: str, arguments: argparse.Namespace) -> str:
     """Say in a line which plan it is, why, and what it does."""
     epochs = f"{arguments.epochs} epoch{'s' if arguments.epochs != 1 else ''}"
-    parts = [plan.summary, f"layers {arguments.layers}", epochs]
+    rate = [f"at most {arguments.learning_rate:g}"] if arguments.learning_rate else []
+    parts = [plan.summary, *rate, f"layers {arguments.layers}", epochs]
     if plan.augmentation is not None and not arguments.no_augmentation:
         parts.append("photos changed each time they are seen")
     return f"Plan: {plan.name}, {why}: {', '.join(parts)}"

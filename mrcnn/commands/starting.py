@@ -181,12 +181,12 @@ def starting_point(script: Script, arguments: argparse.Namespace) -> Start:
 
 def _default(script, arguments):
     """Return the weights to start from where none are named."""
-    classes = functools.partial(_classes, script, arguments)
+    classes = functools.partial(classes_to_train, script, arguments)
     own = None if left_alone(script.config, ["BACKBONE"]) else settings.backbone(script.config)
     return weights.default_start(ROOT, classes, arguments.backbone or own)
 
 
-def _classes(script, arguments):
+def classes_to_train(script: Script, arguments: argparse.Namespace) -> list[str] | None:
     """Return the classes to train; None where the annotations cannot be read: the check tells."""
     if script.dataset.CLASSES:
         return script.dataset.CLASSES

@@ -137,9 +137,7 @@ def parse_arguments(
         add("--best-by", choices=("ap", "loss"), default="ap", help=text)
         text = "stop after so many epochs without a better one"
         add("--patience", metavar="N", type=kinds.count, help=text)
-        text = (
-            "the same order and changes of images, new layers; losses still differ by rounding"
-        )
+        text = "the same order and changes of images, new layers; losses still differ by rounding"
         add("--seed", metavar="N", type=kinds.whole, help=text)
         kinds.add_precision(add, None, default["precision"])
         kinds.add_device(add)
