@@ -27,23 +27,25 @@ def _average_precision(summary):
 def _classes(summary):
     keys = [f"{kind}_{name}" for kind in ("box", "mask") for name in ("AP", "AP50")]
     keys = [key for key in keys if key in summary["classes"][0]]
-    numbers = ["precision", "recall", "f1"]
     head = ["class", "objects", "detections", *(key.replace("_", " ") for key in keys)]
     rows = [[*head, "threshold", "precision", "recall", "F1"]]
     for row in summary["classes"]:
         counts = [shortened(row["name"]), row["objects"], row["detections"]]
-        values = [_number(row[key]) for key in keys], [_number(row[key]) for key in numbers]
-        rows.append([*counts, *values[0], _threshold(row["threshold"]), *values[1]])
+        rows.append([*counts, *(_number(row[key]) for key in keys), *_at_its_best(row)])
     if len(summary["classes"]) > 1:
         row = summary["overall"]
         counts = ["all together", row["objects"], row["detections"], *[""] * len(keys)]
-        numbers = [_number(row[key]) for key in numbers]
-        rows.append([*counts, _threshold(row["threshold"]), *numbers])
+        rows.append(counts + _at_its_best(row))
     title = (
         "Each class at the threshold of its best F1 (a detection is right from "
         f"{summary['compared']} IoU {summary['iou_threshold']})"
     )
     return "\n".join([title, *as_lines(rows, left=1)])
+
+
+def _at_its_best(row):
+    numbers = (_number(row[key]) for key in ("precision", "recall", "f1"))
+    return [_threshold(row["threshold"]), *numbers]
 
 
 def _mistakes(summary):
