@@ -221,6 +221,7 @@ def test_more_objects_than_training_takes(dataset):
     assert kinds(check_dataset(dataset, max_instances=4)) == set()
     finding = only(check_dataset(dataset, max_instances=3), "too many")
     assert finding.image == "v.png" and "4 objects, but MAX_GT_INSTANCES is 3" in finding.reason
+    assert finding.reason.endswith("set it higher in the script's Config")
 
 
 @pytest.mark.parametrize("label", ["mug", "pan"])

@@ -230,6 +230,10 @@ def _note_photo(subset, path, annotated: AnnotatedImage | None, result, resizing
         subset.empty += 1
     if len(result.sizes) > limit:
         objects = f"{len(result.sizes)} objects, but MAX_GT_INSTANCES is {limit}"
-        note("too many", f"{objects}: the rest is left out", name)
+        note(
+            "too many",
+            f"{objects}: the rest is left out, set it higher in the script's Config",
+            name,
+        )
     if annotated.byte_size is not None and annotated.byte_size != path.stat().st_size:
         note("changed", "the file is not the one that was annotated: another length", name)
