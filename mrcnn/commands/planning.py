@@ -63,10 +63,8 @@ def completed(start: Start, plan: Plan) -> argparse.Namespace:
 
 def _known(start: Start) -> bool:
     """Tell whether the weights are for the classes to train."""
-    names = start.info and start.info.class_names
-    if not names:
-        return False
-    return list(names[1:]) == list(classes_to_train(start.script, start.arguments) or [])
+    names = classes_to_train(start.script, start.arguments)
+    return bool(start.info and names) and weights.knows(start.info, names)
 
 
 def text(plan: Plan, why: str, arguments: argparse.Namespace) -> str:

@@ -101,16 +101,17 @@ def default_start(
     if of_checkout(COCO_WEIGHTS.name, root=root).exists():
         return "coco"
     if backbone in (None, pretrained.PACKAGED):
-        known = ours.exists() and _knows(ours, classes())
+        names = classes() if ours.exists() else ()
+        known = ours.exists() and (names is None or knows(inspect(ours), names))
         return str(ours if known else pretrained.place(pretrained.PACKAGED, root))
     if is_known(backbone):
         return "imagenet" if named(backbone).pretrained else "coco"
     return str(ours) if ours.exists() else "coco"
 
 
-def _knows(path: Path, class_names: Sequence[str] | None) -> bool:
-    """Tell whether a weights file is for these classes, without the background."""
-    return class_names is None or (inspect(path).class_names or [])[1:] == list(class_names)
+def knows(info: WeightsInfo, class_names: Sequence[str]) -> bool:
+    """Tell whether weights are for these classes, without the background."""
+    return bool(info.class_names) and list(info.class_names[1:]) == list(class_names)
 
 
 def present(
