@@ -371,8 +371,7 @@ def test_a_data_set_that_is_not_there_is_one_sentence(
     assert training_script.main(SCRIPT, words) == 1
     out, err = capsys.readouterr()
     assert reason.format("val" if command == "evaluate" else "train") in err
-    assert err.count("\n") == 1 and "photos" not in out
-    assert (out == "") == (command != "evaluate")
+    assert err.count("\n") == 1 and not out
 
 
 def test_several_processes_on_another_engine_are_refused_at_once(run, monkeypatch, many_classes):

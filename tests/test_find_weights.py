@@ -140,6 +140,7 @@ def test_a_name_that_was_typed_must_have_a_run(tmp_path):
 
 def test_each_command_refuses_a_name_without_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "dataset" / "val").mkdir(parents=True)
     pictures.write("photo.png", np.zeros((40, 60, 3), np.uint8))
     clip, name = str(write_clip(tmp_path / "clip.avi", grey_frames(3))), ["--name", "nosuch"]
     train = custom_training.SCRIPT
@@ -219,6 +220,7 @@ def test_the_name_of_the_training_scripts_config_tells_its_runs(tmp_path, monkey
     monkeypatch.setattr(weights, "find", find)
     monkeypatch.setattr(CustomConfig, "NAME", "remote")
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "dataset" / "val").mkdir(parents=True)
     pictures.write("photo.png", np.zeros((40, 60, 3), np.uint8))
     assert maskrcnn_predict_for_images.main(["photo.png"]) == 1
     assert training_script.main(custom_training.SCRIPT, ["evaluate"]) == 1

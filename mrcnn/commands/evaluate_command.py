@@ -23,9 +23,10 @@ def run_evaluate(script: Script, arguments: argparse.Namespace) -> int:
     from mrcnn.evaluation.page import EvaluationPage
     from mrcnn.evaluation.report import write_report
 
-    opened = open_for(script, arguments)
-    classes, subset = opened.class_names[1:], arguments.subset
+    subset = arguments.subset
     refuse_no_dataset(arguments.dataset, (subset,))
+    opened = open_for(script, arguments)
+    classes = opened.class_names[1:]
     config = settings.with_settings(script.config, {}, arguments.image_size)
     report = check(script, arguments, config, subsets=(subset,), classes=classes)
     refuse_errors(report, "nothing is measured on wrong data")
