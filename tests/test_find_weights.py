@@ -193,10 +193,11 @@ def test_what_is_measured_is_what_predicts(tmp_path, monkeypatch, options):
     monkeypatch.chdir(tmp_path)
     pictures.write("photo.png", np.zeros((40, 60, 3), np.uint8))
     clip = write_clip(tmp_path / "clip.avi", grey_frames(3))
+    data = str(Path(custom_training.__file__).parent / "dataset")
 
     commands = (
         lambda: training_script.main(
-            custom_training.SCRIPT, ["evaluate", "--logs", str(log), *options]
+            custom_training.SCRIPT, ["evaluate", "--dataset", data, "--logs", str(log), *options]
         ),
         lambda: training_script.main(
             custom_training.SCRIPT, ["splash", "--image", "photo.png", "--logs", str(log), *options]
