@@ -124,15 +124,17 @@ def _check_network():
         from mrcnn.config import Config
         from mrcnn.detector import Detector
         from mrcnn.nn import network
-        from mrcnn.nn.backbones import BACKBONES
+        from mrcnn.nn.backbones import SMALLEST
         from mrcnn.settings import with_settings
 
         names = devices.gpu_names()
         print(f"Keras runs on {devices.engine()}; {', '.join(names) or 'no GPU'}")
         if devices.is_gpu_unseen():
             yield devices.unseen_gpu()
+        # Compiling is long on some engines.
+        print("Trying a network, which may take a minute or two ...", flush=True)
 
-        small = {"IMAGES_PER_GPU": 1, "BACKBONE": next(iter(BACKBONES)), "NUM_CLASSES": 2}
+        small = {"IMAGES_PER_GPU": 1, "BACKBONE": SMALLEST, "NUM_CLASSES": 2}
         config = with_settings(Config, small, image_size=128)
         detector = Detector(network.build("inference", config), config)
         image = np.random.default_rng(0).integers(0, 256, (100, 120, 3), dtype=np.uint8)

@@ -19,7 +19,7 @@ from mrcnn.commands.process import ROOT
 from mrcnn.commands.script import Script
 from mrcnn.commands.training_arguments import OPTIONS
 from mrcnn.config import Config
-from mrcnn.nn.backbones import BACKBONES, is_known, named
+from mrcnn.nn.backbones import fits, is_known, named
 from mrcnn.nn.pretrained import backbone as pretrained_backbone
 from mrcnn.nn.weights_file import WeightsInfo, datasets, inspect, opened
 from mrcnn.training import run_files
@@ -113,11 +113,7 @@ class Start:
     def _check_backbone(self, asked) -> None:
         """Raise ValueError where the weights are of another backbone than `--backbone` names."""
         theirs = self.info.backbone
-        if not theirs or not is_known(asked) or asked == theirs:
-            return
-        # A ResNet has all layers of those that are less deep, which come first.
-        resnets = [name for name in BACKBONES if name.startswith("resnet")]
-        if theirs in resnets and asked in resnets[: resnets.index(theirs)]:
+        if not theirs or not is_known(asked) or fits(asked, theirs):
             return
         other = "imagenet" if named(asked).pretrained else "coco"
         raise ValueError(

@@ -146,6 +146,15 @@ def is_known(name: object) -> bool:
     return isinstance(name, str) and (name in BACKBONES or name in APPLICATIONS)
 
 
+def fits(name: str, weights: str) -> bool:
+    """Tell whether weights of one backbone are for another one, whole: a deeper ResNet's are."""
+    order = list(BACKBONES)
+    if name not in order or weights not in order:
+        return name == weights
+    same_layers = BACKBONES[name].stages == BACKBONES[weights].stages
+    return same_layers and order.index(name) <= order.index(weights)
+
+
 def named(name: str) -> Backbone:
     """Return the record of a backbone; raises ValueError for a name that none has."""
     if name in BACKBONES:
