@@ -132,7 +132,7 @@ def _check_network():
         if devices.is_gpu_unseen():
             yield devices.unseen_gpu()
         # Compiling is long on some engines.
-        print("Trying a network, which may take a minute or two ...", flush=True)
+        print("Trying a network, which may take a minute ...", flush=True)
 
         small = {"IMAGES_PER_GPU": 1, "BACKBONE": SMALLEST, "NUM_CLASSES": 2}
         config = with_settings(Config, small, image_size=128)
