@@ -121,6 +121,23 @@ def test_an_unknown_name_is_said():
         backbones.named("vgg")
 
 
+@pytest.mark.parametrize(
+    ("name", "weights", "fit"),
+    [
+        ("resnet50", "resnet101", True),
+        ("resnet101", "resnet50", False),
+        ("resnet101", "resnet101", True),
+        ("efficientnet_lite0", "resnet101", False),
+        ("resnet50", "efficientnet_lite0", False),
+        ("EfficientNetV2B0", "EfficientNetV2B0", True),
+        ("EfficientNetV2B0", "EfficientNetV2B1", False),
+        ("resnet50", "own:graph", False),
+    ],
+)
+def test_whose_weights_a_backbone_can_take_whole(name, weights, fit):
+    assert backbones.fits(name, weights) == fit
+
+
 def test_no_other_module_names_a_backbone():
     allowed = {"nn/backbones.py", "nn/resnet.py"}
     names = "|".join(NAMES)

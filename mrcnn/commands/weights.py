@@ -101,8 +101,7 @@ def default_start(
     if of_checkout(COCO_WEIGHTS.name, root=root).exists():
         return "coco"
     if backbone in (None, pretrained.PACKAGED):
-        names = classes() if ours.exists() else ()
-        known = ours.exists() and (names is None or knows(inspect(ours), names))
+        known = ours.exists() and ((names := classes()) is None or knows(inspect(ours), names))
         return str(ours if known else pretrained.place(pretrained.PACKAGED, root))
     if is_known(backbone):
         return "imagenet" if named(backbone).pretrained else "coco"
